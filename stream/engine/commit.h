@@ -1,0 +1,93 @@
+/* The commit protocol (stream/README.md, "Commit"): outputs, changelog and positions in one transaction, then the same
+ * changes into the store. One batch is one burst; the caller keeps working on memory that the batch does not touch.
+ *
+ * Two implementations: Kafka, and a plain one for replay (outputs to a sink, no positions, no changelog).
+ */
+#ifndef FORESTALL_ENGINE_COMMIT_H
+#define FORESTALL_ENGINE_COMMIT_H
+
+#include "engine/config.h"
+#include "io/source.h"
+#include "state/state.h"
+
+enum output { OUTPUT_RECOMMENDATIONS, OUTPUT_SCORECARDS, OUTPUT_DEAD_LETTER, OUTPUT_MARKS, OUTPUT_COUNT };
+
+struct commit_header {
+    const char *name;
+    struct str value;
+};
+
+enum { COMMIT_HEADERS_MAX = 6 };
+
+struct commit_record {
+    enum output output;
+    struct str key;
+    struct str value; /* p NULL: a tombstone */
+    struct commit_header headers[COMMIT_HEADERS_MAX];
+    size_t header_count;
+};
+
+/* What is committed of one source partition. */
+struct commit_position {
+    int64_t offset;      /* the oldest record that is not applied: reading starts here again */
+    int64_t read_offset; /* the next record to read: dead letters below it have been sent */
+    int64_t max_time_ms; /* the partition's time as of the record at `offset`; INT64_MIN: none yet */
+};
+
+struct commit_batch {
+    const struct commit_record *records;
+    size_t record_count;
+    const struct commit_position *positions; /* by the source's partition number; all of them */
+    size_t position_count;
+    int64_t applied_ms;   /* everything below this time is applied; INT64_MIN: nothing */
+    uint64_t rules_digest;
+};
+
+/* What the last commit left, read on the way back. */
+struct commit_restored {
+    bool first_start;                    /* nothing was ever committed: positions are by `start:` */
+    struct commit_position *positions;   /* by partition number; owned by the caller's arena. A partition that is new
+                                            since the last commit has max_time_ms INT64_MIN */
+    int64_t applied_ms;
+    uint64_t rules_digest;
+    struct commit_mark *marks;           /* idle marks of the partitions at or after the committed positions */
+    size_t mark_count;
+};
+
+struct commit_mark {
+    size_t partition;
+    int64_t offset;  /* applies before the record at this offset */
+    int64_t time_ms; /* the partition's watermark is at least this */
+};
+
+struct commit;
+
+struct commit_ops {
+    /* Everything in the batch and the state's dirty entries, atomically; on return 0 the state is settled. ERROR_ABORT:
+     * nothing of it happened, or it is not known: drop memory and call restore. */
+    int (*commit)(struct commit *commit, const struct commit_batch *batch, struct state *state, struct error *err);
+    /* The one way back, for start, abort, ambiguity and takeover: fence what went before, read the committed positions,
+     * bring the store up to them from the changelog, seek the source. */
+    int (*restore)(struct commit *commit, struct state *state, struct arena *arena, struct commit_restored *out,
+                   struct error *err);
+    void (*close)(struct commit *commit);
+};
+
+struct commit {
+    const struct commit_ops *ops;
+};
+
+struct commit_kafka_options {
+    const struct config *config;
+    struct source *source;     /* a source_kafka; borrowed */
+    const char *instance_id;
+    bool accept_gap;           /* go on where the log's start is beyond the committed position */
+    bool mock;                 /* librdkafka's mock cluster: no settings to check, positions are not kept */
+};
+int commit_kafka_open(struct commit **commit, const struct commit_kafka_options *options, struct error *err) MUST_CHECK;
+
+/* Hands each record to `write` in order; the state is written to its store. */
+struct commit *commit_plain_new(int (*write)(void *context, const struct commit_record *record, struct error *err),
+                                void *context);
+
+#endif

@@ -1,0 +1,61 @@
+/* Where records come from: Kafka partitions, files, or memory (tests). One interface, polled by one thread.
+ *
+ * Partitions are numbered 0 … count - 1 by the source, in order of (topic name, partition), and never change while it
+ * is open. Records of a partition come in order of offset; offsets may have gaps (transactions, compaction).
+ */
+#ifndef FORESTALL_IO_SOURCE_H
+#define FORESTALL_IO_SOURCE_H
+
+#include "base/buf.h"
+
+struct source_record {
+    const void *value; /* NULL: a tombstone */
+    size_t value_n;
+    const void *key;
+    size_t key_n;
+    int64_t offset;
+    int64_t timestamp_ms; /* of the record; -1: none */
+};
+
+struct source_partition {
+    int topic;            /* number among the configuration's sources, which are in order of topic name */
+    struct str topic_name;
+    int32_t partition;
+};
+
+struct source;
+
+struct source_ops {
+    /* Up to `max` records of one partition that have already arrived, without waiting. They hold until the next
+     * `release`. -1: ERROR_ABORT (partitions were taken away: start again from the committed positions) or ERROR_FATAL. */
+    int (*poll)(struct source *source, size_t partition, struct source_record *records, size_t max, size_t *count,
+                struct error *err);
+    /* Gives back every record polled so far. */
+    void (*release)(struct source *source);
+    /* Waits up to `timeout_ms` for records of any partition; also serves the client's own events. */
+    int (*wait)(struct source *source, int timeout_ms, struct error *err);
+    /* The next record polled from the partition is the first one at `offset` or after. */
+    int (*seek)(struct source *source, size_t partition, int64_t offset, struct error *err);
+    /* The log's end now, by a fresh query that sees open transactions; a bounded source: where it ends. */
+    int (*end_offset)(struct source *source, size_t partition, int64_t *offset, struct error *err);
+    /* A bounded source has given every record of the partition. Unbounded: always false. */
+    bool (*finished)(struct source *source, size_t partition);
+    /* Work done and in all, in records or bytes: for progress bars. Unbounded: both 0. */
+    void (*progress)(struct source *source, int64_t *done, int64_t *total);
+    void (*close)(struct source *source);
+};
+
+struct source {
+    const struct source_ops *ops;
+    const struct source_partition *partitions;
+    size_t partition_count;
+};
+
+/* Records in memory, added before or while it is polled: for tests of rules and of the engine. */
+struct source *source_memory_new(const struct source_partition *partitions, size_t count);
+/* Copies the record; offsets count from 0 in each partition unless given (>= 0). */
+void source_memory_add(struct source *source, size_t partition, struct str value, int64_t timestamp_ms);
+/* No more will be added: the partitions finish when read. */
+void source_memory_end(struct source *source);
+
+#endif

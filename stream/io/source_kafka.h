@@ -1,0 +1,32 @@
+/* Kafka topics as a source: as a member of the consumer group (`run`), or assigned by hand between two times or offsets
+ * (`replay`). Each partition has its own queue, so that the engine chooses whom to read. */
+#ifndef FORESTALL_IO_SOURCE_KAFKA_H
+#define FORESTALL_IO_SOURCE_KAFKA_H
+
+#include "io/source.h"
+
+struct source_kafka_options {
+    const struct str_pair *properties; /* librdkafka's, verbatim */
+    size_t property_count;
+    const struct str *topics; /* in order of name; a topic's number is its place here */
+    size_t topic_count;
+    /* Group member: */
+    const char *group_id;     /* NULL: assigned by hand, bounded by the log's end at opening */
+    const char *instance_id;  /* group.instance.id */
+    bool mock;
+    /* By hand: */
+    int64_t from_ms; /* INT64_MIN: from the beginning; records at or after this record time */
+    int64_t to_ms;   /* INT64_MAX: to the end */
+};
+
+/* Finds the topics' partitions (a missing topic is ERROR_FATAL, naming `forestall topics create`). Joins no group yet. */
+int source_kafka_open(struct source **source, const struct source_kafka_options *options, struct error *err) MUST_CHECK;
+/* Joins the group and waits until every partition is assigned to this member, paused at no position: then seek each.
+ * Another live member: ERROR_FATAL that says that one instance runs with the local exchange. */
+int source_kafka_join(struct source *source, struct error *err) MUST_CHECK;
+/* The librdkafka consumer (struct rd_kafka_s), for the commit protocol: group metadata, committed positions. */
+struct rd_kafka_s *source_kafka_handle(struct source *source);
+/* Partitions were revoked or lost since the last join: the memory built on them is void. */
+bool source_kafka_revoked(const struct source *source);
+
+#endif

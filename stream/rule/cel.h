@@ -1,0 +1,106 @@
+/* The expression language: Google's Common Expression Language, its syntax and results, on our values.
+ *
+ *     parse (cel_lex.c, cel_parse.c) -> check against the environment (cel_check.c) -> evaluate (cel_eval.c)
+ *
+ * A compiled expression is immutable and belongs to the arena that it was compiled into. Evaluation allocates only from
+ * the frame's arena (for new strings, lists and maps), never fails (a CEL error is a value of type VALUE_ERROR) and is
+ * bounded: depth by the parser's limit, work by the expression and the sizes of its inputs.
+ */
+#ifndef FORESTALL_RULE_CEL_H
+#define FORESTALL_RULE_CEL_H
+
+#include "base/error.h"
+#include "event/event.h"
+
+/* What an expression may name. Static types are value types; TYPE_ANY is not known until evaluation. */
+enum { TYPE_ANY = VALUE_TYPE_COUNT };
+
+struct cel; /* a compiled expression */
+struct cel_node;
+
+/* The type of a sub-expression, as far as it is known at load. */
+struct cel_type {
+    uint8_t type;        /* enum value_type or TYPE_ANY */
+    uint8_t element;     /* of a list: its items; of a map: its values; TYPE_ANY if not known */
+    int8_t stream;       /* >= 0: an event of that stream: fields are checked by name */
+    const char *const *symbols; /* of an enum field: a constant compared with it must be one of these, or it is an error */
+};
+
+/* A name's meaning, as the environment answers. */
+enum cel_name_kind {
+    CEL_NAME_NONE,     /* unknown: the checker reports it, with a suggestion */
+    CEL_NAME_CONSTANT, /* `constant` */
+    CEL_NAME_EVENT,    /* the frame's event; `type.stream` says of which stream (STREAM_COUNT: any) */
+    CEL_NAME_SLOT,     /* frame->slots[slot] */
+    CEL_NAME_MACRO,    /* `macro`: source text, expanded as if in parentheses; its own names are resolved likewise */
+};
+
+struct cel_name {
+    enum cel_name_kind kind;
+    struct cel_type type;
+    struct value constant;
+    int slot;
+    struct str macro;
+};
+
+struct cel_env {
+    void *context;
+    /* Answers what `name` means. */
+    struct cel_name (*name)(void *context, struct str name);
+    /* Calls f(args…) that are not CEL's own (aggregates such as `avg(latency)`): the environment compiles the call into
+     * a slot. Returns 0 and fills `out` (CEL_NAME_SLOT) when it takes the call; 1 when it does not know the function;
+     * -1 with err when the call is wrong (*bad_arg: the argument at fault, -1 for the call as a whole). Arguments are
+     * given as nodes: cel_node_* below read them. May be NULL. */
+    int (*call)(void *context, struct str function, struct cel_node *const *args, size_t n_args, struct cel_name *out,
+                int *bad_arg, struct error *err);
+    /* All names that could be meant, for suggestions: NULL-terminated; may be NULL. */
+    const char *const *known_names;
+};
+
+/* Where an error is: offset in bytes of the expression's text. The rule loader turns it into file:line:column. */
+struct cel_error {
+    size_t offset;
+    struct error error;
+};
+
+/* Compiles `text` into `arena`. On failure -1 with the place. `expected` TYPE_ANY or the type the whole must have. */
+int cel_compile(struct arena *arena, struct str text, const struct cel_env *env, int expected, const struct cel **cel,
+                struct cel_error *err) MUST_CHECK;
+
+/* For cel_env.call: what an argument is. */
+bool cel_node_is_name(const struct cel_node *node, struct str *name);     /* a bare identifier */
+bool cel_node_is_constant(const struct cel_node *node, struct value *value);
+/* Compiles an argument under another environment (an aggregate's expression sees one input's events). */
+int cel_node_compile(struct arena *arena, const struct cel_node *node, const struct cel_env *env, const struct cel **cel,
+                     struct cel_error *err) MUST_CHECK;
+/* The canonical text of a node or an expression: one spelling for one meaning (spaces, quotes, parentheses). */
+void cel_node_print(const struct cel_node *node, struct buf *out);
+void cel_print(const struct cel *cel, struct buf *out);
+
+struct cel_type cel_result_type(const struct cel *cel);
+/* Fields of the frame's event that the expression reads. */
+field_mask cel_event_fields(const struct cel *cel);
+/* Calls `visit` for each slot number that the expression reads. */
+void cel_slots(const struct cel *cel, void (*visit)(void *context, int slot), void *context);
+/* The expression is `event.FIELD` alone: the field's number, else -1 (a fast path for group keys and aggregates). */
+int cel_is_field(const struct cel *cel);
+/* `has` and equality predicates in a conjunction: true and the parts, when the whole implies event.FIELD == constant. */
+bool cel_implies_equal(const struct cel *cel, int field, struct value *constant);
+
+struct cel_frame {
+    const struct event *event;   /* may be NULL where no CEL_NAME_EVENT was used */
+    const struct value *slots;
+    size_t slot_count;
+    struct arena *arena;
+};
+
+struct value cel_eval(const struct cel *cel, const struct cel_frame *frame);
+
+/* Evaluates to a boolean: anything but true is false; an error is false and counted in *errors, or in *null_errors when
+ * a null operand caused it. */
+bool cel_eval_bool(const struct cel *cel, const struct cel_frame *frame, uint64_t *errors, uint64_t *null_errors);
+
+/* The limits: an expression's text in bytes, and its nesting. */
+enum { CEL_TEXT_MAX = 64 * 1024, CEL_DEPTH_MAX = 250 };
+
+#endif

@@ -1,0 +1,151 @@
+/* A loaded rule set: what the YAML files of a configuration mean, checked and compiled.
+ *
+ * Immutable after loading; everything belongs to the set's arena. Loading reports all errors, each with its place, and
+ * returns a set only when there are none.
+ */
+#ifndef FORESTALL_RULE_RULESET_H
+#define FORESTALL_RULE_RULESET_H
+
+#include "rule/cel.h"
+#include "rule/template.h"
+#include "rule/yaml.h"
+
+enum { RULE_INPUTS_MAX = 16, RULE_GROUP_KEYS_MAX = 8, RULE_AGGREGATES_MAX = 32 };
+
+/* Names that `when` and templates may use: a detection's frame has these slots, then one for each aggregate. */
+enum output_slot {
+    OUT_FIRST_SEEN, /* timestamp */
+    OUT_LAST_SEEN,
+    OUT_INCIDENTS,  /* numbers of detectors and functions are doubles */
+    OUT_MTTR,       /* duration or null */
+    OUT_MTTR_MEDIAN,
+    OUT_MTTD,
+    OUT_MTTD_MEDIAN,
+    OUT_MINUTES_LOST,
+    OUT_GROUP,      /* map: group key -> string or null */
+    OUT_SERVICES,   /* list of string, sorted */
+    OUT_CODE_REFS,  /* list of string */
+    OUT_EVENTS,     /* number of contributing events */
+    OUT_FIXED_COUNT
+};
+extern const char *const output_names[OUT_FIXED_COUNT];
+
+/* field is one of `values`. */
+struct match_term {
+    int field;
+    const struct value *values;
+    size_t count;
+};
+
+struct group_key {
+    struct str name;
+    const struct cel *expr; /* NULL: a plain field */
+    int field;              /* -1: an expression */
+};
+
+struct rule_input {
+    struct str name;
+    const struct stream *stream;
+    const struct match_term *match;
+    size_t match_count;
+    const struct cel *where; /* NULL: none */
+    const struct group_key *group; /* the rule's, or the input's own; as many as the rule has */
+    bool updates;        /* raw updates of a row stream as plain events */
+    bool detects;        /* takes part in detection (false: read only by validate's measures) */
+    field_mask reads;    /* fields that match, where, group and aggregates read */
+};
+
+enum aggregate_function { AGGREGATE_COUNT, AGGREGATE_DISTINCT, AGGREGATE_SUM, AGGREGATE_AVG, AGGREGATE_MIN, AGGREGATE_MAX };
+
+/* One function call of `when`, a template or a measure: slot OUT_FIXED_COUNT + its index. */
+struct aggregate {
+    enum aggregate_function function;
+    int input;
+    const struct cel *expr; /* NULL for count */
+    int field;              /* -1, or the event's field that expr is */
+    struct str text;        /* as written, canonical: "avg(latency)" */
+    bool detects;           /* false: only a measure of validate reads it */
+};
+
+enum window_kind { WINDOW_SLIDING, WINDOW_HOPPING }; /* tumbling is hopping with slide == size */
+
+struct window {
+    enum window_kind kind;
+    int64_t size_ms;
+    int64_t slide_ms; /* of hopping */
+    int64_t wait_ms;
+};
+
+enum category { CATEGORY_OBSERVABILITY_GAP, CATEGORY_INFRASTRUCTURE_RESILIENCE, CATEGORY_DEPLOYMENT_PIPELINE, CATEGORY_CODE_QUALITY, CATEGORY_ARCHITECTURE, CATEGORY_COUNT };
+extern const char *const category_names[CATEGORY_COUNT];
+extern const char *const roadmap_names[]; /* foundation resilience quality automation */
+
+struct template_list {
+    const struct template **items;
+    size_t count;
+};
+
+struct code_sample {
+    const struct template *path;
+    struct str language;
+    struct str text; /* from `text` or read from `file` at load; verbatim, no template */
+};
+
+struct recommend {
+    enum category category;
+    const struct template *title;
+    bool complexity_high;
+    int roadmap;                  /* index into roadmap_names */
+    const struct template *services; /* one expression giving a list; NULL when service_items or the default is used */
+    struct template_list service_items;
+    int severity_weight;          /* of `severity`, default sev4 */
+    struct str severity;
+    int64_t cooldown_ms;
+    /* The spec; NULL or empty where left out. */
+    const struct template *problem, *solution, *effort;
+    struct template_list implementation, testing, rollout, dependencies, references;
+    const struct code_sample *code;
+    size_t code_count;
+    struct str *supersedes;
+    size_t supersedes_count;
+};
+
+struct rule {
+    struct str id;
+    struct str description;
+    const char *file;
+    int line;
+    uint64_t hash; /* of the meaning: id, inputs and detector with macros and lists expanded; titles and spec aside */
+    struct rule_input *inputs;
+    size_t input_count;
+    const struct group_key *group;
+    size_t group_count;
+    struct window window;
+    const struct cel *when;
+    struct aggregate *aggregates;
+    size_t aggregate_count;
+    bool reads_incidents; /* an input that detects reads the stream `incident` */
+    const struct recommend *recommend; /* NULL: detections only */
+    const struct yaml_node *validate;  /* checked; NULL: none */
+    const struct yaml_node *tests;     /* checked in form; NULL: none */
+};
+
+struct ruleset {
+    struct arena arena;
+    struct rule *rules; /* sorted by id */
+    size_t count;
+    uint64_t digest; /* of all rules' meanings */
+};
+
+/* Loads rule files and folders (read recursively, sorted; *.yaml and *.yml). NULL when diagnostics got an error.
+ * `diagnostics->arena` must outlive the messages' use. */
+struct ruleset *ruleset_load(const char *const *paths, size_t count, struct diagnostics *diagnostics);
+/* The same from one text in memory (tests). */
+struct ruleset *ruleset_load_text(const char *name, struct str text, struct diagnostics *diagnostics);
+void ruleset_free(struct ruleset *set);
+const struct rule *ruleset_find(const struct ruleset *set, struct str id); /* NULL: none */
+
+/* True where the event passes the input's match (not its where). */
+bool rule_input_matches(const struct rule_input *input, const struct event *event);
+
+#endif

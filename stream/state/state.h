@@ -1,0 +1,39 @@
+/* The state as the engine sees it: the store below, and above it what changed since the last commit (the dirty
+ * entries), read as one. Keys are (task, kind, …), see state_key. One thread owns it.
+ *
+ * Life of a change: put/del -> dirty -> (commit: changelog, then store) -> state_settle. On an abort state_drop forgets
+ * the dirty entries.
+ */
+#ifndef FORESTALL_STATE_STATE_H
+#define FORESTALL_STATE_STATE_H
+
+#include "state/store.h"
+
+struct state;
+
+enum state_kind { STATE_META = 0, STATE_ROW = 'r', STATE_ROW_EXPIRY = 'x', STATE_GROUP = 'g', STATE_ENTRY = 'e', STATE_PANE = 'p', STATE_RECOMMENDATION = 'R', STATE_CONTRIBUTION = 'c' };
+
+/* Takes the store. */
+struct state *state_new(struct store *store);
+void state_free(struct state *state);
+
+/* Starts a key: task and kind; the caller appends the rest (big endian, so that keys sort). */
+void state_key(struct buf *key, int task, enum state_kind kind);
+
+int state_get(struct state *state, struct str key, struct buf *value, bool *found, struct error *err) MUST_CHECK;
+void state_put(struct state *state, struct str key, struct str value);
+void state_del(struct state *state, struct str key);
+/* Calls `visit` for each entry whose key starts with `prefix`, in order; the entry holds during the call, which must
+ * not change the state. A visit that returns non-zero ends the scan with that result. */
+int state_scan(struct state *state, struct str prefix, int (*visit)(void *context, struct str key, struct str value),
+               void *context, struct error *err) MUST_CHECK;
+
+/* The dirty entries, in key order, for the commit: a value with p NULL is a deletion. Valid until the next change. */
+size_t state_dirty(struct state *state, const struct str_pair **entries);
+size_t state_dirty_bytes(const struct state *state);
+/* The dirty entries are in the store now (the commit wrote them): forget them. */
+void state_settle(struct state *state);
+void state_drop(struct state *state);
+struct store *state_store(struct state *state);
+
+#endif

@@ -1,0 +1,34 @@
+/* The durable key-value store behind the state: RocksDB, or its twin in memory. Keys sort as bytes. One thread. */
+#ifndef FORESTALL_STATE_STORE_H
+#define FORESTALL_STATE_STORE_H
+
+#include "base/buf.h"
+
+struct store;
+
+struct store_iterator; /* over a snapshot of a key range */
+
+struct store_ops {
+    /* 0 and the value appended to `value`; 1: absent; -1. */
+    int (*get)(struct store *store, struct str key, struct buf *value, struct error *err);
+    /* One atomic batch: n entries; a value with p NULL deletes. Not synced: what a crash loses, the changelog has. */
+    int (*write)(struct store *store, const struct str_pair *entries, size_t n, struct error *err);
+    /* Keys from `from` on, in order, until `to` (exclusive). */
+    struct store_iterator *(*scan)(struct store *store, struct str from, struct str to);
+    /* The next entry, valid until the next call: 0; 1 at the end; -1. */
+    int (*next)(struct store_iterator *iterator, struct str *key, struct str *value, struct error *err);
+    void (*scan_end)(struct store_iterator *iterator);
+    /* Deletes everything. */
+    int (*wipe)(struct store *store, struct error *err);
+    void (*close)(struct store *store);
+};
+
+struct store {
+    const struct store_ops *ops;
+};
+
+struct store *store_memory_new(void);
+/* Opens or makes the database in `dir`; `memory_bytes` bounds block cache and write buffers together. */
+int store_rocksdb_open(struct store **store, const char *dir, int64_t memory_bytes, struct error *err) MUST_CHECK;
+
+#endif
