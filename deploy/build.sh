@@ -24,10 +24,10 @@ packages_missing() {
 
 # Installs those of the given packages that are missing, as root or through sudo.
 packages_install() {
-  local missing as_root=() log
+  local missing as_root=() log patience=(-q -o Acquire::Retries=3 -o DPkg::Lock::Timeout=300)
   command -v dpkg-query >/dev/null 2>&1 || fail "this needs Debian 12 or 13 (no dpkg here); install by hand what these provide: $*"
-  mapfile -t missing < <(packages_missing "$@")
-  [ "${#missing[@]}" -gt 0 ] || return 0
+  mapfile -t missing <<<"$(packages_missing "$@")"
+  [ -n "${missing[0]}" ] || return 0
   if [ "$(id -u)" -ne 0 ]; then
     command -v sudo >/dev/null 2>&1 ||
       fail "neither root nor sudo: run this as root, or have somebody run: apt-get install ${missing[*]}"
@@ -35,8 +35,9 @@ packages_install() {
   fi
   say "Installing Debian packages: ${missing[*]}"
   log=$(mktemp)
-  if ! { "${as_root[@]}" apt-get update -q &&
-         "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends "${missing[@]}"
+  if ! { "${as_root[@]}" apt-get "${patience[@]}" update &&
+         "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get "${patience[@]}" install -y --no-install-recommends \
+           "${missing[@]}"
        } </dev/null >"$log" 2>&1; then
     tail -n 30 "$log" >&2
     rm -f "$log"

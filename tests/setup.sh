@@ -41,12 +41,14 @@ setup_kafka() {
   say "Fetching Apache Kafka $version from Maven Central into $kafka_lib"
   mkdir -p "$cache"
   partial=$(mktemp -d "$cache/partial.XXXXXX")
-  if ! mvn -B -q -ntp -Dstyle.color=never -f "$root/tests/kafka.pom.xml" \
+  if ! mvn -B -q -ntp -Dstyle.color=never -Dmaven.wagon.http.retryHandler.count=3 -f "$root/tests/kafka.pom.xml" \
        org.apache.maven.plugins:maven-dependency-plugin:3.6.1:copy-dependencies \
-       -DincludeScope=runtime -DoutputDirectory="$partial" </dev/null >&2; then
+       -DincludeScope=runtime -DoutputDirectory="$partial" </dev/null >"$partial/mvn.log" 2>&1; then
+    cat "$partial/mvn.log" >&2
     rm -rf "$partial"
     fail "mvn could not fetch Kafka $version"
   fi
+  rm "$partial/mvn.log"
   cp "$root/tests/kafka.pom.xml" "$partial/pom.xml"
   chmod 755 "$partial"
   rm -rf "$kafka_lib"
