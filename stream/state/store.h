@@ -6,14 +6,14 @@
 
 struct store;
 
-struct store_iterator; /* over a snapshot of a key range */
+struct store_iterator; /* over a key range; nothing is written until scan_end */
 
 struct store_ops {
     /* 0 and the value appended to `value`; 1: absent; -1. */
     int (*get)(struct store *store, struct str key, struct buf *value, struct error *err);
     /* One atomic batch: n entries; a value with p NULL deletes. Not synced: what a crash loses, the changelog has. */
     int (*write)(struct store *store, const struct str_pair *entries, size_t n, struct error *err);
-    /* Keys from `from` on, in order, until `to` (exclusive). */
+    /* Keys from `from` on, in order, until `to` (exclusive; empty: to the last one). */
     struct store_iterator *(*scan)(struct store *store, struct str from, struct str to);
     /* The next entry, valid until the next call: 0; 1 at the end; -1. */
     int (*next)(struct store_iterator *iterator, struct str *key, struct str *value, struct error *err);

@@ -1,0 +1,11 @@
+/* Named points where a test lets the process die, as a power cut would.
+ *
+ * FORESTALL_FAILPOINT=NAME or NAME:N in the environment: the process kills itself (SIGKILL) when it passes the point
+ * the first, or the Nth, time. Compiled always; one branch while unset.
+ */
+#ifndef FORESTALL_BASE_FAILPOINT_H
+#define FORESTALL_BASE_FAILPOINT_H
+
+void failpoint(const char *name);
+
+#endif

@@ -1,0 +1,220 @@
+/* The store in RocksDB, by its C interface as of 7.8.
+ *
+ * One column family. The write-ahead log is on and unsynced: after a crash of the process nothing is lost, after one of
+ * the machine the store is some consistent earlier state, and the changelog brings the rest. Writing fails only when the
+ * disk does, and then the process ends: what was committed is in the changelog.
+ */
+#include <rocksdb/c.h>
+#include <stdlib.h>
+
+#include "state/store.h"
+
+struct store_rocksdb {
+    struct store base;
+    char *dir;
+    int64_t memory_bytes;
+    rocksdb_t *db;
+    rocksdb_options_t *options;
+    rocksdb_block_based_table_options_t *table_options;
+    rocksdb_cache_t *cache;
+    rocksdb_readoptions_t *read;
+    rocksdb_writeoptions_t *write;
+    rocksdb_writebatch_t *batch;
+};
+
+struct store_iterator {
+    rocksdb_iterator_t *iterator;
+    rocksdb_readoptions_t *read;
+    bool started;
+    char *to; /* the upper bound, which RocksDB borrows */
+};
+
+/* Takes RocksDB's message. */
+static int rocksdb_failed(const struct store_rocksdb *store, char *message, struct error *err)
+{
+    const char *advice = "restore it from the changelog: remove the folder and start again";
+    if (strstr(message, "No space left") != NULL)
+        advice = "no space: free some and start again; nothing is lost";
+    else if (strstr(message, "lock") != NULL)
+        advice = "another process has it open";
+    else if (strstr(message, "Permission denied") != NULL)
+        advice = "let this user write there";
+    error_set(err, ERROR_FATAL, "state in %s: %.200s (%s)", store->dir, message, advice);
+    rocksdb_free(message);
+    return -1;
+}
+
+static int rocksdb_store_get(struct store *base, struct str key, struct buf *value, struct error *err)
+{
+    struct store_rocksdb *store = (struct store_rocksdb *)base;
+    char *message = NULL;
+    rocksdb_pinnableslice_t *slice = rocksdb_get_pinned(store->db, store->read, key.p, key.n, &message);
+    if (message != NULL)
+        return rocksdb_failed(store, message, err);
+    if (slice == NULL)
+        return 1;
+    size_t n;
+    const char *bytes = rocksdb_pinnableslice_value(slice, &n);
+    if (bytes != NULL)
+        buf_put(value, bytes, n);
+    rocksdb_pinnableslice_destroy(slice);
+    return 0;
+}
+
+static int rocksdb_store_write(struct store *base, const struct str_pair *entries, size_t n, struct error *err)
+{
+    struct store_rocksdb *store = (struct store_rocksdb *)base;
+    rocksdb_writebatch_clear(store->batch);
+    for (size_t i = 0; i < n; i++) {
+        const struct str_pair *entry = &entries[i];
+        if (entry->value.p == NULL)
+            rocksdb_writebatch_delete(store->batch, entry->key.p, entry->key.n);
+        else
+            rocksdb_writebatch_put(store->batch, entry->key.p, entry->key.n, entry->value.p, entry->value.n);
+    }
+    char *message = NULL;
+    rocksdb_write(store->db, store->write, store->batch, &message);
+    return message == NULL ? 0 : rocksdb_failed(store, message, err);
+}
+
+static struct store_iterator *rocksdb_store_scan(struct store *base, struct str from, struct str to)
+{
+    struct store_rocksdb *store = (struct store_rocksdb *)base;
+    struct store_iterator *iterator = mem_zalloc(sizeof *iterator);
+    iterator->read = rocksdb_readoptions_create();
+    if (to.n > 0) {
+        iterator->to = mem_strdup(to);
+        rocksdb_readoptions_set_iterate_upper_bound(iterator->read, iterator->to, to.n);
+    }
+    iterator->iterator = rocksdb_create_iterator(store->db, iterator->read);
+    rocksdb_iter_seek(iterator->iterator, from.p != NULL ? from.p : "", from.n);
+    return iterator;
+}
+
+static int rocksdb_store_next(struct store_iterator *iterator, struct str *key, struct str *value, struct error *err)
+{
+    if (iterator->started)
+        rocksdb_iter_next(iterator->iterator);
+    iterator->started = true;
+    if (rocksdb_iter_valid(iterator->iterator)) {
+        key->p = rocksdb_iter_key(iterator->iterator, &key->n);
+        value->p = rocksdb_iter_value(iterator->iterator, &value->n);
+        if (value->p == NULL)
+            value->p = "";
+        return 0;
+    }
+    iterator->started = false;
+    char *message = NULL;
+    rocksdb_iter_get_error(iterator->iterator, &message);
+    if (message == NULL)
+        return 1;
+    error_set(err, ERROR_FATAL, "the state cannot be read: %.200s (remove the state's folder and start again)", message);
+    rocksdb_free(message);
+    return -1;
+}
+
+static void rocksdb_store_scan_end(struct store_iterator *iterator)
+{
+    rocksdb_iter_destroy(iterator->iterator);
+    rocksdb_readoptions_destroy(iterator->read);
+    free(iterator->to);
+    free(iterator);
+}
+
+static int database_open(struct store_rocksdb *store, struct error *err)
+{
+    char *message = NULL;
+    rocksdb_options_set_compression(store->options, rocksdb_lz4_compression);
+    store->db = rocksdb_open(store->options, store->dir, &message);
+    if (message != NULL && strstr(message, "not linked") != NULL) {
+        rocksdb_free(message);
+        message = NULL;
+        rocksdb_options_set_compression(store->options, rocksdb_no_compression);
+        store->db = rocksdb_open(store->options, store->dir, &message);
+    }
+    return message == NULL ? 0 : rocksdb_failed(store, message, err);
+}
+
+static int rocksdb_store_wipe(struct store *base, struct error *err)
+{
+    struct store_rocksdb *store = (struct store_rocksdb *)base;
+    if (store->db != NULL)
+        rocksdb_close(store->db);
+    store->db = NULL;
+    char *message = NULL;
+    rocksdb_destroy_db(store->options, store->dir, &message);
+    if (message != NULL)
+        return rocksdb_failed(store, message, err);
+    return database_open(store, err);
+}
+
+static void rocksdb_store_close(struct store *base)
+{
+    struct store_rocksdb *store = (struct store_rocksdb *)base;
+    if (store->db != NULL)
+        rocksdb_close(store->db);
+    rocksdb_writebatch_destroy(store->batch);
+    rocksdb_writeoptions_destroy(store->write);
+    rocksdb_readoptions_destroy(store->read);
+    rocksdb_options_destroy(store->options);
+    rocksdb_block_based_options_destroy(store->table_options);
+    rocksdb_cache_destroy(store->cache);
+    free(store->dir);
+    free(store);
+}
+
+enum { BACKGROUND_JOBS = 2, OPEN_FILES_MAX = 512, BLOOM_BITS = 10, LOG_FILES_KEPT = 2, LOG_FILE_BYTES = 1 << 20 };
+
+/* Half of the memory is block cache, which holds index and filter blocks too; a quarter write buffers, which may stand
+ * at that size once more while they are flushed. */
+static void options_set(struct store_rocksdb *store)
+{
+    size_t memory = (size_t)store->memory_bytes;
+    rocksdb_options_t *options = store->options;
+    rocksdb_options_set_create_if_missing(options, 1);
+    rocksdb_options_set_db_write_buffer_size(options, memory / 4);
+    rocksdb_options_set_write_buffer_size(options, memory / 8);
+    rocksdb_options_set_max_write_buffer_number(options, 3);
+    rocksdb_options_set_max_background_jobs(options, BACKGROUND_JOBS);
+    rocksdb_options_set_max_open_files(options, OPEN_FILES_MAX);
+    rocksdb_options_set_info_log_level(options, 3); /* errors */
+    rocksdb_options_set_keep_log_file_num(options, LOG_FILES_KEPT);
+    rocksdb_options_set_max_log_file_size(options, LOG_FILE_BYTES);
+    rocksdb_options_set_stats_dump_period_sec(options, 0);
+    rocksdb_options_set_level_compaction_dynamic_level_bytes(options, 1);
+    rocksdb_options_set_bytes_per_sync(options, 1 << 20);
+
+    store->cache = rocksdb_cache_create_lru(memory / 2);
+    rocksdb_block_based_table_options_t *table = store->table_options;
+    rocksdb_block_based_options_set_block_cache(table, store->cache);
+    rocksdb_block_based_options_set_cache_index_and_filter_blocks(table, 1);
+    rocksdb_block_based_options_set_pin_l0_filter_and_index_blocks_in_cache(table, 1);
+    rocksdb_block_based_options_set_filter_policy(table, rocksdb_filterpolicy_create_bloom_full(BLOOM_BITS));
+    rocksdb_block_based_options_set_block_size(table, 8 << 10);
+    rocksdb_options_set_block_based_table_factory(options, table);
+}
+
+int store_rocksdb_open(struct store **store, const char *dir, int64_t memory_bytes, struct error *err)
+{
+    static const struct store_ops ops = {
+        rocksdb_store_get,      rocksdb_store_write, rocksdb_store_scan,  rocksdb_store_next,
+        rocksdb_store_scan_end, rocksdb_store_wipe,  rocksdb_store_close,
+    };
+    const int64_t memory_min = 8 << 20;
+    struct store_rocksdb *self = mem_zalloc(sizeof *self);
+    self->base.ops = &ops;
+    self->dir = mem_strdup(str_of(dir));
+    self->memory_bytes = memory_bytes > memory_min ? memory_bytes : memory_min;
+    self->options = rocksdb_options_create();
+    self->table_options = rocksdb_block_based_options_create();
+    self->read = rocksdb_readoptions_create();
+    self->write = rocksdb_writeoptions_create();
+    self->batch = rocksdb_writebatch_create();
+    options_set(self);
+    if (database_open(self, err) != 0) {
+        rocksdb_store_close(&self->base);
+        return -1;
+    }
+    *store = &self->base;
+    return 0;
+}
