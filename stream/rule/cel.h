@@ -1,6 +1,7 @@
 /* The expression language: Google's Common Expression Language, its syntax and results, on our values.
  *
- *     parse (cel_lex.c, cel_parse.c) -> check against the environment (cel_check.c) -> evaluate (cel_eval.c)
+ *     parse (cel_lex.c, cel_parse.c) -> expand macros (cel_expand.c) -> check against the environment (cel_check.c)
+ *     -> evaluate (cel_eval.c)
  *
  * A compiled expression is immutable and belongs to the arena that it was compiled into. Evaluation allocates only from
  * the frame's arena (for new strings, lists and maps), never fails (a CEL error is a value of type VALUE_ERROR) and is
@@ -9,7 +10,6 @@
 #ifndef FORESTALL_RULE_CEL_H
 #define FORESTALL_RULE_CEL_H
 
-#include "base/error.h"
 #include "event/event.h"
 
 /* What an expression may name. Static types are value types; TYPE_ANY is not known until evaluation. */
@@ -26,7 +26,13 @@ struct cel_type {
     const char *const *symbols; /* of an enum field: a constant compared with it must be one of these, or it is an error */
 };
 
-/* A name's meaning, as the environment answers. */
+/* A type of which nothing more is known: no elements, no stream, no symbols. */
+static inline struct cel_type cel_type_of(int type)
+{
+    return (struct cel_type){.type = (uint8_t)type, .element = TYPE_ANY, .stream = -1};
+}
+
+/* A name's meaning, as the environment answers. Also asked for dotted names (`a.b` before `a`): unknown is the answer. */
 enum cel_name_kind {
     CEL_NAME_NONE,     /* unknown: the checker reports it, with a suggestion */
     CEL_NAME_CONSTANT, /* `constant` */
@@ -55,6 +61,9 @@ struct cel_env {
                 int *bad_arg, struct error *err);
     /* All names that could be meant, for suggestions: NULL-terminated; may be NULL. */
     const char *const *known_names;
+    /* What the checker would refuse (unknown names and functions, wrong types) is an evaluation error instead, which
+     * `&& || ?:` absorb: how CEL runs an expression that was only parsed. */
+    bool unchecked;
 };
 
 /* Where an error is: offset in bytes of the expression's text. The rule loader turns it into file:line:column. */
@@ -70,6 +79,7 @@ int cel_compile(struct arena *arena, struct str text, const struct cel_env *env,
 /* For cel_env.call: what an argument is. */
 bool cel_node_is_name(const struct cel_node *node, struct str *name);     /* a bare identifier */
 bool cel_node_is_constant(const struct cel_node *node, struct value *value);
+size_t cel_node_offset(const struct cel_node *node); /* its place in the expression's text */
 /* Compiles an argument under another environment (an aggregate's expression sees one input's events). */
 int cel_node_compile(struct arena *arena, const struct cel_node *node, const struct cel_env *env, const struct cel **cel,
                      struct cel_error *err) MUST_CHECK;
@@ -84,7 +94,9 @@ field_mask cel_event_fields(const struct cel *cel);
 void cel_slots(const struct cel *cel, void (*visit)(void *context, int slot), void *context);
 /* The expression is `event.FIELD` alone: the field's number, else -1 (a fast path for group keys and aggregates). */
 int cel_is_field(const struct cel *cel);
-/* `has` and equality predicates in a conjunction: true and the parts, when the whole implies event.FIELD == constant. */
+/* The expression is a constant (folded ones too): its value, which lives as long as the expression. */
+bool cel_is_constant_value(const struct cel *cel, struct value *constant);
+/* True and the constant when the whole, a conjunction, can be true only where event.FIELD == constant. */
 bool cel_implies_equal(const struct cel *cel, int field, struct value *constant);
 
 struct cel_frame {

@@ -15,5 +15,7 @@ void template_render(const struct template *template, const struct cel_frame *fr
 struct value template_value(const struct template *template, const struct cel_frame *frame, uint64_t *errors);
 bool template_is_constant(const struct template *template, struct str *text);
 void template_slots(const struct template *template, void (*visit)(void *context, int slot), void *context);
+/* Fields of the frame's event that the template reads. */
+field_mask template_event_fields(const struct template *template);
 
 #endif

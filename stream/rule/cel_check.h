@@ -1,0 +1,39 @@
+/* The checker's state, shared by its two files: cel_check.c (names, fields, operators) and cel_check_call.c. */
+#ifndef FORESTALL_RULE_CEL_CHECK_H
+#define FORESTALL_RULE_CEL_CHECK_H
+
+#include "rule/cel_code.h"
+
+/* A comprehension's variable, innermost first. */
+struct cel_scope {
+    const struct cel_scope *outer;
+    struct str name;
+    int index;
+    struct cel_type type;
+};
+
+struct cel_checker {
+    struct arena *arena;
+    const struct cel_env *env;
+    struct cel_error *err;
+    const struct cel_scope *scope;
+    int variables;
+    struct cel *cel; /* gathers fields and slots */
+};
+
+/* Checks a node: its code, or -1 with err. Under an unchecked environment the error becomes the code's value. */
+int cel_check(struct cel_checker *ck, const struct cel_node *node, struct cel_code **out) MUST_CHECK;
+
+/* CEL_CALL and CEL_METHOD. */
+int cel_check_call(struct cel_checker *ck, const struct cel_node *node, struct cel_code **out) MUST_CHECK;
+
+/* Code of a node with room for its kids. */
+struct cel_code *cel_code_new(struct cel_checker *ck, enum cel_op op, const struct cel_node *node, size_t n);
+/* The code of what the environment (or a call to it) answered. */
+int cel_check_meaning(struct cel_checker *ck, const struct cel_node *node, const struct cel_name *meaning,
+                      struct cel_code **out) MUST_CHECK;
+/* Evaluates code of constants now; -1 when that is an error. */
+int cel_fold(struct cel_checker *ck, struct cel_code *code) MUST_CHECK;
+bool cel_is_constant(const struct cel_code *code);
+
+#endif

@@ -1,0 +1,138 @@
+/* Checked code, the functions it calls, and the evaluation that runs it. Private to the cel_*.c files.
+ *
+ * Code has the shape of the syntax tree, with names resolved to fields, slots, variables and constants, so its height
+ * is bounded as the tree's is. It is immutable and may be evaluated by several threads at once.
+ */
+#ifndef FORESTALL_RULE_CEL_CODE_H
+#define FORESTALL_RULE_CEL_CODE_H
+
+#include "rule/cel_node.h"
+
+struct cel_function;
+
+struct cel_code {
+    uint8_t op;      /* enum cel_op */
+    bool event_like; /* of CEL_SELECT and CEL_HAS: kid 0 holds an event's fields, an absent one is null */
+    uint16_t n;
+    int32_t index; /* of a field, a slot, a variable; of a comprehension its variable */
+    const struct cel_code **kids;
+    struct value constant;
+    const struct cel_function *function;
+    const void *prepared; /* a pattern's database, a time zone */
+    uint32_t offset;
+    struct cel_type type;
+};
+
+struct cel {
+    const struct cel_code *root;
+    const struct cel_node *tree;
+    field_mask fields;
+    size_t n_slots;
+    int *slots;
+};
+
+/* One evaluation. Steps and bytes are budgets: what exceeds them is an error value, so that no expression runs away. */
+enum { CEL_VARIABLES_MAX = 16, CEL_STEPS_MAX = 1000 * 1000, CEL_BYTES_MAX = 64 * 1024 * 1024 };
+
+struct cel_run {
+    const struct cel_frame *frame;
+    int64_t steps;
+    size_t bytes;
+    bool quiet; /* nobody reads the messages: they are not composed */
+    struct value variables[CEL_VARIABLES_MAX];
+};
+
+struct value cel_run_code(struct cel_run *run, const struct cel_code *code);
+
+/* A function of the language. Arguments include a method's receiver. */
+#define TAKES(type) (1U << (type))
+enum { TAKES_ANY = 0x1FFF, FUNCTION_CALL = 1, FUNCTION_METHOD = 2 };
+
+struct cel_call {
+    struct cel_run *run;
+    const struct cel_code *code;
+    struct value args[4];
+    size_t n;
+};
+
+struct cel_function {
+    const char *name;
+    uint8_t style; /* FUNCTION_CALL, FUNCTION_METHOD or both */
+    uint8_t min, max;
+    uint8_t result; /* enum value_type or TYPE_ANY */
+    uint16_t takes[4];
+    /* Runs the call; arguments are of the types taken and no errors. */
+    struct value (*run)(struct cel_call *call);
+    /* Looks at the checked call once, before it is run; may fill code->prepared. May be NULL. */
+    int (*prepare)(struct arena *arena, struct cel_code *code, struct cel_error *err);
+};
+
+/* NULL where there is none of that name and style. */
+const struct cel_function *cel_function_find(struct str name, int style);
+/* The function's name nearest to `name`, within a small distance; NULL: none is near. */
+const char *cel_function_near(struct str name);
+/* Tables of the files that hold functions; each ends with a NULL name. */
+extern const struct cel_function cel_string_functions[];
+extern const struct cel_function cel_convert_functions[];
+extern const struct cel_function cel_time_functions[];
+
+/* Error values. The message is borrowed for good (a literal) or composed in the frame's arena. */
+struct value cel_error_text(const char *message);
+struct value cel_error_printf(struct cel_run *run, const char *format, ...) PRINTF_LIKE(2, 3);
+/* "no such overload" for these operands: an error operand passes on, a null one marks the error. */
+struct value cel_no_overload(struct cel_run *run, const char *what, const struct value *args, size_t n);
+static inline bool cel_is_error(struct value v)
+{
+    return v.type == VALUE_ERROR;
+}
+
+/* `n` bytes of the frame's arena; NULL when the evaluation's budget is spent. */
+void *cel_alloc(struct cel_run *run, size_t n);
+struct value cel_too_large(void);
+
+/* Operators on values that are no errors; `op` from CEL_MULTIPLY to CEL_IN. */
+struct value cel_binary(struct cel_run *run, enum cel_op op, struct value a, struct value b);
+struct value cel_negate(struct cel_run *run, struct value v);
+struct value cel_index(struct cel_run *run, struct value container, struct value key);
+/* Deep equality that spends the run's steps; false when they end. */
+bool cel_equal(struct cel_run *run, struct value a, struct value b);
+/* The value of `key` in `map`, numbers compared across types; NULL: absent. */
+const struct value *cel_map_find(struct cel_run *run, struct value map, struct value key);
+/* Checks a map literal's keys: types and no two equal. False with *error. */
+bool cel_map_keys(struct cel_run *run, const struct value *pairs, size_t n, struct value *error);
+/* Spends a step for each value in the containers among `items`; an error value when they end, else null. */
+struct value cel_charge(struct cel_run *run, const struct value *items, size_t n);
+
+/* The result type of an operator on operand types (TYPE_ANY: not known); -1 where no operands of those types fit. */
+int cel_binary_type(enum cel_op op, int a, int b);
+/* How messages name a type: "timestamp", "list". */
+const char *cel_type_name(int type);
+
+/* Times: nanoseconds of a duration (at most 292 years, so that they are an int64) and a duration of nanoseconds. */
+bool cel_nanos(struct value duration, int64_t *nanos); /* false beyond that range */
+struct value cel_duration(int64_t nanos);
+struct value cel_timestamp(int64_t seconds, int64_t nanos); /* nanos of any size; an error value out of range */
+
+/* Patterns (cel_match.c): compiled into the arena; run with a scratch of the thread. */
+int cel_pattern_compile(struct arena *arena, struct str pattern, const void **database, struct cel_error *err);
+struct value cel_pattern_match(const void *database, struct str text);
+
+/* Time zones (cel_zone.c). */
+struct cel_zone;
+int cel_zone_load(struct arena *arena, struct str name, const struct cel_zone **zone, char *why, size_t why_size);
+/* A fixed offset such as "+02:00", "-9:30", "UTC". False where the name is none. */
+bool cel_zone_fixed(struct str name, int32_t *east);
+/* Seconds east of UTC that hold at the instant. */
+int32_t cel_zone_east(const struct cel_zone *zone, int64_t seconds);
+
+static inline struct cel_run cel_run_of(const struct cel_frame *frame)
+{
+    struct cel_run run;
+    run.frame = frame;
+    run.steps = CEL_STEPS_MAX;
+    run.bytes = CEL_BYTES_MAX;
+    run.quiet = false;
+    return run;
+}
+
+#endif

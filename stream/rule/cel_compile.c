@@ -1,0 +1,139 @@
+/* From text to a compiled expression, and what others may ask of one. */
+#include "rule/cel_check.h"
+
+static int finish(struct arena *arena, const struct cel_env *env, const struct cel_node *tree, int expected,
+                  const struct cel **out, struct cel_error *err)
+{
+    struct cel *cel = arena_zalloc(arena, sizeof *cel);
+    struct cel_checker ck = {.arena = arena, .env = env, .err = err, .cel = cel};
+    struct cel_code *root;
+    TRY(cel_check(&ck, tree, &root));
+    int type = root->type.type;
+    if (expected != TYPE_ANY && type != TYPE_ANY && type != expected && !env->unchecked)
+        return cel_fail(err, tree->offset, "a %s is wanted; this is a %s", cel_type_name(expected), cel_type_name(type));
+    cel->root = root;
+    cel->tree = tree;
+    *out = cel;
+    return 0;
+}
+
+int cel_compile(struct arena *arena, struct str text, const struct cel_env *env, int expected, const struct cel **cel,
+                struct cel_error *err)
+{
+    uint32_t nodes = 0;
+    struct cel_parse options = {.arena = arena, .nodes = &nodes};
+    struct cel_node *tree;
+    if (text.n > CEL_TEXT_MAX)
+        return cel_fail(err, 0, "the expression is longer than %d bytes", CEL_TEXT_MAX);
+    options.text = arena_str(arena, text);
+    TRY(cel_parse(&options, &tree, err));
+    TRY(cel_expand(&options, env, tree, &tree, err));
+    return finish(arena, env, tree, expected, cel, err);
+}
+
+int cel_node_compile(struct arena *arena, const struct cel_node *node, const struct cel_env *env, const struct cel **cel,
+                     struct cel_error *err)
+{
+    uint32_t nodes = 0;
+    struct cel_parse options = {.arena = arena, .nodes = &nodes};
+    struct cel_node *tree = arena_alloc(arena, sizeof *tree);
+    *tree = *node;
+    TRY(cel_expand(&options, env, tree, &tree, err));
+    return finish(arena, env, tree, TYPE_ANY, cel, err);
+}
+
+bool cel_node_is_name(const struct cel_node *node, struct str *name)
+{
+    if (node->op != CEL_NAME)
+        return false;
+    *name = node->text;
+    return true;
+}
+
+bool cel_node_is_constant(const struct cel_node *node, struct value *value)
+{
+    if (node->op != CEL_CONSTANT)
+        return false;
+    *value = node->constant;
+    return true;
+}
+
+size_t cel_node_offset(const struct cel_node *node)
+{
+    return node->offset;
+}
+
+void cel_print(const struct cel *cel, struct buf *out)
+{
+    cel_node_print(cel->tree, out);
+}
+
+struct cel_type cel_result_type(const struct cel *cel)
+{
+    return cel->root->type;
+}
+
+field_mask cel_event_fields(const struct cel *cel)
+{
+    return cel->fields;
+}
+
+void cel_slots(const struct cel *cel, void (*visit)(void *context, int slot), void *context)
+{
+    for (size_t i = 0; i < cel->n_slots; i++)
+        visit(context, cel->slots[i]);
+}
+
+int cel_is_field(const struct cel *cel)
+{
+    return cel->root->op == CEL_FIELD ? cel->root->index : -1;
+}
+
+bool cel_is_constant_value(const struct cel *cel, struct value *constant)
+{
+    if (cel->root->op != CEL_CONSTANT || cel_is_error(cel->root->constant))
+        return false;
+    *constant = cel->root->constant;
+    return true;
+}
+
+/* The code is `event.FIELD == constant`, or `event.FIELD in [constant]`. */
+static bool equality(const struct cel_code *code, int field, struct value *constant)
+{
+    if (code->op != CEL_EQ && code->op != CEL_IN)
+        return false;
+    const struct cel_code *a = code->kids[0];
+    const struct cel_code *b = code->kids[1];
+    if (code->op == CEL_EQ && b->op == CEL_FIELD) {
+        a = code->kids[1];
+        b = code->kids[0];
+    }
+    if (a->op != CEL_FIELD || a->index != field || b->op != CEL_CONSTANT)
+        return false;
+    struct value v = b->constant;
+    if (code->op == CEL_IN) {
+        if (v.type != VALUE_LIST || v.n != 1)
+            return false;
+        v = v.items[0];
+    }
+    if (v.type == VALUE_NULL || v.type == VALUE_ERROR)
+        return false;
+    *constant = v;
+    return true;
+}
+
+/* Recursive over code, whose height the parser bounds. */
+static bool implies(const struct cel_code *code, int field, struct value *constant)
+{
+    if (code->op != CEL_AND)
+        return equality(code, field, constant);
+    for (uint16_t i = 0; i < code->n; i++)
+        if (implies(code->kids[i], field, constant))
+            return true;
+    return false;
+}
+
+bool cel_implies_equal(const struct cel *cel, int field, struct value *constant)
+{
+    return implies(cel->root, field, constant);
+}
