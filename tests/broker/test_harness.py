@@ -1,6 +1,9 @@
 """The harness against a real Kafka: later tests rest on what it says was committed."""
 
+import io
+
 import confluent_kafka
+import fastavro
 
 import harness
 
@@ -39,3 +42,15 @@ def test_topics_are_unique_and_hold_what_the_writer_wrote(topics, writer, drain)
     assert first.json == {"service": "cartservice", "n": 1} and first.text_key == "a"
     assert last.value is None and last.headers == {"reason": b"gone"}
     assert drain(topics.create("empty", partitions=3)) == []
+
+
+def test_avro_is_written_by_the_project_s_schemas(topics, writer, drain):
+    topic = topics.create("avro")
+    record = {"event_id": "e1", "incident_id": "i1", "status": "OPEN", "occurred_at": 1704067200000,
+              "service": "cartservice", "severity": "SEV2", "title": "Cart is down"}
+    writer.avro(topic, "incident", record)
+    writer.avro(topic, "incident", record, schema_id=7)
+    writer.flush()
+    bare, framed = drain(topic)
+    assert framed.value == b"\0\0\0\0\7" + bare.value
+    assert fastavro.schemaless_reader(io.BytesIO(bare.value), harness.avro_schema("incident"))["service"] == "cartservice"
