@@ -1,0 +1,327 @@
+/* Groups: decoded copies of a rule's state, written through. */
+#include "detect/group.h"
+
+#include <stdlib.h>
+
+void group_key_encode(struct buf *out, const struct rule *rule, const struct value *values)
+{
+    for (size_t i = 0; i < rule->group_count; i++) {
+        buf_text(out, rule->group[i].name);
+        value_encode(out, values[i]);
+    }
+}
+
+struct value group_key_values(struct str key, struct arena *arena)
+{
+    struct reader r = reader_of(key.p, key.n);
+    struct value *pairs = arena_alloc(arena, (size_t)RULE_GROUP_KEYS_MAX * 2 * sizeof *pairs);
+    size_t n = 0;
+    while (reader_left(&r) > 0 && n < RULE_GROUP_KEYS_MAX) {
+        pairs[2 * n] = value_str(read_text(&r));
+        if (!value_decode(&r, arena, &pairs[2 * n + 1]))
+            break;
+        n++;
+    }
+    return value_map(pairs, n);
+}
+
+uint64_t group_hash(struct str key)
+{
+    return hash_bytes(key.p, key.n, 1);
+}
+
+static void put_prefix(struct buf *out, const struct group *group, enum state_kind kind)
+{
+    state_key(out, group->task, kind);
+    buf_u64(out, group->rule->hash);
+    buf_u64(out, group->hash);
+}
+
+static void put_entry_key(struct buf *out, const struct group *group, int64_t time_ms, const struct position *at)
+{
+    put_prefix(out, group, STATE_ENTRY);
+    buf_i64_sorted(out, time_ms);
+    buf_u32(out, (uint32_t)at->topic);
+    buf_u32(out, (uint32_t)at->partition);
+    buf_i64_sorted(out, at->offset);
+}
+
+static void put_pane_key(struct buf *out, const struct group *group, int64_t start_ms)
+{
+    put_prefix(out, group, STATE_PANE);
+    buf_i64_sorted(out, start_ms);
+}
+
+bool group_record_read(struct str state_key_bytes, struct str value, struct group_record *record)
+{
+    struct reader k = reader_of(state_key_bytes.p, state_key_bytes.n);
+    struct reader r = reader_of(value.p, value.n);
+    (void)read_u16(&k);
+    (void)read_byte(&k);
+    record->rule_hash = read_u64(&k);
+    record->hash = read_u64(&k);
+    record->key = read_text(&r);
+    record->timer_ms = read_zigzag(&r);
+    record->last_ms = read_zigzag(&r);
+    return !k.failed && !r.failed;
+}
+
+void group_save(struct group *group, struct state *state)
+{
+    struct buf key = {0};
+    struct buf value = {0};
+    put_prefix(&key, group, STATE_GROUP);
+    buf_text(&value, group->key);
+    buf_zigzag(&value, group->timer_ms);
+    buf_zigzag(&value, group->last_ms);
+    buf_zigzag(&value, group->evaluated_ms);
+    buf_byte(&value, (uint8_t)(group->previous | group->fired << 1 | group->capped << 2));
+    state_put(state, buf_str(&key), buf_str(&value));
+    buf_fini(&key);
+    buf_fini(&value);
+}
+
+static bool decode_record(struct group *group, struct str value)
+{
+    struct reader r = reader_of(value.p, value.n);
+    struct str key = read_text(&r);
+    group->timer_ms = read_zigzag(&r);
+    group->last_ms = read_zigzag(&r);
+    group->evaluated_ms = read_zigzag(&r);
+    uint8_t flags = read_byte(&r);
+    group->previous = (flags & 1) != 0;
+    group->fired = (flags & 2) != 0;
+    group->capped = (flags & 4) != 0;
+    return !r.failed && str_eq(key, group->key);
+}
+
+static int load_entry(void *context, struct str key, struct str value)
+{
+    struct group *group = context;
+    struct reader k = reader_of(key.p, key.n);
+    k.p += k.end - k.p >= 19 ? 19 : 0; /* task, kind, rule, group */
+    struct entry entry = {.time_ms = read_i64_sorted(&k)};
+    entry.at.topic = (int32_t)read_u32(&k);
+    entry.at.partition = (int32_t)read_u32(&k);
+    entry.at.offset = read_i64_sorted(&k);
+    struct reader r = reader_of(value.p, value.n);
+    entry.inputs = read_u16(&r);
+    if (k.failed || r.failed)
+        return -1;
+    struct str event = {(const char *)r.p, reader_left(&r)};
+    entry.event = (struct str){mem_strdup(event), event.n};
+    group->entries = mem_grow(group->entries, group->entry_count, &group->entry_cap, sizeof *group->entries);
+    group->entries[group->entry_count++] = entry;
+    return 0;
+}
+
+static int load_pane(void *context, struct str key, struct str value)
+{
+    struct group *group = context;
+    struct reader k = reader_of(key.p, key.n);
+    k.p += k.end - k.p >= 19 ? 19 : 0;
+    int64_t start_ms = read_i64_sorted(&k);
+    struct pane *pane = k.failed ? NULL : pane_decode(group->rule, start_ms, value);
+    if (pane == NULL)
+        return -1;
+    group->panes = mem_grow(group->panes, group->pane_count, &group->pane_cap, sizeof(struct pane *));
+    group->panes[group->pane_count++] = pane;
+    return 0;
+}
+
+static int load_contents(struct group *group, struct state *state, struct buf *scratch, struct error *err)
+{
+    static const struct {
+        enum state_kind kind;
+        int (*visit)(void *context, struct str key, struct str value);
+    } parts[] = {{STATE_ENTRY, load_entry}, {STATE_PANE, load_pane}};
+    for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
+        buf_reset(scratch);
+        put_prefix(scratch, group, parts[i].kind);
+        *err = (struct error){0};
+        if (state_scan(state, buf_str(scratch), parts[i].visit, group, err) != 0)
+            return err->class != ERROR_NONE ? -1 : error_set(err, ERROR_FATAL, "the state of rule '%.*s' is damaged: delete the state directory, it is restored from the changelog", STR_ARG(group->rule->id));
+    }
+    return 0;
+}
+
+int group_load(struct group **out, struct state *state, const struct rule *rule, int rule_number, uint64_t hash,
+               struct str key, int task, struct error *err)
+{
+    struct group *group = mem_zalloc(sizeof *group);
+    *group = (struct group){.rule = rule, .rule_number = rule_number, .task = task, .hash = hash, .key = {mem_strdup(key), key.n}, .timer_ms = INT64_MAX, .last_ms = INT64_MIN, .evaluated_ms = INT64_MIN};
+    struct buf scratch = {0};
+    struct buf value = {0};
+    bool found = false;
+    put_prefix(&scratch, group, STATE_GROUP);
+    int result = state_get(state, buf_str(&scratch), &value, &found, err);
+    if (result == 0 && found) {
+        if (!decode_record(group, buf_str(&value)))
+            result = error_set(err, ERROR_FATAL, "two groups of rule '%.*s' share the hash %016llx, or the state is damaged", STR_ARG(rule->id), (unsigned long long)hash);
+        else
+            result = load_contents(group, state, &scratch, err);
+    }
+    buf_fini(&scratch);
+    buf_fini(&value);
+    if (result != 0) {
+        group_free(group);
+        return -1;
+    }
+    *out = group;
+    return 0;
+}
+
+static void free_contents(struct group *group)
+{
+    for (size_t i = 0; i < group->entry_count; i++)
+        free((void *)(uintptr_t)group->entries[i].event.p);
+    for (size_t i = 0; i < group->pane_count; i++)
+        pane_free(group->panes[i]);
+    group->entry_count = group->pane_count = 0;
+}
+
+void group_free(struct group *group)
+{
+    free_contents(group);
+    free(group->entries);
+    free(group->panes);
+    free((void *)(uintptr_t)group->key.p);
+    free(group);
+}
+
+size_t group_bytes(const struct group *group)
+{
+    size_t bytes = sizeof *group + group->key.n + group->entry_cap * sizeof *group->entries;
+    for (size_t i = 0; i < group->entry_count; i++)
+        bytes += group->entries[i].event.n + 16;
+    size_t pane = sizeof(struct pane) + 160 + group->rule->aggregate_count * sizeof(struct fold);
+    return bytes + group->pane_count * pane;
+}
+
+static void del(struct state *state, struct buf *key)
+{
+    state_del(state, buf_str(key));
+    buf_fini(key);
+}
+
+void group_remove(struct group *group, struct state *state)
+{
+    while (group->entry_count > 0)
+        group_entry_drop(group, state, group->entry_count - 1);
+    group_panes_expire(group, state, INT64_MAX);
+    struct buf key = {0};
+    put_prefix(&key, group, STATE_GROUP);
+    del(state, &key);
+    group->timer_ms = INT64_MAX;
+    group->evaluated_ms = INT64_MIN;
+    group->previous = group->fired = group->capped = false;
+}
+
+static int entry_order(const struct entry *entry, int64_t time_ms, const struct position *at)
+{
+    if (entry->time_ms != time_ms)
+        return entry->time_ms < time_ms ? -1 : 1;
+    return position_order(&entry->at, at);
+}
+
+struct entry *group_entry(struct group *group, int64_t time_ms, const struct position *at, bool make)
+{
+    size_t low = 0;
+    size_t high = group->entry_count;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (entry_order(&group->entries[middle], time_ms, at) < 0)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    if (low < group->entry_count && entry_order(&group->entries[low], time_ms, at) == 0)
+        return &group->entries[low];
+    if (!make)
+        return NULL;
+    group->entries = mem_grow(group->entries, group->entry_count, &group->entry_cap, sizeof *group->entries);
+    memmove(&group->entries[low + 1], &group->entries[low], (group->entry_count - low) * sizeof *group->entries);
+    group->entry_count++;
+    group->entries[low] = (struct entry){.time_ms = time_ms, .at = *at};
+    return &group->entries[low];
+}
+
+void group_entry_set(struct group *group, struct state *state, struct entry *entry, const struct event *event,
+                     uint16_t inputs)
+{
+    struct buf key = {0};
+    struct buf value = {0};
+    buf_u16(&value, inputs);
+    event_encode(&value, event, FIELD_BIT(event->stream->field_count) - 1);
+    free((void *)(uintptr_t)entry->event.p);
+    struct str bytes = {value.p + 2, value.len - 2};
+    entry->event = (struct str){mem_strdup(bytes), bytes.n};
+    entry->inputs = inputs;
+    put_entry_key(&key, group, entry->time_ms, &entry->at);
+    state_put(state, buf_str(&key), buf_str(&value));
+    buf_fini(&key);
+    buf_fini(&value);
+}
+
+void group_entry_drop(struct group *group, struct state *state, size_t index)
+{
+    struct entry *entry = &group->entries[index];
+    struct buf key = {0};
+    put_entry_key(&key, group, entry->time_ms, &entry->at);
+    del(state, &key);
+    free((void *)(uintptr_t)entry->event.p);
+    group->entry_count--;
+    memmove(entry, entry + 1, (group->entry_count - index) * sizeof *entry);
+}
+
+void group_entries_expire(struct group *group, struct state *state, int64_t time_ms)
+{
+    size_t n = 0;
+    for (; n < group->entry_count && group->entries[n].time_ms <= time_ms; n++) {
+        struct buf key = {0};
+        put_entry_key(&key, group, group->entries[n].time_ms, &group->entries[n].at);
+        del(state, &key);
+        free((void *)(uintptr_t)group->entries[n].event.p);
+    }
+    group->entry_count -= n;
+    if (n > 0)
+        memmove(group->entries, group->entries + n, group->entry_count * sizeof *group->entries);
+}
+
+void group_pane_take(struct group *group, struct state *state, struct pane *pane)
+{
+    size_t at = group->pane_count;
+    while (at > 0 && group->panes[at - 1]->start_ms > pane->start_ms)
+        at--;
+    if (at > 0 && group->panes[at - 1]->start_ms == pane->start_ms) {
+        pane_merge(group->panes[at - 1], pane);
+        pane_free(pane);
+        pane = group->panes[at - 1];
+    } else {
+        group->panes = mem_grow(group->panes, group->pane_count, &group->pane_cap, sizeof(struct pane *));
+        memmove(&group->panes[at + 1], &group->panes[at], (group->pane_count - at) * sizeof(struct pane *));
+        group->panes[at] = pane;
+        group->pane_count++;
+    }
+    struct buf key = {0};
+    struct buf value = {0};
+    put_pane_key(&key, group, pane->start_ms);
+    pane_encode(&value, pane);
+    state_put(state, buf_str(&key), buf_str(&value));
+    buf_fini(&key);
+    buf_fini(&value);
+}
+
+void group_panes_expire(struct group *group, struct state *state, int64_t time_ms)
+{
+    size_t n = 0;
+    for (; n < group->pane_count && group->panes[n]->start_ms < time_ms; n++) {
+        struct buf key = {0};
+        put_pane_key(&key, group, group->panes[n]->start_ms);
+        del(state, &key);
+        pane_free(group->panes[n]);
+    }
+    group->pane_count -= n;
+    if (n > 0)
+        memmove(group->panes, group->panes + n, group->pane_count * sizeof(struct pane *));
+}

@@ -1,0 +1,86 @@
+/* A rule's state for one group: the window's entries (rows and single events) and panes, and what the last evaluation
+ * said. In memory it is a decoded copy of the state's entries for the group; every change is written through to the
+ * state at once, so that a group can be dropped from memory at any commit.
+ */
+#ifndef FORESTALL_DETECT_GROUP_H
+#define FORESTALL_DETECT_GROUP_H
+
+#include "detect/pane.h"
+#include "state/state.h"
+
+/* One row or event in a window. */
+struct entry {
+    int64_t time_ms;    /* a row's opened_at, an event's time */
+    struct position at; /* a row's first update */
+    uint16_t inputs;    /* bit i: selected by input i */
+    struct str event;   /* event_encode; heap */
+};
+
+struct group {
+    const struct rule *rule;
+    int rule_number;
+    int task;
+    uint64_t hash;        /* of the key: its upper 16 bits are the route */
+    struct str key;       /* group_key_encode; heap */
+    struct entry *entries; /* by (time, position) */
+    size_t entry_count;
+    size_t entry_cap;
+    struct pane **panes;  /* by start */
+    size_t pane_count;
+    size_t pane_cap;
+    int64_t timer_ms;     /* when the detector wants to be called; INT64_MAX: not at all */
+    int64_t last_ms;      /* newest activity, for eviction: stalest first */
+    int64_t evaluated_ms; /* the last window's end that was evaluated (hopping); INT64_MIN: none */
+    bool previous;        /* the last evaluation was true and its window not empty */
+    bool fired;           /* ever fired */
+    bool capped;          /* entries were dropped for the limit */
+    uint64_t used;        /* tick of the last use, for the memory's eviction */
+};
+
+/* The canonical bytes of a group: for each key its name and value. */
+void group_key_encode(struct buf *out, const struct rule *rule, const struct value *values);
+/* The group's values as a map name -> value, in the arena; they borrow from `key`. */
+struct value group_key_values(struct str key, struct arena *arena);
+uint64_t group_hash(struct str key);
+/* The exchange partition of a group: its route modulo the number of tasks. */
+static inline int group_task(uint64_t hash, int tasks)
+{
+    return (int)(hash >> 48) % tasks;
+}
+
+/* Loads the group from the state, or makes an empty one that the state does not know yet. */
+int group_load(struct group **out, struct state *state, const struct rule *rule, int rule_number, uint64_t hash,
+               struct str key, int task, struct error *err) MUST_CHECK;
+void group_free(struct group *group);
+/* The memory it takes, roughly: for the budget. */
+size_t group_bytes(const struct group *group);
+
+/* Writes the group's own record (timer, previous evaluation). */
+void group_save(struct group *group, struct state *state);
+/* Removes the group and all it holds from the state; the memory is left empty. */
+void group_remove(struct group *group, struct state *state);
+
+/* The entry of (time, position), or NULL; with `make` a new one without event. */
+struct entry *group_entry(struct group *group, int64_t time_ms, const struct position *at, bool make);
+void group_entry_set(struct group *group, struct state *state, struct entry *entry, const struct event *event,
+                     uint16_t inputs);
+void group_entry_drop(struct group *group, struct state *state, size_t index);
+/* Drops entries with a time at or below `time_ms`. */
+void group_entries_expire(struct group *group, struct state *state, int64_t time_ms);
+
+/* Takes the pane, merging it into one of the same start. */
+void group_pane_take(struct group *group, struct state *state, struct pane *pane);
+/* Drops panes that start before `time_ms`. */
+void group_panes_expire(struct group *group, struct state *state, int64_t time_ms);
+
+/* Reads what group_save wrote: for scans at start (timers). False: not a group's record. */
+struct group_record {
+    uint64_t rule_hash;
+    uint64_t hash;
+    struct str key;
+    int64_t timer_ms;
+    int64_t last_ms;
+};
+bool group_record_read(struct str state_key, struct str value, struct group_record *record);
+
+#endif

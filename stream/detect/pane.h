@@ -1,0 +1,41 @@
+/* A pane: everything that folds of one rule and group in one stretch of event time. The same structure is a partial
+ * (what map has merged so far) and, once closed, the pane in the state. Merging commutes.
+ *
+ * Memory: a fold an aggregate, one encoded event as evidence, and up to PANE_SERVICES_MAX service names.
+ */
+#ifndef FORESTALL_DETECT_PANE_H
+#define FORESTALL_DETECT_PANE_H
+
+#include "detect/fold.h"
+
+enum { PANE_SERVICES_MAX = 32, PANE_MS_MAX = 10 * MINUTE_MS };
+
+struct pane {
+    int64_t start_ms;
+    int64_t first_ms; /* of the oldest and newest event */
+    int64_t last_ms;
+    uint64_t events;
+    struct position newest_at;
+    struct buf newest;      /* the newest event, encoded: evidence */
+    struct str *services;   /* sorted; heap copies; only where the group does not say the service */
+    size_t service_count;
+    size_t fold_count;
+    struct fold folds[];    /* by the rule's aggregate */
+};
+
+/* Length of the rule's panes: the largest divisor of gcd(size, slide) that is at most PANE_MS_MAX. */
+int64_t pane_length_ms(const struct window *window);
+/* Which fields of the stream are kept as evidence. */
+field_mask pane_evidence_fields(const struct stream *stream);
+
+struct pane *pane_new(const struct rule *rule, int64_t start_ms);
+void pane_free(struct pane *pane);
+/* Folds one event of `input`: what its aggregates read of it. True where it is the newest of the pane: then the caller
+ * gives the evidence with pane_newest, at once or when it has the time. */
+bool pane_add(struct pane *pane, const struct rule *rule, int input, const struct event *event, struct arena *arena);
+void pane_newest(struct pane *pane, const struct event *event);
+void pane_merge(struct pane *pane, struct pane *other);
+void pane_encode(struct buf *out, struct pane *pane);
+struct pane *pane_decode(const struct rule *rule, int64_t start_ms, struct str bytes); /* NULL: not a pane's encoding */
+
+#endif
