@@ -20,6 +20,7 @@ struct decoder_options {
     enum record_format format;
     enum record_framing framing;  /* of Avro: bare, or magic 0 and a 4-byte schema id (ignored: the writer schema is `schema`) */
     struct str schema;            /* Avro: the writer schema's JSON text; not kept */
+    struct str reader;            /* Avro: a schema whose aliases and enum defaults hold for the reader; empty: our own of the stream */
     field_mask wanted;            /* the fields to fill; required ones are checked whether wanted or not */
 };
 
@@ -32,6 +33,9 @@ void decoder_free(struct decoder *decoder);
 int decoder_decode(struct decoder *decoder, const void *bytes, size_t n, struct arena *arena, struct event *event,
                    struct error *err) MUST_CHECK;
 
-/* Confluent-framed records may be told apart by a source's reader; see ocf.h for container files. */
+/* Decodes one record from the start of `bytes`, where more may follow, as in a container file's block (ocf.h); *consumed
+ * is what it took. In JSON the record is all of `bytes`. */
+int decoder_decode_prefix(struct decoder *decoder, struct str bytes, struct arena *arena, struct event *event,
+                          size_t *consumed, struct error *err) MUST_CHECK;
 
 #endif

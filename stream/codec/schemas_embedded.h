@@ -1,4 +1,4 @@
-/* The schemas of schemas/*.avsc as text in the program: {name without suffix, text}, ended by {0, 0}. */
+/* The .avsc files of schemas/ as text in the program: {name without suffix, text}, ended by {0, 0}. */
 #ifndef FORESTALL_CODEC_SCHEMAS_EMBEDDED_H
 #define FORESTALL_CODEC_SCHEMAS_EMBEDDED_H
 
