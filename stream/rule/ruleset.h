@@ -28,7 +28,7 @@ enum output_slot {
     OUT_EVENTS,     /* number of contributing events */
     OUT_FIXED_COUNT
 };
-extern const char *const output_names[OUT_FIXED_COUNT];
+extern const char *const output_names[OUT_FIXED_COUNT + 1]; /* NULL-terminated */
 
 /* field is one of `values`. */
 struct match_term {
@@ -74,10 +74,11 @@ struct window {
     int64_t size_ms;
     int64_t slide_ms; /* of hopping */
     int64_t wait_ms;
+    int64_t pane_ms;  /* of hopping: the longest pane up to 10 min that divides size and slide */
 };
 
 enum category { CATEGORY_OBSERVABILITY_GAP, CATEGORY_INFRASTRUCTURE_RESILIENCE, CATEGORY_DEPLOYMENT_PIPELINE, CATEGORY_CODE_QUALITY, CATEGORY_ARCHITECTURE, CATEGORY_COUNT };
-extern const char *const category_names[CATEGORY_COUNT];
+extern const char *const category_names[CATEGORY_COUNT + 1]; /* NULL-terminated, as roadmap_names */
 extern const char *const roadmap_names[]; /* foundation resilience quality automation */
 
 struct template_list {
@@ -134,7 +135,14 @@ struct ruleset {
     struct arena arena;
     struct rule *rules; /* sorted by id */
     size_t count;
+    size_t file_count;
     uint64_t digest; /* of all rules' meanings */
+};
+
+/* What a rule file may rely on; zeroes are the defaults. */
+struct ruleset_options {
+    int64_t row_retention_ms; /* windows over rows are no longer; default 200 d */
+    bool tests_unread;        /* leave `tests:` alone: a run does not need them */
 };
 
 /* Loads rule files and folders (read recursively, sorted; *.yaml and *.yml). NULL when diagnostics got an error.
@@ -142,6 +150,9 @@ struct ruleset {
 struct ruleset *ruleset_load(const char *const *paths, size_t count, struct diagnostics *diagnostics);
 /* The same from one text in memory (tests). */
 struct ruleset *ruleset_load_text(const char *name, struct str text, struct diagnostics *diagnostics);
+/* As ruleset_load, with options. */
+struct ruleset *ruleset_load_with(const char *const *paths, size_t count, const struct ruleset_options *options,
+                                  struct diagnostics *diagnostics);
 void ruleset_free(struct ruleset *set);
 const struct rule *ruleset_find(const struct ruleset *set, struct str id); /* NULL: none */
 

@@ -8,16 +8,18 @@
 #define FORESTALL_RULE_YAML_H
 
 #include "base/arena.h"
+#include "base/error.h"
 
 enum yaml_kind { YAML_SCALAR, YAML_SEQUENCE, YAML_MAPPING };
 
 struct yaml_node {
     enum yaml_kind kind;
     bool quoted;      /* a scalar in quotes or a block: never null */
-    bool block;       /* a literal or folded scalar: an offset in its text is no column */
+    bool block;       /* a literal or folded scalar */
     int line;         /* from 1 */
     int column;       /* from 1 */
     struct str text;  /* of a scalar; NUL-terminated */
+    struct str raw;   /* of a scalar: its source, quotes and all; yaml_place reads it */
     const char *file; /* the name it was loaded by */
     /* Children: of a sequence the items, of a mapping the values with their keys beside. */
     size_t count;
@@ -30,6 +32,7 @@ struct diagnostic {
     const char *file;
     int line;
     int column;
+    int file_order; /* in order of loading */
     bool warning;
     const char *message;
 };
@@ -40,11 +43,22 @@ struct diagnostics {
     size_t count;
     size_t cap;
     size_t errors; /* of them, not warnings */
+    const char **files; /* in order of loading */
+    size_t file_count;
+    size_t file_cap;
 };
 
 void diagnostics_fini(struct diagnostics *diagnostics);
 void diagnostic_at(struct diagnostics *diagnostics, const struct yaml_node *node, bool warning, const char *format, ...)
     PRINTF_LIKE(4, 5);
+/* The same at the byte `offset` of a scalar's text. */
+void diagnostic_within(struct diagnostics *diagnostics, const struct yaml_node *node, size_t offset, bool warning,
+                       const char *format, ...) PRINTF_LIKE(5, 6);
+/* A message about a file as a whole (it cannot be read, …), at its first byte. */
+void diagnostic_file(struct diagnostics *diagnostics, const char *file, int line, int column, const char *format, ...)
+    PRINTF_LIKE(5, 6);
+/* Makes `file` the next in order of loading; its messages are sorted by that. */
+void diagnostics_add_file(struct diagnostics *diagnostics, const char *file);
 /* Sorts by file (in load order), line and column. */
 void diagnostics_sort(struct diagnostics *diagnostics);
 
@@ -52,7 +66,13 @@ void diagnostics_sort(struct diagnostics *diagnostics);
 struct yaml_node *yaml_parse(struct arena *arena, const char *file, struct str text, struct diagnostics *diagnostics);
 struct yaml_node *yaml_load(struct arena *arena, const char *path, struct diagnostics *diagnostics);
 
-/* The value of a key in a mapping; NULL where absent. */
+/* The whole of a regular file of at most `max` bytes, in the arena; NULL with err. */
+char *yaml_read_file(struct arena *arena, const char *path, size_t max, size_t *n, struct error *err);
+/* Where the byte `offset` of a scalar's text stands in its file: quotes, escapes, folded lines and blocks are seen
+ * through as far as one byte of the text has one place. */
+void yaml_place(const struct yaml_node *node, size_t offset, int *line, int *column);
+
+/* The value of a key in a mapping; NULL where absent or where `mapping` is none. */
 struct yaml_node *yaml_get(const struct yaml_node *mapping, const char *key);
 bool yaml_is_null(const struct yaml_node *node); /* an unquoted empty scalar, ~ or null */
 

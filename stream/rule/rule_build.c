@@ -1,0 +1,118 @@
+/* One rule, from its node to what the engine runs. */
+#include "rule/rule_load.h"
+
+static const char *const rule_keys[] = {"id", "description", "from", "detect", "recommend", "validate", "tests", NULL};
+
+static bool keeps_rows(const struct rule_input *input)
+{
+    return input->stream != NULL && input->stream->rows && !input->updates;
+}
+
+/* Which inputs take part in detection: those that `when` or a template names, and, where neither names any of it but
+ * the rule's outputs run over all inputs, those that no measure has for itself. */
+static void decide_detecting(struct rule_build *build)
+{
+    struct rule *rule = build->rule;
+    struct diagnostics *diagnostics = build->loader->diagnostics;
+    bool any = false;
+    for (size_t i = 0; i < rule->input_count; i++) {
+        struct rule_input *input = &rule->inputs[i];
+        input->detects = build->named_detecting[i] || (build->when_takes_all && !build->named_validating[i]);
+        any |= input->detects;
+        if (!input->detects && !build->named_validating[i])
+            diagnostic_at(diagnostics, build->input_nodes[i], false,
+                          "input '%.*s' is used nowhere; name it in 'when', a template or a measure, or leave it out",
+                          STR_ARG(input->name));
+        if (input->detects && input->stream != NULL && input->stream->id == STREAM_INCIDENT)
+            rule->reads_incidents = true;
+    }
+    if (!any && rule->input_count > 0)
+        diagnostic_at(diagnostics, yaml_get(build->node, "detect"), false,
+                      "no input takes part in detection, so the rule cannot fire; name one in 'when'");
+}
+
+static void check_windows(struct rule_build *build)
+{
+    struct rule *rule = build->rule;
+    struct diagnostics *diagnostics = build->loader->diagnostics;
+    const struct yaml_node *window = yaml_get(yaml_get(build->node, "detect"), "window");
+    const struct yaml_node *size = yaml_get(window, "size");
+    if (size == NULL || rule->window.size_ms <= 0)
+        return;
+    int64_t retention = build->loader->options.row_retention_ms;
+    for (size_t i = 0; i < rule->input_count; i++) {
+        const struct rule_input *input = &rule->inputs[i];
+        if (!input->detects || input->stream == NULL)
+            continue;
+        if (keeps_rows(input) && rule->window.size_ms > retention) {
+            struct buf text = {0};
+            duration_print(&text, retention);
+            diagnostic_at(diagnostics, size, false,
+                          "a window over %ss is at most %.*s, for which their rows are kept (state.row_retention)",
+                          input->stream->name, STR_ARG(buf_str(&text)));
+            buf_fini(&text);
+            return;
+        }
+        if (keeps_rows(input) || rule->window.kind != WINDOW_SLIDING)
+            continue;
+        if (rule->window.size_ms > HOUR_MS)
+            diagnostic_at(diagnostics, size, true,
+                          "a sliding window over '%.*s' keeps every event of it for %.*s; write a slide", STR_ARG(input->name),
+                          STR_ARG(size->text));
+        else
+            diagnostic_at(diagnostics, size, true,
+                          "a sliding window forwards every event of '%.*s' one by one; with a slide they would be folded first",
+                          STR_ARG(input->name));
+        return;
+    }
+}
+
+static void mark_reads(struct rule *rule)
+{
+    for (size_t i = 0; i < rule->input_count; i++) {
+        struct rule_input *input = &rule->inputs[i];
+        for (size_t j = 0; j < input->match_count; j++)
+            input->reads |= FIELD_BIT(input->match[j].field);
+        if (input->where != NULL)
+            input->reads |= cel_event_fields(input->where);
+        for (size_t j = 0; j < rule->group_count; j++)
+            input->reads |= input->group[j].expr != NULL ? cel_event_fields(input->group[j].expr)
+                                                         : FIELD_BIT(input->group[j].field);
+    }
+    for (size_t i = 0; i < rule->aggregate_count; i++)
+        if (rule->aggregates[i].expr != NULL)
+            rule->inputs[rule->aggregates[i].input].reads |= cel_event_fields(rule->aggregates[i].expr);
+}
+
+void rule_build(struct loader *loader, const struct rule_source *source, struct rule *rule)
+{
+    struct diagnostics *diagnostics = loader->diagnostics;
+    size_t errors_before = diagnostics->errors;
+    struct rule_build build = {
+        .loader = loader, .file = source->file, .node = source->node, .rule = rule, .detector_built = true};
+    rule->id = source->id;
+    rule->file = source->node->file;
+    rule->line = source->node->line;
+    (void)check_mapping(diagnostics, source->node, "a rule", rule_keys);
+    (void)check_text(diagnostics, yaml_get(source->node, "description"), "description", &rule->description);
+    rule_inputs_read(&build);
+    const struct yaml_node *detect = check_need(diagnostics, source->node, "a rule", "detect");
+    if (detect != NULL)
+        rule_detect_read(&build, detect);
+    rule_recommend_read(&build, yaml_get(source->node, "recommend"));
+    rule_validate_read(&build, yaml_get(source->node, "validate"));
+    rule->aggregates = arena_alloc(loader->arena, (build.aggregate_count + 1) * sizeof *rule->aggregates);
+    memcpy(rule->aggregates, build.aggregates, build.aggregate_count * sizeof *rule->aggregates);
+    rule->aggregate_count = build.aggregate_count;
+    /* Which inputs are used is not known while something could not be read. */
+    if (diagnostics->errors == errors_before)
+        decide_detecting(&build);
+    check_windows(&build);
+    if (diagnostics->errors == errors_before) {
+        mark_reads(rule);
+        rule->hash = rule_hash(rule);
+    }
+    rule->tests = yaml_get(source->node, "tests");
+    if (rule->tests != NULL && !loader->options.tests_unread)
+        rule_tests_check(&build);
+}

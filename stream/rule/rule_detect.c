@@ -1,0 +1,181 @@
+/* `detect`: the detector's kind, its window and its condition. */
+#include "rule/rule_load.h"
+
+enum { PANE_MS_MAX = 10 * MINUTE_MS, WINDOW_PANES_MAX = 100000 };
+static const int64_t WINDOW_MS_MAX = INT64_C(3660) * DAY_MS;
+
+/* The detectors of the language with the keys of each. Those that are not built are known by name, so that a file that
+ * uses one is told so, and a slip in its keys is found all the same. */
+static const struct {
+    const char *type;
+    const char *keys[16];
+} detectors[] = {
+    {"window", {"type", "group_by", "window", "when", NULL}},
+    {"sequence", {"type", "group_by", "when", "within", "max_gap", "skip", "steps", "warmup", NULL}},
+    {"absence", {"type", "group_by", "when", "of", "every", NULL}},
+    {"cascade", {"type", "group_by", "when", "of", "within", NULL}},
+    {"trend",
+     {"type", "group_by", "when", "window", "of", "value", "step", "limit", "horizon", "min_points", "min_fit", "method",
+      "reset", NULL}},
+    {"burn_rate", {"type", "group_by", "when", "bad", "all", "objective", "pairs", NULL}},
+    {"new_value", {"type", "group_by", "when", "of", "value", "memory", "warmup", NULL}},
+    {"revert", {"type", "group_by", "when", "of", "value", "memory", NULL}},
+};
+enum { DETECTOR_COUNT = sizeof detectors / sizeof *detectors };
+
+/* The detector's number; -1 and an error where there is no such one. */
+static int read_type(struct diagnostics *diagnostics, const struct yaml_node *detect)
+{
+    const struct yaml_node *node = yaml_get(detect, "type");
+    if (node == NULL)
+        return 0;
+    const char *names[DETECTOR_COUNT + 1] = {0};
+    for (int i = 0; i < DETECTOR_COUNT; i++)
+        names[i] = detectors[i].type;
+    int type = check_symbol(diagnostics, node, "detector", names);
+    if (type > 0)
+        diagnostic_at(diagnostics, node, false, "detector '%s' is not built yet; this version runs 'window'", names[type]);
+    return type;
+}
+
+static int64_t gcd(int64_t a, int64_t b)
+{
+    while (b != 0) {
+        int64_t rest = a % b;
+        a = b;
+        b = rest;
+    }
+    return a;
+}
+
+/* The largest divisor of `n` that is at most PANE_MS_MAX. */
+static int64_t pane_of(int64_t n)
+{
+    for (int64_t pane = n < PANE_MS_MAX ? n : PANE_MS_MAX; pane > 1; pane--)
+        if (n % pane == 0)
+            return pane;
+    return 1;
+}
+
+static void read_slide(struct diagnostics *diagnostics, const struct yaml_node *node, struct window *window)
+{
+    const struct yaml_node *slide = yaml_get(node, "slide");
+    const struct yaml_node *wait = yaml_get(node, "wait");
+    if (slide == NULL) {
+        if (wait != NULL)
+            diagnostic_at(diagnostics, wait, false,
+                          "a sliding window is evaluated at each event and waits for nothing; write a slide, or no wait");
+        return;
+    }
+    if (check_duration(diagnostics, wait, "wait", &window->wait_ms) && window->wait_ms > WINDOW_MS_MAX)
+        diagnostic_at(diagnostics, wait, false, "wait is at most 3660d");
+    if (!check_duration(diagnostics, slide, "slide", &window->slide_ms))
+        return;
+    if (window->slide_ms <= 0) {
+        diagnostic_at(diagnostics, slide, false, "slide must be more than 0s");
+        return;
+    }
+    if (window->size_ms <= 0)
+        return;
+    if (window->slide_ms > window->size_ms) {
+        diagnostic_at(diagnostics, slide, false, "slide must not be more than size, or events would fall between windows");
+        return;
+    }
+    window->kind = WINDOW_HOPPING;
+    window->pane_ms = pane_of(gcd(window->size_ms, window->slide_ms));
+    if (window->size_ms / window->pane_ms > WINDOW_PANES_MAX)
+        diagnostic_at(diagnostics, slide, false,
+                      "this window falls into %lld panes of %lld ms, of which at most %d are kept; take a slide that "
+                      "shares a larger divisor with size",
+                      (long long)(window->size_ms / window->pane_ms), (long long)window->pane_ms, WINDOW_PANES_MAX);
+}
+
+static void read_window(struct rule_build *build, const struct yaml_node *node)
+{
+    static const char *const known[] = {"size", "slide", "wait", "calendar", "timezone", "gap", "max", NULL};
+    struct diagnostics *diagnostics = build->loader->diagnostics;
+    struct window *window = &build->rule->window;
+    if (node == NULL || !check_mapping(diagnostics, node, "window", known))
+        return;
+    for (size_t i = 0; i < node->count; i++) {
+        bool calendar = str_is(node->keys[i]->text, "calendar");
+        if (!calendar && !str_is(node->keys[i]->text, "gap"))
+            continue;
+        diagnostic_at(diagnostics, node->keys[i], false,
+                      "%s windows are not built yet; this version runs sliding, hopping and tumbling ones",
+                      calendar ? "calendar" : "session");
+        return;
+    }
+    for (size_t i = 0; i < node->count; i++)
+        if (str_is(node->keys[i]->text, "timezone") || str_is(node->keys[i]->text, "max"))
+            diagnostic_at(diagnostics, node->keys[i], false, "'%.*s' belongs to a %s window", STR_ARG(node->keys[i]->text),
+                          str_is(node->keys[i]->text, "max") ? "session" : "calendar");
+    const struct yaml_node *size = check_need(diagnostics, node, "window", "size");
+    if (check_duration(diagnostics, size, "size", &window->size_ms) &&
+        (window->size_ms <= 0 || window->size_ms > WINDOW_MS_MAX)) {
+        diagnostic_at(diagnostics, size, false, "size must be more than 0s and at most 3660d");
+        window->size_ms = 0;
+    }
+    read_slide(diagnostics, node, window);
+}
+
+static bool constant_value(const struct cel *cel, struct value *value)
+{
+    struct arena scratch = {0};
+    struct cel_frame frame = {.arena = &scratch};
+    *value = cel_eval(cel, &frame);
+    arena_fini(&scratch);
+    return value->type == VALUE_BOOL;
+}
+
+struct slots_read {
+    bool any;
+    bool over_all;
+};
+
+static void see_slot(void *context, int slot)
+{
+    struct slots_read *slots = context;
+    slots->any = true;
+    slots->over_all |= slot < OUT_FIXED_COUNT && slot != OUT_GROUP;
+}
+
+static void read_when(struct rule_build *build, const struct yaml_node *detect)
+{
+    struct diagnostics *diagnostics = build->loader->diagnostics;
+    const struct yaml_node *node = check_need(diagnostics, detect, "detect", "when");
+    if (node == NULL)
+        return;
+    struct scope scope;
+    scope_init(&scope, build, SCOPE_OUTPUT);
+    build->rule->when = scope_compile(&scope, node, "when", VALUE_BOOL);
+    if (build->rule->when == NULL)
+        return;
+    struct slots_read slots = {0};
+    cel_slots(build->rule->when, see_slot, &slots);
+    build->when_takes_all = slots.over_all || !slots.any;
+    struct value value;
+    if (slots.any || !constant_value(build->rule->when, &value))
+        return;
+    if (value.b)
+        diagnostic_at(diagnostics, node, true, "this is always true: every event that an input selects is a firing");
+    else
+        diagnostic_at(diagnostics, node, false, "this is never true, so the rule cannot fire");
+}
+
+void rule_detect_read(struct rule_build *build, const struct yaml_node *detect)
+{
+    struct diagnostics *diagnostics = build->loader->diagnostics;
+    int type = read_type(diagnostics, detect);
+    build->detector_built = type == 0;
+    if (!(type < 0 ? check_map(diagnostics, detect, "detect")
+                   : check_mapping(diagnostics, detect, "detect", detectors[type].keys)))
+        return;
+    rule_group_read(build, detect);
+    if (build->detector_built)
+        read_window(build, check_need(diagnostics, detect, "detect", "window"));
+    else
+        read_window(build, yaml_get(detect, "window"));
+    if (build->detector_built)
+        read_when(build, detect);
+}

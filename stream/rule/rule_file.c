@@ -1,0 +1,183 @@
+/* A rule file's head, and the names that belong to it: lists and macros. */
+#include "rule/rule_load.h"
+
+static const char *const file_keys[] = {"apiVersion", "kind",  "metadata",  "lists", "macros",
+                                        "topology",   "rules", "overrides", NULL};
+enum { LIST_NAMES_MAX = 10000 };
+
+/* False where the file is of another kind, so that nothing else in it makes sense. */
+static bool read_head(struct loader *loader, const struct rule_file *file)
+{
+    struct diagnostics *diagnostics = loader->diagnostics;
+    const struct yaml_node *version = check_need(diagnostics, file->root, "a rule file", "apiVersion");
+    struct str text;
+    if (check_text(diagnostics, version, "apiVersion", &text) && !str_is(text, "forestall.io/v1"))
+        diagnostic_at(diagnostics, version, false, "unknown apiVersion '%.*s'; this version reads 'forestall.io/v1'",
+                      STR_ARG(text));
+    const struct yaml_node *kind = check_need(diagnostics, file->root, "a rule file", "kind");
+    if (!check_text(diagnostics, kind, "kind", &text) || str_is(text, "RuleSet"))
+        return true;
+    if (str_is(text, "Scorecard"))
+        diagnostic_at(diagnostics, kind, false, "kind 'Scorecard' is not built yet; this version reads 'RuleSet'");
+    else
+        diagnostic_at(diagnostics, kind, false, "unknown kind '%.*s'; this version reads 'RuleSet'", STR_ARG(text));
+    return false;
+}
+
+static void read_metadata(struct loader *loader, const struct yaml_node *node)
+{
+    static const char *const keys[] = {"name", "labels", NULL};
+    struct diagnostics *diagnostics = loader->diagnostics;
+    if (node == NULL || !check_mapping(diagnostics, node, "metadata", keys))
+        return;
+    struct str text;
+    (void)check_id(diagnostics, yaml_get(node, "name"), "a name", &text);
+    const struct yaml_node *labels = yaml_get(node, "labels");
+    if (!check_map(diagnostics, labels, "labels"))
+        return;
+    for (size_t i = 0; i < labels->count; i++)
+        (void)check_text(diagnostics, labels->items[i], "a label", &text);
+}
+
+/* service: [the services that it calls]. Detectors that walk it come later; a slip is found now. */
+static void read_topology(struct loader *loader, const struct yaml_node *node)
+{
+    struct diagnostics *diagnostics = loader->diagnostics;
+    if (!check_map(diagnostics, node, "topology"))
+        return;
+    for (size_t i = 0; i < node->count; i++) {
+        const struct yaml_node *callees = node->items[i];
+        if (!check_sequence(diagnostics, callees, "the services that a service calls"))
+            continue;
+        struct map seen = {0};
+        for (size_t j = 0; j < callees->count; j++) {
+            struct str name;
+            if (!check_text(diagnostics, callees->items[j], "a service", &name))
+                continue;
+            void **slot = map_slot(&seen, name);
+            if (*slot != NULL)
+                diagnostic_at(diagnostics, callees->items[j], false, "'%.*s' is listed twice", STR_ARG(name));
+            if (str_eq(name, node->keys[i]->text))
+                diagnostic_at(diagnostics, callees->items[j], false, "'%.*s' calls itself", STR_ARG(name));
+            *slot = callees->items[j];
+        }
+        map_fini(&seen);
+    }
+}
+
+static bool check_name(struct loader *loader, const struct yaml_node *key, const char *what)
+{
+    if (!name_is_identifier(key->text)) {
+        diagnostic_at(loader->diagnostics, key, false, "'%.*s' is no name for a %s; take letters, digits and _",
+                      STR_ARG(key->text), what);
+        return false;
+    }
+    if (rule_name_reserved(key->text)) {
+        diagnostic_at(loader->diagnostics, key, false, "'%.*s' has a meaning of its own in expressions; name the %s otherwise",
+                      STR_ARG(key->text), what);
+        return false;
+    }
+    return true;
+}
+
+static bool read_list(struct loader *loader, const struct yaml_node *node, struct value *list)
+{
+    if (!check_sequence(loader->diagnostics, node, "a list"))
+        return false;
+    struct value *items = arena_alloc(loader->arena, (node->count + 1) * sizeof *items);
+    for (size_t i = 0; i < node->count; i++) {
+        struct str text;
+        if (!check_text(loader->diagnostics, node->items[i], "an item of a list", &text))
+            return false;
+        items[i] = value_str(text);
+    }
+    *list = value_list(items, node->count);
+    return true;
+}
+
+static void read_lists(struct loader *loader, struct rule_file *file, const struct yaml_node *node)
+{
+    if (!check_map(loader->diagnostics, node, "lists"))
+        return;
+    for (size_t i = 0; i < node->count; i++) {
+        struct value *list = arena_zalloc(loader->arena, sizeof *list);
+        if (check_name(loader, node->keys[i], "list") && read_list(loader, node->items[i], list))
+            *map_slot(&file->lists, node->keys[i]->text) = list;
+    }
+}
+
+static void read_macros(struct loader *loader, struct rule_file *file, const struct yaml_node *node)
+{
+    if (!check_map(loader->diagnostics, node, "macros"))
+        return;
+    for (size_t i = 0; i < node->count; i++) {
+        struct str text;
+        if (!check_name(loader, node->keys[i], "macro") || !check_text(loader->diagnostics, node->items[i], "a macro", &text))
+            continue;
+        if (map_get(&file->lists, node->keys[i]->text) != NULL)
+            diagnostic_at(loader->diagnostics, node->keys[i], false, "'%.*s' is a list of this file too", STR_ARG(node->keys[i]->text));
+        *map_slot(&file->macros, node->keys[i]->text) = node->items[i];
+    }
+}
+
+/* The fixed names, then the file's own. */
+static const char **names_of(struct loader *loader, const struct rule_file *file, const char *const *fixed)
+{
+    size_t count = 0;
+    while (fixed[count] != NULL)
+        count++;
+    const char **names = arena_alloc(loader->arena, (count + file->lists.count + file->macros.count + 1) * sizeof *names);
+    memcpy(names, fixed, count * sizeof *names);
+    struct map_entry *entry = NULL;
+    for (size_t i = 0; count < LIST_NAMES_MAX && map_next(&file->lists, &i, &entry);)
+        names[count++] = arena_str(loader->arena, entry->key).p;
+    for (size_t i = 0; count < LIST_NAMES_MAX && map_next(&file->macros, &i, &entry);)
+        names[count++] = arena_str(loader->arena, entry->key).p;
+    names[count] = NULL;
+    return names;
+}
+
+void rule_file_names(struct loader *loader, struct rule_file *file)
+{
+    static const char *const event_fixed[] = {"event", NULL};
+    read_lists(loader, file, yaml_get(file->root, "lists"));
+    read_macros(loader, file, yaml_get(file->root, "macros"));
+    file->event_names = names_of(loader, file, event_fixed);
+    file->output_names = names_of(loader, file, output_names);
+}
+
+static void add_source(struct loader *loader, struct rule_file *file, struct yaml_node *node)
+{
+    struct diagnostics *diagnostics = loader->diagnostics;
+    if (!check_map(diagnostics, node, "a rule"))
+        return;
+    struct rule_source source = {.file = file, .node = node};
+    const struct yaml_node *id = check_need(diagnostics, node, "a rule", "id");
+    if (check_id(diagnostics, id, "a rule's id", &source.id)) {
+        void **slot = map_slot(&loader->ids, source.id);
+        const struct yaml_node *first = *slot;
+        if (str_is(source.id, "lists"))
+            diagnostic_at(diagnostics, id, false, "a rule's id may not be 'lists', which means the lists in overrides");
+        else if (first != NULL)
+            diagnostic_at(diagnostics, id, false, "duplicate rule id '%.*s', first in %s:%d", STR_ARG(source.id), first->file,
+                          first->line);
+        else
+            *slot = yaml_get(node, "id");
+    }
+    loader->sources = mem_grow(loader->sources, loader->source_count, &loader->source_cap, sizeof source);
+    loader->sources[loader->source_count++] = source;
+}
+
+void rule_file_read(struct loader *loader, struct rule_file *file)
+{
+    if (!check_map(loader->diagnostics, file->root, "a rule file") || !read_head(loader, file))
+        return;
+    (void)check_mapping(loader->diagnostics, file->root, "a rule file", file_keys);
+    read_metadata(loader, yaml_get(file->root, "metadata"));
+    read_topology(loader, yaml_get(file->root, "topology"));
+    const struct yaml_node *rules = yaml_get(file->root, "rules");
+    if (!check_sequence(loader->diagnostics, rules, "rules"))
+        return;
+    for (size_t i = 0; i < rules->count; i++)
+        add_source(loader, file, rules->items[i]);
+}

@@ -1,0 +1,101 @@
+/* The hash of a rule's meaning, by which its state is found again: id, the inputs that detect, grouping, window and
+ * `when`, with macros and lists expanded. Title, spec, validation and tests may change without losing state.
+ *
+ * The canonical text is part of what is stored: a change to it starts every rule anew. */
+#include "rule/rule_load.h"
+
+#include <stdlib.h>
+
+static int by_value(const void *a, const void *b)
+{
+    return value_order(*(const struct value *)a, *(const struct value *)b);
+}
+
+static void put_term(struct buf *out, const struct match_term *term)
+{
+    buf_varint(out, (uint64_t)term->field);
+    struct value *sorted = mem_alloc(term->count * sizeof *sorted);
+    memcpy(sorted, term->values, term->count * sizeof *sorted);
+    qsort(sorted, term->count, sizeof *sorted, by_value);
+    for (size_t i = 0; i < term->count; i++)
+        if (i == 0 || value_order(sorted[i - 1], sorted[i]) != 0)
+            value_encode(out, sorted[i]);
+    free(sorted);
+}
+
+static void put_cel(struct buf *out, const struct cel *cel)
+{
+    struct buf text = {0};
+    if (cel != NULL)
+        cel_print(cel, &text);
+    buf_text(out, buf_str(&text));
+    buf_fini(&text);
+}
+
+static void put_input(struct buf *out, const struct rule *rule, const struct rule_input *input)
+{
+    buf_text(out, input->name);
+    buf_text(out, str_of(input->stream->name));
+    buf_byte(out, input->updates);
+    for (int field = 0; field < input->stream->field_count; field++)
+        for (size_t i = 0; i < input->match_count; i++)
+            if (input->match[i].field == field)
+                put_term(out, &input->match[i]);
+    buf_byte(out, 0xff);
+    put_cel(out, input->where);
+    for (size_t i = 0; i < rule->group_count; i++) {
+        buf_text(out, input->group[i].name);
+        buf_zigzag(out, input->group[i].field);
+        put_cel(out, input->group[i].expr);
+    }
+}
+
+static void mark_slot(void *context, int slot)
+{
+    if (slot >= OUT_FIXED_COUNT)
+        ((bool *)context)[slot - OUT_FIXED_COUNT] = true;
+}
+
+/* The functions that `when` calls, whatever their order. */
+static int by_text(const void *a, const void *b)
+{
+    return str_cmp((*(const struct aggregate *const *)a)->text, (*(const struct aggregate *const *)b)->text);
+}
+
+static void put_when(struct buf *out, const struct rule *rule)
+{
+    bool read[RULE_AGGREGATES_MAX] = {0};
+    cel_slots(rule->when, mark_slot, read);
+    const struct aggregate *sorted[RULE_AGGREGATES_MAX];
+    size_t count = 0;
+    for (size_t i = 0; i < rule->aggregate_count; i++)
+        if (read[i])
+            sorted[count++] = &rule->aggregates[i];
+    if (count > 1)
+        qsort(sorted, count, sizeof *sorted, by_text);
+    for (size_t i = 0; i < count; i++) {
+        buf_byte(out, (uint8_t)sorted[i]->function);
+        buf_text(out, rule->inputs[sorted[i]->input].name);
+        put_cel(out, sorted[i]->expr);
+    }
+    put_cel(out, rule->when);
+}
+
+uint64_t rule_hash(const struct rule *rule)
+{
+    struct buf text = {0};
+    buf_text(&text, STR_LIT("rule 1"));
+    buf_text(&text, rule->id);
+    for (size_t i = 0; i < rule->input_count; i++)
+        if (rule->inputs[i].detects)
+            put_input(&text, rule, &rule->inputs[i]);
+    buf_byte(&text, 0xfe);
+    buf_byte(&text, (uint8_t)rule->window.kind);
+    buf_zigzag(&text, rule->window.size_ms);
+    buf_zigzag(&text, rule->window.slide_ms);
+    buf_zigzag(&text, rule->window.wait_ms);
+    put_when(&text, rule);
+    uint64_t hash = hash_bytes(text.p, text.len, 0);
+    buf_fini(&text);
+    return hash;
+}

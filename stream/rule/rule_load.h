@@ -1,0 +1,111 @@
+/* Inside the rule loader: what its files share while a set is being built. Nobody else includes this.
+ *
+ * Every step reports its errors and goes on, so that one run shows all; what could not be read is left empty, and later
+ * steps keep quiet about it. One thread builds a set.
+ */
+#ifndef FORESTALL_RULE_RULE_LOAD_H
+#define FORESTALL_RULE_RULE_LOAD_H
+
+#include "base/map.h"
+#include "rule/check.h"
+#include "rule/ruleset.h"
+
+/* A YAML file and the names that belong to it. */
+struct rule_file {
+    const char *path;
+    struct yaml_node *root;
+    struct map macros;        /* name -> struct yaml_node: the macro's text */
+    struct map lists;         /* name -> struct value: a list of strings */
+    const char **event_names;  /* NULL-terminated: what a where-clause may name, for suggestions */
+    const char **output_names; /* what `when` and templates may name */
+};
+
+/* A rule that was found, before it is built. */
+struct rule_source {
+    struct rule_file *file;
+    struct yaml_node *node;
+    struct str id; /* empty: it has none */
+};
+
+struct loader {
+    struct ruleset *set;
+    struct arena *arena; /* the set's */
+    struct diagnostics *diagnostics;
+    struct ruleset_options options;
+    struct rule_file **files;
+    size_t file_count, file_cap;
+    struct rule_source *sources;
+    size_t source_count, source_cap;
+    struct map ids; /* id -> its struct yaml_node, of all sources */
+};
+
+/* One rule in the making. */
+struct rule_build {
+    struct loader *loader;
+    struct rule_file *file;
+    const struct yaml_node *node;
+    struct rule *rule;
+    const struct yaml_node *input_nodes[RULE_INPUTS_MAX]; /* beside rule->inputs */
+    struct aggregate aggregates[RULE_AGGREGATES_MAX];
+    size_t aggregate_count;
+    bool validating;                        /* calls made now are validate's */
+    bool named_detecting[RULE_INPUTS_MAX];  /* by `when` or a template */
+    bool named_validating[RULE_INPUTS_MAX]; /* by a measure */
+    bool when_takes_all;                    /* `when` reads outputs over all inputs, or nothing at all */
+    bool detector_built;                    /* false: its outputs are not known, so expressions are left unread */
+    bool group_known;                       /* group_by was read without an error */
+};
+
+/* What an expression sees. */
+enum scope_kind {
+    SCOPE_EVENT,   /* where, group_by: `event` of one stream */
+    SCOPE_OUTPUT,  /* when, templates, a measure's value */
+    SCOPE_MEASURE, /* met: before and after */
+};
+
+struct scope {
+    struct rule_build *build;
+    enum scope_kind kind;
+    const struct stream *stream; /* of SCOPE_EVENT */
+    uint8_t measure_type;        /* of SCOPE_MEASURE: that of before and after */
+    struct cel_env env;
+};
+
+/* rule_names.c: scopes, and compiling in them. */
+void scope_init(struct scope *scope, struct rule_build *build, enum scope_kind kind);
+/* Compiles a scalar; NULL when it is none or an error was reported. `what` names it in messages. */
+const struct cel *scope_compile(struct scope *scope, const struct yaml_node *node, const char *what, int expected);
+const struct template *scope_template(struct scope *scope, const struct yaml_node *node, const char *what);
+int rule_find_input(const struct rule *rule, struct str name); /* -1: none */
+bool rule_name_reserved(struct str name);
+
+/* rule_aggregate.c: cel_env.call for SCOPE_OUTPUT. */
+int aggregate_call(void *context, struct str function, struct cel_node *const *args, size_t n_args,
+                   struct cel_name *out, int *bad_arg, struct error *err);
+
+/* rule_file.c: a file's head, lists, macros and topology; its rules are added to the loader's sources. */
+void rule_file_read(struct loader *loader, struct rule_file *file);
+/* The lists and macros of a file, read after overrides have replaced some. */
+void rule_file_names(struct loader *loader, struct rule_file *file);
+/* rule_override.c: applies the `overrides` of all files to the sources and the files' lists. */
+void rule_overrides_apply(struct loader *loader);
+
+/* The parts of a rule. */
+void rule_build(struct loader *loader, const struct rule_source *source, struct rule *rule);
+void rule_inputs_read(struct rule_build *build);
+void rule_group_read(struct rule_build *build, const struct yaml_node *detect);
+void rule_detect_read(struct rule_build *build, const struct yaml_node *detect);
+void rule_recommend_read(struct rule_build *build, const struct yaml_node *node);
+void rule_validate_read(struct rule_build *build, const struct yaml_node *node);
+void rule_tests_check(struct rule_build *build);
+uint64_t rule_hash(const struct rule *rule);
+
+/* rule_match.c: YAML text as the type of a field. */
+bool field_value_read(struct arena *arena, struct diagnostics *diagnostics, const struct yaml_node *node,
+                      const struct stream_field *field, struct value *value);
+void rule_match_read(struct rule_build *build, const struct yaml_node *node, struct rule_input *input);
+/* -1 and an error with a suggestion where the stream has no such field. */
+int rule_field_find(struct diagnostics *diagnostics, const struct yaml_node *at, const struct stream *stream,
+                    struct str name);
+
+#endif

@@ -1,0 +1,369 @@
+/* YAML text to a tree, over libyaml's event interface, which itself limits nothing: what this refuses is listed in
+ * yaml.h. The tree is built with a stack of its own, so depth costs no C stack. Any thread; nothing is shared. */
+#include "rule/yaml.h"
+
+#include "base/map.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include <yaml.h>
+
+enum { YAML_DEPTH_MAX = 64, YAML_BYTES_MAX = 10 * 1024 * 1024, YAML_NODES_MAX = 1000000, LINEAR_KEYS_MAX = 16 };
+
+/* A collection that is open: its children are builder.nodes[start, …), of a mapping keys and values in turn. */
+struct open_node {
+    struct yaml_node *node;
+    size_t start;
+};
+
+struct builder {
+    struct arena *arena;
+    const char *file;
+    struct str text;
+    struct diagnostics *diagnostics;
+    struct open_node open[YAML_DEPTH_MAX];
+    size_t depth;
+    struct yaml_node **nodes;
+    size_t node_count;
+    size_t node_cap;
+    size_t total;
+    struct yaml_node *root;
+    /* libyaml counts characters: character `at_char` is byte `at_byte`. Only moves forward. */
+    size_t at_char;
+    size_t at_byte;
+};
+
+static int refuse(const struct builder *builder, yaml_mark_t mark, const char *message)
+{
+    diagnostic_file(builder->diagnostics, builder->file, (int)mark.line + 1, (int)mark.column + 1, "%s", message);
+    return -1;
+}
+
+static size_t byte_of(struct builder *builder, size_t character)
+{
+    while (builder->at_char < character && builder->at_byte < builder->text.n) {
+        builder->at_byte++;
+        while (builder->at_byte < builder->text.n && ((unsigned char)builder->text.p[builder->at_byte] & 0xc0) == 0x80)
+            builder->at_byte++;
+        builder->at_char++;
+    }
+    return builder->at_byte;
+}
+
+static bool at_key(const struct builder *builder)
+{
+    if (builder->depth == 0)
+        return false;
+    const struct open_node *top = &builder->open[builder->depth - 1];
+    return top->node->kind == YAML_MAPPING && (builder->node_count - top->start) % 2 == 0;
+}
+
+static int push(struct builder *builder, struct yaml_node *node, yaml_mark_t mark)
+{
+    if (++builder->total > YAML_NODES_MAX)
+        return refuse(builder, mark, "over a million values; split the file");
+    if (builder->depth == 0) {
+        builder->root = node;
+        return 0;
+    }
+    builder->nodes = mem_grow(builder->nodes, builder->node_count, &builder->node_cap, sizeof(void *));
+    builder->nodes[builder->node_count++] = node;
+    return 0;
+}
+
+static struct yaml_node *node_new(struct builder *builder, enum yaml_kind kind, yaml_mark_t mark)
+{
+    struct yaml_node *node = arena_zalloc(builder->arena, sizeof *node);
+    node->kind = kind;
+    node->file = builder->file;
+    node->line = (int)mark.line + 1;
+    node->column = (int)mark.column + 1;
+    node->text = STR_LIT("");
+    return node;
+}
+
+static int refuse_decorated(const struct builder *builder, const yaml_event_t *event, const yaml_char_t *anchor,
+                            const yaml_char_t *tag)
+{
+    if (anchor != NULL)
+        return refuse(builder, event->start_mark, "anchors and aliases are not taken; write the value where it is used");
+    if (tag != NULL)
+        return refuse(builder, event->start_mark, "tags are not taken; every key knows the type of its value");
+    return 0;
+}
+
+static int on_scalar(struct builder *builder, const yaml_event_t *event)
+{
+    TRY(refuse_decorated(builder, event, event->data.scalar.anchor, event->data.scalar.tag));
+    struct yaml_node *node = node_new(builder, YAML_SCALAR, event->start_mark);
+    yaml_scalar_style_t style = event->data.scalar.style;
+    node->quoted = style != YAML_PLAIN_SCALAR_STYLE;
+    node->block = style == YAML_LITERAL_SCALAR_STYLE || style == YAML_FOLDED_SCALAR_STYLE;
+    node->text = arena_str(builder->arena, (struct str){(const char *)event->data.scalar.value, event->data.scalar.length});
+    if (memchr(node->text.p, '\0', node->text.n) != NULL)
+        return refuse(builder, event->start_mark, "a NUL character is not taken");
+    size_t from = byte_of(builder, event->start_mark.index);
+    size_t to = byte_of(builder, event->end_mark.index);
+    node->raw = (struct str){builder->text.p + from, to - from};
+    return push(builder, node, event->start_mark);
+}
+
+static int on_open(struct builder *builder, const yaml_event_t *event, enum yaml_kind kind)
+{
+    if (kind == YAML_SEQUENCE)
+        TRY(refuse_decorated(builder, event, event->data.sequence_start.anchor, event->data.sequence_start.tag));
+    else
+        TRY(refuse_decorated(builder, event, event->data.mapping_start.anchor, event->data.mapping_start.tag));
+    if (at_key(builder))
+        return refuse(builder, event->start_mark, "a key must be a scalar");
+    if (builder->depth == YAML_DEPTH_MAX)
+        return refuse(builder, event->start_mark, "nested more than 64 deep");
+    struct yaml_node *node = node_new(builder, kind, event->start_mark);
+    TRY(push(builder, node, event->start_mark));
+    builder->open[builder->depth++] = (struct open_node){node, builder->node_count};
+    return 0;
+}
+
+static int refuse_duplicate(const struct builder *builder, const struct yaml_node *key, const struct yaml_node *first)
+{
+    diagnostic_at(builder->diagnostics, key, false, "duplicate key '%.*s', first in line %d", STR_ARG(key->text),
+                  first->line);
+    return -1;
+}
+
+static int check_duplicates(const struct builder *builder, const struct yaml_node *node)
+{
+    if (node->count <= LINEAR_KEYS_MAX) {
+        for (size_t i = 1; i < node->count; i++)
+            for (size_t j = 0; j < i; j++)
+                if (str_eq(node->keys[i]->text, node->keys[j]->text))
+                    return refuse_duplicate(builder, node->keys[i], node->keys[j]);
+        return 0;
+    }
+    struct map seen = {0};
+    int result = 0;
+    for (size_t i = 0; i < node->count && result == 0; i++) {
+        void **slot = map_slot(&seen, node->keys[i]->text);
+        if (*slot != NULL)
+            result = refuse_duplicate(builder, node->keys[i], *slot);
+        *slot = node->keys[i];
+    }
+    map_fini(&seen);
+    return result;
+}
+
+static int on_close(struct builder *builder)
+{
+    ASSERT(builder->depth > 0);
+    struct open_node top = builder->open[--builder->depth];
+    struct yaml_node *node = top.node;
+    size_t children = builder->node_count - top.start;
+    struct yaml_node **from = builder->nodes + top.start;
+    builder->node_count = top.start;
+    if (children == 0)
+        return 0;
+    if (node->kind == YAML_SEQUENCE) {
+        node->count = children;
+        node->items = arena_alloc(builder->arena, children * sizeof(void *));
+        memcpy(node->items, from, children * sizeof(void *));
+        return 0;
+    }
+    node->count = children / 2;
+    node->items = arena_alloc(builder->arena, node->count * sizeof(void *));
+    node->keys = arena_alloc(builder->arena, node->count * sizeof(void *));
+    for (size_t i = 0; i < node->count; i++) {
+        node->keys[i] = from[2 * i];
+        node->items[i] = from[2 * i + 1];
+    }
+    return check_duplicates(builder, node);
+}
+
+static int on_event(struct builder *builder, const yaml_event_t *event)
+{
+    switch (event->type) {
+    case YAML_DOCUMENT_START_EVENT:
+        if (builder->root != NULL)
+            return refuse(builder, event->start_mark, "one file holds one document");
+        if (event->data.document_start.tag_directives.start != event->data.document_start.tag_directives.end)
+            return refuse(builder, event->start_mark, "tags are not taken; every key knows the type of its value");
+        return 0;
+    case YAML_ALIAS_EVENT:
+        return refuse(builder, event->start_mark, "anchors and aliases are not taken; write the value where it is used");
+    case YAML_SCALAR_EVENT:
+        return on_scalar(builder, event);
+    case YAML_SEQUENCE_START_EVENT:
+        return on_open(builder, event, YAML_SEQUENCE);
+    case YAML_MAPPING_START_EVENT:
+        return on_open(builder, event, YAML_MAPPING);
+    case YAML_SEQUENCE_END_EVENT:
+    case YAML_MAPPING_END_EVENT:
+        return on_close(builder);
+    case YAML_NO_EVENT:
+    case YAML_STREAM_START_EVENT:
+    case YAML_STREAM_END_EVENT:
+    case YAML_DOCUMENT_END_EVENT:
+        return 0;
+    }
+    return 0;
+}
+
+/* Line and column of a byte: where libyaml's reader stumbles it knows no more. */
+static yaml_mark_t mark_of_byte(struct str text, size_t byte)
+{
+    yaml_mark_t mark = {0};
+    for (size_t i = 0; i < byte && i < text.n; i++) {
+        if (text.p[i] == '\n') {
+            mark.line++;
+            mark.column = 0;
+        } else if (((unsigned char)text.p[i] & 0xc0) != 0x80) {
+            mark.column++;
+        }
+    }
+    return mark;
+}
+
+static int refuse_syntax(const struct builder *builder, const yaml_parser_t *parser)
+{
+    yaml_mark_t mark = parser->problem_mark;
+    if (parser->error == YAML_READER_ERROR)
+        mark = mark_of_byte(builder->text, parser->problem_offset);
+    diagnostic_file(builder->diagnostics, builder->file, (int)mark.line + 1, (int)mark.column + 1, "not YAML: %s%s%s",
+                    parser->problem != NULL ? parser->problem : "out of memory", parser->context != NULL ? " " : "",
+                    parser->context != NULL ? parser->context : "");
+    return -1;
+}
+
+static int run(struct builder *builder, yaml_parser_t *parser)
+{
+    for (bool done = false; !done;) {
+        yaml_event_t event;
+        if (!yaml_parser_parse(parser, &event))
+            return refuse_syntax(builder, parser);
+        done = event.type == YAML_STREAM_END_EVENT;
+        int result = on_event(builder, &event);
+        yaml_event_delete(&event);
+        TRY(result);
+    }
+    return 0;
+}
+
+static size_t first_bad_byte(struct str text)
+{
+    size_t line = 0;
+    for (size_t i = 0; i < text.n; i++) {
+        if (text.p[i] != '\n')
+            continue;
+        if (!utf8_valid(text.p + line, i - line))
+            return line;
+        line = i + 1;
+    }
+    return line;
+}
+
+struct yaml_node *yaml_parse(struct arena *arena, const char *file, struct str text, struct diagnostics *diagnostics)
+{
+    file = arena_str(arena, str_of(file)).p;
+    diagnostics_add_file(diagnostics, file);
+    struct builder builder = {.arena = arena, .file = file, .text = text, .diagnostics = diagnostics};
+    if (text.n > YAML_BYTES_MAX) {
+        (void)refuse(&builder, (yaml_mark_t){0}, "over 10 MiB; split the file");
+        return NULL;
+    }
+    if (!utf8_valid(text.p, text.n)) {
+        (void)refuse(&builder, mark_of_byte(text, first_bad_byte(text)), "this line is not UTF-8");
+        return NULL;
+    }
+    yaml_parser_t parser;
+    if (!yaml_parser_initialize(&parser)) {
+        (void)refuse(&builder, (yaml_mark_t){0}, "out of memory");
+        return NULL;
+    }
+    yaml_parser_set_encoding(&parser, YAML_UTF8_ENCODING);
+    builder.text = arena_str(arena, text);
+    yaml_parser_set_input_string(&parser, (const unsigned char *)builder.text.p, text.n);
+    int result = run(&builder, &parser);
+    yaml_parser_delete(&parser);
+    free(builder.nodes);
+    if (result != 0)
+        return NULL;
+    if (builder.root == NULL || yaml_is_null(builder.root))
+        return node_new(&builder, YAML_MAPPING, (yaml_mark_t){0});
+    return builder.root;
+}
+
+char *yaml_read_file(struct arena *arena, const char *path, size_t max, size_t *n, struct error *err)
+{
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+    if (fd < 0) {
+        (void)error_set(err, ERROR_BAD_INPUT, "cannot read %s: %s", path, strerror(errno));
+        return NULL;
+    }
+    char *text = NULL;
+    struct stat info;
+    if (fstat(fd, &info) != 0 || !S_ISREG(info.st_mode)) {
+        (void)error_set(err, ERROR_BAD_INPUT, "%s is not a regular file", path);
+        goto out;
+    }
+    if (info.st_size < 0 || (size_t)info.st_size > max) {
+        (void)error_set(err, ERROR_BAD_INPUT, "%s is over %zu bytes", path, max);
+        goto out;
+    }
+    size_t size = (size_t)info.st_size;
+    text = arena_alloc(arena, size + 1);
+    *n = 0;
+    while (*n < size) {
+        ssize_t got = read(fd, text + *n, size - *n);
+        if (got < 0 && errno == EINTR)
+            continue;
+        if (got < 0) {
+            (void)error_set(err, ERROR_BAD_INPUT, "cannot read %s: %s", path, strerror(errno));
+            text = NULL;
+            goto out;
+        }
+        if (got == 0)
+            break;
+        *n += (size_t)got;
+    }
+    text[*n] = '\0';
+out:
+    (void)close(fd);
+    return text;
+}
+
+struct yaml_node *yaml_load(struct arena *arena, const char *path, struct diagnostics *diagnostics)
+{
+    struct error err;
+    size_t n = 0;
+    char *text = yaml_read_file(arena, path, YAML_BYTES_MAX, &n, &err);
+    if (text == NULL) {
+        const char *file = arena_str(diagnostics->arena, str_of(path)).p;
+        diagnostics_add_file(diagnostics, file);
+        diagnostic_file(diagnostics, file, 1, 1, "%s", err.message);
+        return NULL;
+    }
+    return yaml_parse(arena, path, (struct str){text, n}, diagnostics);
+}
+
+struct yaml_node *yaml_get(const struct yaml_node *mapping, const char *key)
+{
+    if (mapping == NULL || mapping->kind != YAML_MAPPING)
+        return NULL;
+    for (size_t i = 0; i < mapping->count; i++)
+        if (str_is(mapping->keys[i]->text, key))
+            return mapping->items[i];
+    return NULL;
+}
+
+bool yaml_is_null(const struct yaml_node *node)
+{
+    if (node->kind != YAML_SCALAR || node->quoted)
+        return false;
+    static const char *const nulls[] = {"", "~", "null", "Null", "NULL"};
+    for (size_t i = 0; i < sizeof nulls / sizeof *nulls; i++)
+        if (str_is(node->text, nulls[i]))
+            return true;
+    return false;
+}
