@@ -13,26 +13,28 @@ const struct cel_function *cel_function_find(struct str name, int style)
     return NULL;
 }
 
-const char *cel_function_near(struct str name)
+/* Takes `candidate` where it is nearer to `name` than the best so far. */
+static void consider(struct str name, const char *candidate, const char **best, int *limit)
 {
-    static const char *const macros[] = {"has", "all", "exists", "exists_one", "map", "filter"};
-    const char *best = NULL;
-    int limit = name.n <= 3 ? 1 : 3;
-    for (size_t i = 0; i < sizeof macros / sizeof *macros; i++) {
-        int distance = str_distance(name, str_of(macros[i]), limit);
-        if (distance <= limit) {
-            best = macros[i];
-            limit = distance - 1;
-        }
+    int distance = str_distance(name, str_of(candidate), *limit);
+    if (distance <= *limit) {
+        *best = candidate;
+        *limit = distance - 1;
     }
+}
+
+/* The name of that style nearest to `name`; NULL: none is near. */
+static const char *near_function(struct str name, int style)
+{
+    static const char *const macros[] = {"all", "exists", "exists_one", "map", "filter"};
+    const char *best = NULL;
+    int limit = name.n <= 3 ? 1 : name.n <= 6 ? 2 : 3;
+    for (size_t i = 0; i < sizeof macros / sizeof *macros && style == FUNCTION_METHOD; i++)
+        consider(name, macros[i], &best, &limit);
     for (size_t t = 0; t < TABLES; t++)
-        for (const struct cel_function *f = tables[t]; f->name != NULL; f++) {
-            int distance = str_distance(name, str_of(f->name), limit);
-            if (distance <= limit) {
-                best = f->name;
-                limit = distance - 1;
-            }
-        }
+        for (const struct cel_function *f = tables[t]; f->name != NULL; f++)
+            if ((f->style & style) != 0)
+                consider(name, f->name, &best, &limit);
     return best;
 }
 
@@ -52,7 +54,7 @@ static int unknown_function(struct cel_checker *ck, const struct cel_node *node)
         return cel_fail(ck->err, node->offset, "%s is a function: write %s(...)", other->name, other->name);
     if (other != NULL)
         return cel_fail(ck->err, node->offset, "%s is a method: write x.%s(...)", other->name, other->name);
-    const char *near = cel_function_near(name);
+    const char *near = near_function(name, method ? FUNCTION_METHOD : FUNCTION_CALL);
     if (near != NULL)
         return cel_fail(ck->err, node->offset, "unknown function %.*s(); did you mean %s?", STR_ARG(name), near);
     return cel_fail(ck->err, node->offset, "unknown function %.*s()", STR_ARG(name));

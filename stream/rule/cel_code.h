@@ -69,8 +69,6 @@ struct cel_function {
 
 /* NULL where there is none of that name and style. */
 const struct cel_function *cel_function_find(struct str name, int style);
-/* The function's name nearest to `name`, within a small distance; NULL: none is near. */
-const char *cel_function_near(struct str name);
 /* Tables of the files that hold functions; each ends with a NULL name. */
 extern const struct cel_function cel_string_functions[];
 extern const struct cel_function cel_convert_functions[];

@@ -197,6 +197,20 @@ static struct value arithmetic(struct cel_run *run, enum cel_op op, struct value
     return concatenate(run, a, b);
 }
 
+/* An int or uint against a double is compared as a double, as Google's implementation does: beyond 2^53 neighbours count
+ * as equal. */
+static struct value as_double(struct value v)
+{
+    if (v.type == VALUE_DOUBLE)
+        return v;
+    return value_double(v.type == VALUE_INT ? (double)v.i : (double)v.u);
+}
+
+static bool one_is_double(struct value a, struct value b)
+{
+    return (a.type == VALUE_DOUBLE) != (b.type == VALUE_DOUBLE) && is_number(a) && is_number(b);
+}
+
 static bool is_nan(struct value v)
 {
     return v.type == VALUE_DOUBLE && isnan(v.d);
@@ -210,7 +224,8 @@ static struct value compare(struct cel_run *run, enum cel_op op, struct value a,
     }
     if (is_nan(a) || is_nan(b))
         return value_bool(false);
-    int order = value_order(a, b);
+    bool mixed = one_is_double(a, b);
+    int order = mixed ? value_order(as_double(a), as_double(b)) : value_order(a, b);
     switch (op) {
     case CEL_LT:
         return value_bool(order < 0);
@@ -240,6 +255,8 @@ bool cel_equal(struct cel_run *run, struct value a, struct value b)
 {
     if (--run->steps < 0)
         return false;
+    if (one_is_double(a, b))
+        return value_eq(as_double(a), as_double(b));
     if (a.type != b.type || (a.type != VALUE_LIST && a.type != VALUE_MAP))
         return value_eq(a, b);
     if (a.type == VALUE_MAP)
