@@ -1,0 +1,106 @@
+/* `sources`: the topics that are read, each with its stream, form and ideas of time. */
+#include "engine/config_load.h"
+
+#include <stdlib.h>
+
+static const char *const source_keys[] = {"topic", "stream",           "format",   "framing",         "schema",
+                                          "key",   "out_of_orderness", "idle_lag", "max_future_skew", "late", NULL};
+static const char *const stream_names[] = {"incident", "deployment", "telemetry", "feedback", NULL};
+
+static void read_stream(struct config_load *load, const struct yaml_node *node, struct config_source *source)
+{
+    const struct yaml_node *stream = check_need(load->diagnostics, node, "a source", "stream");
+    if (stream != NULL && check_symbol(load->diagnostics, stream, "stream", stream_names) >= 0)
+        source->stream = stream_find(stream->text);
+}
+
+static void read_schema(struct config_load *load, const struct yaml_node *node, struct config_source *source)
+{
+    const struct yaml_node *schema = yaml_get(node, "schema");
+    struct str path;
+    if (schema == NULL || yaml_is_null(schema) || !check_text(load->diagnostics, schema, "schema", &path))
+        return;
+    if (source->format != FORMAT_AVRO)
+        diagnostic_at(load->diagnostics, schema, false, "only a source with format: avro has a schema");
+    source->schema_path = config_path(load, path);
+}
+
+/* The fields that tell rows apart, in place of the stream's own. */
+static void read_key(struct config_load *load, const struct yaml_node *node, struct config_source *source)
+{
+    struct diagnostics *diagnostics = load->diagnostics;
+    const struct yaml_node *key = yaml_get(node, "key");
+    if (!check_sequence(diagnostics, key, "key") || source->stream == NULL)
+        return;
+    if (!source->stream->rows) {
+        diagnostic_at(diagnostics, key, false, "stream '%s' has no rows, so it takes no key", source->stream->name);
+        return;
+    }
+    if (key->count == 0) {
+        diagnostic_at(diagnostics, key, false, "key names at least one field");
+        return;
+    }
+    source->key = arena_alloc(load->arena, key->count * sizeof *source->key);
+    for (size_t i = 0; i < key->count; i++) {
+        struct str name;
+        if (!check_text(diagnostics, key->items[i], "a field", &name))
+            continue;
+        int field = stream_field_find(source->stream, name);
+        const struct stream_field *found = field < 0 ? NULL : &source->stream->fields[field];
+        if (found == NULL || found->derived || (found->kind != FIELD_STRING && found->kind != FIELD_ENUM))
+            diagnostic_at(diagnostics, key->items[i], false, "'%.*s' is no text field of stream '%s'", STR_ARG(name),
+                          source->stream->name);
+        source->key[source->key_count++] = name;
+    }
+}
+
+static void read_source(struct config_load *load, const struct yaml_node *node, struct config_source *source)
+{
+    struct diagnostics *diagnostics = load->diagnostics;
+    if (!check_mapping(diagnostics, node, "a source", source_keys))
+        return;
+    const struct yaml_node *topic = check_need(diagnostics, node, "a source", "topic");
+    if (topic != NULL)
+        (void)config_topic(load, topic, &source->topic);
+    read_stream(load, node, source);
+    if (check_need(diagnostics, node, "a source", "format") != NULL)
+        config_format(load, node, &source->format, &source->framing);
+    read_schema(load, node, source);
+    read_key(load, node, source);
+    source->out_of_orderness_ms = load->out_of_orderness_ms >= 0 ? load->out_of_orderness_ms
+                                  : source->stream != NULL && source->stream->id == STREAM_TELEMETRY
+                                      ? INT64_C(10) * SECOND_MS
+                                      : INT64_C(2) * MINUTE_MS;
+    source->idle_lag_ms = load->config->idle_lag_ms;
+    source->max_future_skew_ms = load->config->max_future_skew_ms;
+    source->late = load->config->late;
+    (void)check_duration(diagnostics, yaml_get(node, "out_of_orderness"), "out_of_orderness",
+                         &source->out_of_orderness_ms);
+    config_idle_lag(load, yaml_get(node, "idle_lag"), &source->idle_lag_ms);
+    (void)check_duration(diagnostics, yaml_get(node, "max_future_skew"), "max_future_skew",
+                         &source->max_future_skew_ms);
+    config_late(load, yaml_get(node, "late"), &source->late);
+}
+
+static int by_topic(const void *a, const void *b)
+{
+    return str_cmp(((const struct config_source *)a)->topic, ((const struct config_source *)b)->topic);
+}
+
+void config_sources_read(struct config_load *load, const struct yaml_node *node)
+{
+    struct config *config = load->config;
+    if (!check_sequence(load->diagnostics, node, "sources"))
+        return;
+    config->sources = arena_zalloc(load->arena, (node->count + 1) * sizeof *config->sources);
+    config->source_count = node->count;
+    for (size_t i = 0; i < node->count; i++) {
+        read_source(load, node->items[i], &config->sources[i]);
+        for (size_t j = 0; j < i; j++)
+            if (config->sources[i].topic.n > 0 && str_eq(config->sources[i].topic, config->sources[j].topic))
+                diagnostic_at(load->diagnostics, node->items[i], false, "topic '%.*s' is a source already",
+                              STR_ARG(config->sources[i].topic));
+    }
+    if (config->source_count > 1)
+        qsort(config->sources, config->source_count, sizeof *config->sources, by_topic);
+}
