@@ -53,8 +53,10 @@ struct source {
 
 /* Records in memory, added before or while it is polled: for tests of rules and of the engine. */
 struct source *source_memory_new(const struct source_partition *partitions, size_t count);
-/* Copies the record; offsets count from 0 in each partition unless given (>= 0). */
+/* Copies the record; offsets count from 0 in each partition. A value with p NULL is a tombstone. */
 void source_memory_add(struct source *source, size_t partition, struct str value, int64_t timestamp_ms);
+/* The next record added to the partition gets this offset, not below the one it would get. */
+void source_memory_skip(struct source *source, size_t partition, int64_t offset);
 /* No more will be added: the partitions finish when read. */
 void source_memory_end(struct source *source);
 

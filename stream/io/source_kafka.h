@@ -24,9 +24,17 @@ int source_kafka_open(struct source **source, const struct source_kafka_options 
 /* Joins the group and waits until every partition is assigned to this member, paused at no position: then seek each.
  * Another live member: ERROR_FATAL that says that one instance runs with the local exchange. */
 int source_kafka_join(struct source *source, struct error *err) MUST_CHECK;
-/* The librdkafka consumer (struct rd_kafka_s), for the commit protocol: group metadata, committed positions. */
+/* The group member, for the commit protocol: group metadata, committed positions. NULL: assigned by hand. */
+struct kafka_member *source_kafka_member(struct source *source);
+/* Its librdkafka client. */
 struct rd_kafka_s *source_kafka_handle(struct source *source);
 /* Partitions were revoked or lost since the last join: the memory built on them is void. */
 bool source_kafka_revoked(const struct source *source);
+/* The log of a partition now: its first offset, and the one after its last (open transactions included). */
+int source_kafka_range(struct source *source, size_t partition, int64_t *low, int64_t *high, struct error *err) MUST_CHECK;
+/* Where the partition is read next. */
+int64_t source_kafka_position(const struct source *source, size_t partition);
+/* Keeps the membership alive during work that does not poll; call it every second or so. */
+int source_kafka_serve(struct source *source, struct error *err) MUST_CHECK;
 
 #endif

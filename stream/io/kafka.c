@@ -1,0 +1,163 @@
+/* Properties, log lines and errors of Kafka clients. Log lines come from librdkafka's threads. */
+#include "io/kafka.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+
+#include "base/log.h"
+#include "base/arena.h"
+
+static const char *const reserved[] = {
+    "group.id",
+    "group.instance.id",
+    "group.protocol",
+    "partition.assignment.strategy",
+    "session.timeout.ms",
+    "enable.auto.commit",
+    "auto.commit.enable",
+    "enable.auto.offset.store",
+    "auto.offset.reset",
+    "isolation.level",
+    "enable.partition.eof",
+    "transactional.id",
+    "transaction.timeout.ms",
+    "enable.idempotence",
+    "enable.gapless.guarantee",
+    "acks",
+    "request.required.acks",
+    "delivery.report.only.error",
+    "message.max.bytes",
+    "allow.auto.create.topics",
+};
+
+static const struct kafka_setting shared_defaults[] = {
+    {"client.id", "forestall"},
+    {"socket.nagle.disable", "true"},
+    {"socket.keepalive.enable", "true"},
+    {"reconnect.backoff.max.ms", "2000"},
+    {NULL, NULL},
+};
+
+bool kafka_property_reserved(struct str name)
+{
+    for (size_t i = 0; i < sizeof reserved / sizeof *reserved; i++)
+        if (str_is(name, reserved[i]))
+            return true;
+    return false;
+}
+
+static void log_line(const rd_kafka_t *client, int level, const char *facility, const char *text)
+{
+    /* The user's properties go to consumers and producers alike, so this says nothing. */
+    if (strcmp(facility, "CONFWARN") == 0)
+        return;
+    struct log_field fields[] = {
+        LOG_S("client", client != NULL ? rd_kafka_name(client) : "?"),
+        LOG_S("about", facility),
+        LOG_S("text", text),
+    };
+    enum log_level ours = level <= 3 ? LOG_ERROR : level == 4 ? LOG_WARN : level <= 6 ? LOG_INFO : LOG_DEBUG;
+    log_write(ours, "kafka", sizeof fields / sizeof *fields, fields);
+}
+
+static int setting_put(rd_kafka_conf_t *conf, const char *name, const char *value, struct error *err)
+{
+    char text[256];
+    if (rd_kafka_conf_set(conf, name, value, text, sizeof text) == RD_KAFKA_CONF_OK)
+        return 0;
+    return error_set(err, ERROR_FATAL, "kafka: %s: %s", name, text);
+}
+
+static int settings_put(rd_kafka_conf_t *conf, const struct kafka_setting *settings, struct error *err)
+{
+    for (; settings != NULL && settings->name != NULL; settings++)
+        TRY(setting_put(conf, settings->name, settings->value, err));
+    return 0;
+}
+
+static int properties_put(rd_kafka_conf_t *conf, const struct kafka_client *options, struct error *err)
+{
+    struct arena arena = {0};
+    int result = 0;
+    for (size_t i = 0; i < options->property_count && result == 0; i++) {
+        const struct str_pair *property = &options->properties[i];
+        if (kafka_property_reserved(property->key))
+            result = error_set(err, ERROR_FATAL, "kafka: %.*s is the program's own to set: remove it",
+                               STR_ARG(property->key));
+        else
+            result = setting_put(conf, arena_str(&arena, property->key).p, arena_str(&arena, property->value).p, err);
+    }
+    arena_fini(&arena);
+    return result;
+}
+
+int kafka_client_new(rd_kafka_t **client, const struct kafka_client *options, struct error *err)
+{
+    rd_kafka_conf_t *conf = rd_kafka_conf_new();
+    if (settings_put(conf, shared_defaults, err) != 0 || settings_put(conf, options->defaults, err) != 0 ||
+        properties_put(conf, options, err) != 0 || settings_put(conf, options->fixed, err) != 0) {
+        rd_kafka_conf_destroy(conf);
+        return -1;
+    }
+    rd_kafka_conf_set_log_cb(conf, log_line);
+    if (options->prepare != NULL)
+        options->prepare(conf, options->context);
+    char text[256];
+    *client = rd_kafka_new(options->type, conf, text, sizeof text);
+    if (*client == NULL) {
+        rd_kafka_conf_destroy(conf);
+        return error_set(err, ERROR_FATAL, "kafka: %s", text);
+    }
+    return 0;
+}
+
+void kafka_client_free(rd_kafka_t *client)
+{
+    if (client != NULL)
+        rd_kafka_destroy_flags(client, RD_KAFKA_DESTROY_F_NO_CONSUMER_CLOSE);
+}
+
+int kafka_failed(struct error *err, rd_kafka_resp_err_t code, const char *format, ...)
+{
+    char what[256];
+    va_list args;
+    va_start(args, format);
+    (void)vsnprintf(what, sizeof what, format, args);
+    va_end(args);
+    return error_set(err, ERROR_FATAL, "%s: %s", what, rd_kafka_err2str(code));
+}
+
+bool kafka_passing(rd_kafka_resp_err_t code)
+{
+    switch ((int)code) {
+    case RD_KAFKA_RESP_ERR__TRANSPORT:
+    case RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN:
+    case RD_KAFKA_RESP_ERR__TIMED_OUT:
+    case RD_KAFKA_RESP_ERR__TIMED_OUT_QUEUE:
+    case RD_KAFKA_RESP_ERR__WAIT_COORD:
+    case RD_KAFKA_RESP_ERR__WAIT_CACHE:
+    case RD_KAFKA_RESP_ERR__RESOLVE:
+    case RD_KAFKA_RESP_ERR_LEADER_NOT_AVAILABLE:
+    case RD_KAFKA_RESP_ERR_NOT_LEADER_FOR_PARTITION:
+    case RD_KAFKA_RESP_ERR_REQUEST_TIMED_OUT:
+    case RD_KAFKA_RESP_ERR_BROKER_NOT_AVAILABLE:
+    case RD_KAFKA_RESP_ERR_REPLICA_NOT_AVAILABLE:
+    case RD_KAFKA_RESP_ERR_NETWORK_EXCEPTION:
+    case RD_KAFKA_RESP_ERR_COORDINATOR_LOAD_IN_PROGRESS:
+    case RD_KAFKA_RESP_ERR_COORDINATOR_NOT_AVAILABLE:
+    case RD_KAFKA_RESP_ERR_NOT_COORDINATOR:
+    case RD_KAFKA_RESP_ERR_NOT_CONTROLLER:
+    case RD_KAFKA_RESP_ERR_NOT_ENOUGH_REPLICAS:
+    case RD_KAFKA_RESP_ERR_NOT_ENOUGH_REPLICAS_AFTER_APPEND:
+    case RD_KAFKA_RESP_ERR_CONCURRENT_TRANSACTIONS:
+    case RD_KAFKA_RESP_ERR_UNSTABLE_OFFSET_COMMIT:
+    case RD_KAFKA_RESP_ERR_KAFKA_STORAGE_ERROR:
+    case RD_KAFKA_RESP_ERR_FENCED_LEADER_EPOCH:
+    case RD_KAFKA_RESP_ERR_UNKNOWN_LEADER_EPOCH:
+    case RD_KAFKA_RESP_ERR_OFFSET_NOT_AVAILABLE:
+    case RD_KAFKA_RESP_ERR_PREFERRED_LEADER_NOT_AVAILABLE:
+        return true;
+    default:
+        return false;
+    }
+}

@@ -1,0 +1,43 @@
+/* What every Kafka client of the program shares: properties, log lines, and the translation of errors.
+ *
+ * Properties come in three layers: defaults that the user may override, the user's own (`kafka:` of the configuration),
+ * and those on which results depend, which nobody may set.
+ */
+#ifndef FORESTALL_IO_KAFKA_H
+#define FORESTALL_IO_KAFKA_H
+
+#include <librdkafka/rdkafka.h>
+
+#include "base/error.h"
+#include "base/str.h"
+
+struct kafka_setting {
+    const char *name;
+    const char *value;
+};
+
+struct kafka_client {
+    rd_kafka_type_t type;
+    const struct str_pair *properties; /* the user's */
+    size_t property_count;
+    const struct kafka_setting *defaults; /* end with a NULL name */
+    const struct kafka_setting *fixed;    /* likewise */
+    /* Called before the client is made, for callbacks; may be NULL. */
+    void (*prepare)(rd_kafka_conf_t *conf, void *context);
+    void *context;
+};
+
+/* Makes a client. ERROR_FATAL: a property that librdkafka does not know, or one that is the program's own to set. */
+int kafka_client_new(rd_kafka_t **client, const struct kafka_client *options, struct error *err) MUST_CHECK;
+/* Ends a client without leaving its group (a static member never leaves): bounded, it waits for no broker. */
+void kafka_client_free(rd_kafka_t *client);
+
+/* Only the program sets it (isolation.level, group.id, …). */
+bool kafka_property_reserved(struct str name);
+
+/* ERROR_FATAL with what was done and librdkafka's text for the code; returns -1. */
+int kafka_failed(struct error *err, rd_kafka_resp_err_t code, const char *format, ...) PRINTF_LIKE(3, 4);
+/* The same code may go away by itself: the cluster is moving, or not reachable. */
+bool kafka_passing(rd_kafka_resp_err_t code);
+
+#endif

@@ -1,0 +1,270 @@
+/* One request, one answer: librdkafka's admin interface through a queue of its own each time. */
+#include "io/kafka_admin.h"
+
+#include <stdio.h>
+#include <time.h>
+
+#include "base/clock.h"
+
+enum { REACH_MS = 30000, RETRY_MS = 300, METADATA_MS = 5000 };
+
+/* A request under way: its options and where the answer comes. */
+struct request {
+    rd_kafka_AdminOptions_t *options;
+    rd_kafka_queue_t *queue;
+};
+
+static struct request request_begin(rd_kafka_t *client, rd_kafka_admin_op_t op)
+{
+    struct request request = {rd_kafka_AdminOptions_new(client, op), rd_kafka_queue_new(client)};
+    char text[128];
+    (void)rd_kafka_AdminOptions_set_request_timeout(request.options, KAFKA_REQUEST_MS, text, sizeof text);
+    return request;
+}
+
+/* The answer, or NULL and `err`. */
+static rd_kafka_event_t *request_end(struct request *request, const char *what, struct error *err)
+{
+    rd_kafka_event_t *event = rd_kafka_queue_poll(request->queue, KAFKA_REQUEST_MS + 5000);
+    rd_kafka_queue_destroy(request->queue);
+    rd_kafka_AdminOptions_destroy(request->options);
+    if (event == NULL) {
+        error_set(err, ERROR_FATAL, "%s: no answer from the cluster", what);
+    } else if (rd_kafka_event_error(event) != RD_KAFKA_RESP_ERR_NO_ERROR) {
+        error_set(err, ERROR_FATAL, "%s: %s", what, rd_kafka_event_error_string(event));
+        rd_kafka_event_destroy(event);
+        event = NULL;
+    }
+    return event;
+}
+
+static rd_kafka_resp_err_t partitions_ask(rd_kafka_t *client, const char *topic, int *count)
+{
+    const struct rd_kafka_metadata *metadata;
+    rd_kafka_topic_t *handle = rd_kafka_topic_new(client, topic, NULL);
+    if (handle == NULL)
+        return rd_kafka_last_error();
+    rd_kafka_resp_err_t code = rd_kafka_metadata(client, 0, handle, &metadata, METADATA_MS);
+    rd_kafka_topic_destroy(handle);
+    if (code != RD_KAFKA_RESP_ERR_NO_ERROR)
+        return code;
+    code = metadata->topic_cnt == 1 ? metadata->topics[0].err : RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART;
+    *count = code == RD_KAFKA_RESP_ERR_NO_ERROR ? metadata->topics[0].partition_cnt : 0;
+    rd_kafka_metadata_destroy(metadata);
+    return code;
+}
+
+static void pause_ms(int ms)
+{
+    struct timespec span = {ms / 1000, ms % 1000 * 1000000L};
+    (void)nanosleep(&span, NULL);
+}
+
+int kafka_topic_partitions(rd_kafka_t *client, const char *topic, int *count, struct error *err)
+{
+    int64_t deadline_us = clock_mono_us() + REACH_MS * INT64_C(1000);
+    for (;;) {
+        rd_kafka_resp_err_t code = partitions_ask(client, topic, count);
+        if (code == RD_KAFKA_RESP_ERR_NO_ERROR)
+            return 0;
+        if (code == RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART || code == RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC) {
+            *count = 0;
+            return 0;
+        }
+        if (!kafka_passing(code) || clock_mono_us() > deadline_us)
+            return kafka_failed(err, code, "topic %s", topic);
+        pause_ms(RETRY_MS);
+    }
+}
+
+int kafka_log_range(rd_kafka_t *client, const char *topic, int32_t partition, int64_t *low, int64_t *high,
+                    struct error *err)
+{
+    int64_t deadline_us = clock_mono_us() + REACH_MS * INT64_C(1000);
+    for (;;) {
+        rd_kafka_resp_err_t code = rd_kafka_query_watermark_offsets(client, topic, partition, low, high, METADATA_MS);
+        if (code == RD_KAFKA_RESP_ERR_NO_ERROR)
+            return 0;
+        if (!kafka_passing(code) || clock_mono_us() > deadline_us)
+            return kafka_failed(err, code, "the range of %s [%d]", topic, (int)partition);
+        pause_ms(RETRY_MS);
+    }
+}
+
+static int create_result(const rd_kafka_event_t *event, const struct kafka_topic_new *topic, struct error *err)
+{
+    size_t count;
+    const rd_kafka_topic_result_t **results =
+        rd_kafka_CreateTopics_result_topics(rd_kafka_event_CreateTopics_result((rd_kafka_event_t *)(uintptr_t)event), &count);
+    for (size_t i = 0; i < count; i++) {
+        rd_kafka_resp_err_t code = rd_kafka_topic_result_error(results[i]);
+        const char *text = rd_kafka_topic_result_error_string(results[i]);
+        if (code != RD_KAFKA_RESP_ERR_NO_ERROR && code != RD_KAFKA_RESP_ERR_TOPIC_ALREADY_EXISTS)
+            return error_set(err, ERROR_FATAL, "topic %s cannot be made: %s", topic->name,
+                             text != NULL ? text : rd_kafka_err2str(code));
+    }
+    return 0;
+}
+
+/* The controller knows a new topic before each broker does. */
+static int topic_await(rd_kafka_t *client, const struct kafka_topic_new *topic, struct error *err)
+{
+    int64_t deadline_us = clock_mono_us() + REACH_MS * INT64_C(1000);
+    for (int count = 0;;) {
+        TRY(kafka_topic_partitions(client, topic->name, &count, err));
+        if (count > 0)
+            return 0;
+        if (clock_mono_us() > deadline_us)
+            return error_set(err, ERROR_FATAL, "topic %s was made but does not appear", topic->name);
+        pause_ms(RETRY_MS / 3);
+    }
+}
+
+int kafka_topic_create(rd_kafka_t *client, const struct kafka_topic_new *topic, struct error *err)
+{
+    char text[256];
+    rd_kafka_NewTopic_t *wanted =
+        rd_kafka_NewTopic_new(topic->name, topic->partitions, topic->replication_factor, text, sizeof text);
+    if (wanted == NULL)
+        return error_set(err, ERROR_FATAL, "topic %s cannot be made: %s", topic->name, text);
+    for (const struct kafka_setting *setting = topic->settings; setting != NULL && setting->name != NULL; setting++)
+        (void)rd_kafka_NewTopic_set_config(wanted, setting->name, setting->value);
+    struct request request = request_begin(client, RD_KAFKA_ADMIN_OP_CREATETOPICS);
+    rd_kafka_CreateTopics(client, &wanted, 1, request.options, request.queue);
+    rd_kafka_event_t *event = request_end(&request, "making topics", err);
+    rd_kafka_NewTopic_destroy(wanted);
+    if (event == NULL)
+        return -1;
+    int result = create_result(event, topic, err);
+    rd_kafka_event_destroy(event);
+    return result == 0 ? topic_await(client, topic, err) : -1;
+}
+
+int kafka_topic_delete(rd_kafka_t *client, const char *topic, struct error *err)
+{
+    rd_kafka_DeleteTopic_t *gone = rd_kafka_DeleteTopic_new(topic);
+    struct request request = request_begin(client, RD_KAFKA_ADMIN_OP_DELETETOPICS);
+    rd_kafka_DeleteTopics(client, &gone, 1, request.options, request.queue);
+    rd_kafka_event_t *event = request_end(&request, "deleting topics", err);
+    rd_kafka_DeleteTopic_destroy(gone);
+    if (event == NULL)
+        return -1;
+    size_t count;
+    const rd_kafka_topic_result_t **results =
+        rd_kafka_DeleteTopics_result_topics(rd_kafka_event_DeleteTopics_result(event), &count);
+    rd_kafka_resp_err_t code = count == 1 ? rd_kafka_topic_result_error(results[0]) : RD_KAFKA_RESP_ERR_NO_ERROR;
+    rd_kafka_event_destroy(event);
+    if (code != RD_KAFKA_RESP_ERR_NO_ERROR && code != RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART)
+        return kafka_failed(err, code, "topic %s cannot be deleted", topic);
+    return 0;
+}
+
+static int settings_visit(rd_kafka_event_t *event, const char *topic,
+                          void (*visit)(void *context, const char *name, const char *value), void *context,
+                          struct error *err)
+{
+    size_t count;
+    const rd_kafka_ConfigResource_t **resources =
+        rd_kafka_DescribeConfigs_result_resources(rd_kafka_event_DescribeConfigs_result(event), &count);
+    if (count != 1)
+        return error_set(err, ERROR_FATAL, "the settings of topic %s: no answer", topic);
+    if (rd_kafka_ConfigResource_error(resources[0]) != RD_KAFKA_RESP_ERR_NO_ERROR)
+        return kafka_failed(err, rd_kafka_ConfigResource_error(resources[0]), "the settings of topic %s", topic);
+    size_t entry_count;
+    const rd_kafka_ConfigEntry_t **entries = rd_kafka_ConfigResource_configs(resources[0], &entry_count);
+    for (size_t i = 0; i < entry_count; i++)
+        if (rd_kafka_ConfigEntry_value(entries[i]) != NULL)
+            visit(context, rd_kafka_ConfigEntry_name(entries[i]), rd_kafka_ConfigEntry_value(entries[i]));
+    return 0;
+}
+
+int kafka_topic_settings(rd_kafka_t *client, const char *topic,
+                         void (*visit)(void *context, const char *name, const char *value), void *context,
+                         struct error *err)
+{
+    rd_kafka_ConfigResource_t *resource = rd_kafka_ConfigResource_new(RD_KAFKA_RESOURCE_TOPIC, topic);
+    struct request request = request_begin(client, RD_KAFKA_ADMIN_OP_DESCRIBECONFIGS);
+    rd_kafka_DescribeConfigs(client, &resource, 1, request.options, request.queue);
+    rd_kafka_event_t *event = request_end(&request, "asking for settings", err);
+    rd_kafka_ConfigResource_destroy(resource);
+    if (event == NULL)
+        return -1;
+    int result = settings_visit(event, topic, visit, context, err);
+    rd_kafka_event_destroy(event);
+    return result;
+}
+
+static void others_add(struct kafka_group_others *others, const rd_kafka_MemberDescription_t *member,
+                       const char *instance_id)
+{
+    const char *its = rd_kafka_MemberDescription_group_instance_id(member);
+    if (its == NULL)
+        its = "";
+    if (instance_id != NULL && strcmp(its, instance_id) == 0)
+        return;
+    if (others->count++ == 0 || strcmp(its, others->least_instance_id) < 0) {
+        (void)snprintf(others->least_instance_id, sizeof others->least_instance_id, "%s", its);
+        (void)snprintf(others->one, sizeof others->one, "%s at %s", *its != '\0' ? its : rd_kafka_MemberDescription_client_id(member),
+                       rd_kafka_MemberDescription_host(member));
+    }
+}
+
+static int others_read(rd_kafka_event_t *event, const char *group, const char *instance_id,
+                       struct kafka_group_others *others, struct error *err)
+{
+    size_t count;
+    const rd_kafka_ConsumerGroupDescription_t **groups = rd_kafka_DescribeConsumerGroups_result_groups(
+        rd_kafka_event_DescribeConsumerGroups_result(event), &count);
+    if (count != 1)
+        return error_set(err, ERROR_FATAL, "the members of group %s: no answer", group);
+    const rd_kafka_error_t *error = rd_kafka_ConsumerGroupDescription_error(groups[0]);
+    if (error != NULL && rd_kafka_error_code(error) == RD_KAFKA_RESP_ERR_GROUP_ID_NOT_FOUND)
+        return 0;
+    if (error != NULL)
+        return error_set(err, kafka_passing(rd_kafka_error_code(error)) ? ERROR_RETRY : ERROR_FATAL,
+                         "the members of group %s: %s", group, rd_kafka_error_string(error));
+    size_t members = rd_kafka_ConsumerGroupDescription_member_count(groups[0]);
+    for (size_t i = 0; i < members; i++)
+        others_add(others, rd_kafka_ConsumerGroupDescription_member(groups[0], i), instance_id);
+    return 0;
+}
+
+int kafka_group_others(rd_kafka_t *client, const char *group, const char *instance_id, struct kafka_group_others *others,
+                       struct error *err)
+{
+    int64_t deadline_us = clock_mono_us() + REACH_MS * INT64_C(1000);
+    for (;;) {
+        *others = (struct kafka_group_others){0};
+        struct request request = request_begin(client, RD_KAFKA_ADMIN_OP_DESCRIBECONSUMERGROUPS);
+        rd_kafka_DescribeConsumerGroups(client, &group, 1, request.options, request.queue);
+        rd_kafka_event_t *event = request_end(&request, "asking for the group's members", err);
+        if (event == NULL)
+            return -1;
+        int result = others_read(event, group, instance_id, others, err);
+        rd_kafka_event_destroy(event);
+        /* The group's coordinator may still be loading, most of all on a new cluster. */
+        if (result == 0 || err->class != ERROR_RETRY || clock_mono_us() > deadline_us)
+            return result;
+        pause_ms(RETRY_MS);
+    }
+}
+
+int kafka_group_delete(rd_kafka_t *client, const char *group, struct error *err)
+{
+    rd_kafka_DeleteGroup_t *gone = rd_kafka_DeleteGroup_new(group);
+    struct request request = request_begin(client, RD_KAFKA_ADMIN_OP_DELETEGROUPS);
+    rd_kafka_DeleteGroups(client, &gone, 1, request.options, request.queue);
+    rd_kafka_event_t *event = request_end(&request, "forgetting the group", err);
+    rd_kafka_DeleteGroup_destroy(gone);
+    if (event == NULL)
+        return -1;
+    size_t count;
+    const rd_kafka_group_result_t **results =
+        rd_kafka_DeleteGroups_result_groups(rd_kafka_event_DeleteGroups_result(event), &count);
+    const rd_kafka_error_t *error = count == 1 ? rd_kafka_group_result_error(results[0]) : NULL;
+    int result = 0;
+    if (error != NULL && rd_kafka_error_code(error) != RD_KAFKA_RESP_ERR_GROUP_ID_NOT_FOUND)
+        result = error_set(err, ERROR_FATAL, "group %s cannot be forgotten: %s", group, rd_kafka_error_string(error));
+    rd_kafka_event_destroy(event);
+    return result;
+}

@@ -1,0 +1,43 @@
+/* Questions to the cluster and changes of it, each one request that waits for its answer: topics, their settings, the
+ * members of a group. Any client can ask. */
+#ifndef FORESTALL_IO_KAFKA_ADMIN_H
+#define FORESTALL_IO_KAFKA_ADMIN_H
+
+#include "base/buf.h"
+#include "io/kafka.h"
+
+enum { KAFKA_REQUEST_MS = 15000 };
+
+/* How many partitions a topic has; 0: there is no such topic. Retried while the cluster cannot be reached, 30 s. */
+int kafka_topic_partitions(rd_kafka_t *client, const char *topic, int *count, struct error *err) MUST_CHECK;
+/* The log of one partition: its first offset, and the one after its last. */
+int kafka_log_range(rd_kafka_t *client, const char *topic, int32_t partition, int64_t *low, int64_t *high,
+                    struct error *err) MUST_CHECK;
+
+struct kafka_topic_new {
+    const char *name;
+    int partitions;
+    int replication_factor;
+    const struct kafka_setting *settings; /* end with a NULL name */
+};
+/* Returns when the topic can be used; one that exists already is no error. */
+int kafka_topic_create(rd_kafka_t *client, const struct kafka_topic_new *topic, struct error *err) MUST_CHECK;
+int kafka_topic_delete(rd_kafka_t *client, const char *topic, struct error *err) MUST_CHECK;
+/* Calls `visit` with each setting of the topic that has a value. */
+int kafka_topic_settings(rd_kafka_t *client, const char *topic,
+                         void (*visit)(void *context, const char *name, const char *value), void *context,
+                         struct error *err) MUST_CHECK;
+
+/* The members of a consumer group other than the static member `instance_id` (NULL: all of them): how many, and one of
+ * them in words and by group.instance.id (empty: it has none). A group that is not known has none. */
+struct kafka_group_others {
+    size_t count;
+    char one[160];
+    char least_instance_id[128];
+};
+int kafka_group_others(rd_kafka_t *client, const char *group, const char *instance_id, struct kafka_group_others *others,
+                       struct error *err) MUST_CHECK;
+/* Forgets the group and its positions. Fails while it has members; a group that is not known is no error. */
+int kafka_group_delete(rd_kafka_t *client, const char *group, struct error *err) MUST_CHECK;
+
+#endif

@@ -1,0 +1,133 @@
+/* The simple consumer over one partition at a time; the end is found by offset, or by the end-of-partition event where
+ * the last offsets hold no record (transaction markers, compaction). */
+#include "io/kafka_log.h"
+
+#include <stdlib.h>
+
+#include "base/clock.h"
+#include "io/kafka_admin.h"
+
+enum { BATCH = 1024, POLL_MS = 100, STALL_MS = 60000 };
+
+struct kafka_log {
+    rd_kafka_t *client;
+    rd_kafka_message_t *batch[BATCH];
+};
+
+int kafka_log_open(struct kafka_log **log, const struct kafka_log_options *options, struct error *err)
+{
+    static const struct kafka_setting defaults[] = {
+        {"fetch.wait.max.ms", "50"}, {"fetch.error.backoff.ms", "100"}, {"queued.max.messages.kbytes", "65536"}, {NULL, NULL}};
+    static const struct kafka_setting fixed[] = {
+        {"enable.auto.commit", "false"},    {"enable.auto.offset.store", "false"}, {"isolation.level", "read_committed"},
+        {"auto.offset.reset", "error"},     {"enable.partition.eof", "true"},      {NULL, NULL},
+    };
+    const struct kafka_client client = {
+        .type = RD_KAFKA_CONSUMER,
+        .properties = options->properties,
+        .property_count = options->property_count,
+        .defaults = defaults,
+        .fixed = fixed,
+    };
+    struct kafka_log *self = mem_zalloc(sizeof *self);
+    if (kafka_client_new(&self->client, &client, err) != 0) {
+        free(self);
+        return -1;
+    }
+    *log = self;
+    return 0;
+}
+
+/* One thing from the queue: 0 go on, 1 the end (or what `visit` said), -1. */
+static int message_take(const struct kafka_stretch *stretch, int64_t to, const rd_kafka_message_t *message,
+                        struct error *err)
+{
+    if (message->err == RD_KAFKA_RESP_ERR__PARTITION_EOF)
+        return message->offset >= to;
+    if (kafka_passing(message->err))
+        return 0;
+    if (message->err != RD_KAFKA_RESP_ERR_NO_ERROR)
+        return error_set(err, ERROR_FATAL, "%s [%d]: %s", stretch->topic, (int)stretch->partition,
+                         rd_kafka_message_errstr(message));
+    if (message->offset < stretch->from)
+        return 0;
+    if (message->offset >= to)
+        return 1;
+    rd_kafka_timestamp_type_t kind;
+    const struct source_record record = {
+        .value = message->payload,
+        .value_n = message->len,
+        .key = message->key,
+        .key_n = message->key_len,
+        .offset = message->offset,
+        .timestamp_ms = rd_kafka_message_timestamp(message, &kind),
+    };
+    int result = stretch->visit(stretch->context, &record, err);
+    return result == 0 && message->offset + 1 >= to ? 1 : result;
+}
+
+static int stretch_read(struct kafka_log *log, rd_kafka_queue_t *queue, const struct kafka_stretch *stretch, int64_t to,
+                        struct error *err)
+{
+    int64_t moved_us = clock_mono_us();
+    int result = 0;
+    while (result == 0) {
+        ssize_t got = rd_kafka_consume_batch_queue(queue, POLL_MS, log->batch, BATCH);
+        for (ssize_t i = 0; i < got; i++) {
+            if (result == 0)
+                result = message_take(stretch, to, log->batch[i], err);
+            rd_kafka_message_destroy(log->batch[i]);
+        }
+        (void)rd_kafka_poll(log->client, 0);
+        if (result == 0 && stretch->meanwhile != NULL)
+            result = stretch->meanwhile(stretch->context, err);
+        int64_t now_us = clock_mono_us();
+        if (got > 0)
+            moved_us = now_us;
+        if (result == 0 && now_us - moved_us > STALL_MS * INT64_C(1000))
+            result = error_set(err, ERROR_FATAL,
+                               "%s [%d]: nothing comes before offset %lld for %d s (brokers down, or a transaction left "
+                               "open): see to the cluster and start again",
+                               stretch->topic, (int)stretch->partition, (long long)to, STALL_MS / 1000);
+    }
+    return result < 0 ? -1 : 0;
+}
+
+int kafka_log_read(struct kafka_log *log, const struct kafka_stretch *stretch, struct error *err)
+{
+    int64_t to = stretch->to;
+    int64_t from = stretch->from;
+    if (to == INT64_MAX) {
+        int64_t low;
+        TRY(kafka_log_range(log->client, stretch->topic, stretch->partition, &low, &to, err));
+        from = from > low ? from : low;
+    }
+    if (from >= to)
+        return 0;
+    rd_kafka_topic_t *topic = rd_kafka_topic_new(log->client, stretch->topic, NULL);
+    rd_kafka_queue_t *queue = rd_kafka_queue_new(log->client);
+    int result;
+    if (topic == NULL || rd_kafka_consume_start_queue(topic, stretch->partition, from, queue) != 0) {
+        result = kafka_failed(err, rd_kafka_last_error(), "reading %s [%d]", stretch->topic, (int)stretch->partition);
+    } else {
+        result = stretch_read(log, queue, stretch, to, err);
+        (void)rd_kafka_consume_stop(topic, stretch->partition);
+    }
+    rd_kafka_queue_destroy(queue);
+    if (topic != NULL)
+        rd_kafka_topic_destroy(topic);
+    return result;
+}
+
+rd_kafka_t *kafka_log_client(struct kafka_log *log)
+{
+    return log->client;
+}
+
+void kafka_log_close(struct kafka_log *log)
+{
+    if (log == NULL)
+        return;
+    kafka_client_free(log->client);
+    free(log);
+}

@@ -1,0 +1,222 @@
+/* Group membership. Callbacks run inside kafka_member_serve, on the caller's thread. */
+#include "io/kafka_member.h"
+
+#include <stdlib.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "io/kafka_admin.h"
+
+/* How long to wait for another member to go: its session, and the broker's rounding of it. */
+enum { SESSION_MS = 10000, OTHERS_GONE_MS = SESSION_MS + 6000, JOIN_MS = 60000, ASK_AGAIN_MS = 1000 };
+
+struct kafka_member {
+    rd_kafka_t *client;
+    struct arena arena;
+    const char *group_id;
+    const char *instance_id;
+    const struct str *topics;
+    size_t topic_count;
+    size_t partition_count;
+    bool mock;
+    bool subscribed;
+    size_t assigned; /* partitions, in the present generation */
+    rd_kafka_consumer_group_metadata_t *metadata;
+};
+
+static void metadata_drop(struct kafka_member *member)
+{
+    if (member->metadata != NULL)
+        rd_kafka_consumer_group_metadata_destroy(member->metadata);
+    member->metadata = NULL;
+}
+
+/* The group's assignment is noted and never read through this client, so librdkafka is told that it is empty. */
+static void rebalanced(rd_kafka_t *client, rd_kafka_resp_err_t code, rd_kafka_topic_partition_list_t *partitions,
+                       void *context)
+{
+    struct kafka_member *member = context;
+    metadata_drop(member);
+    member->assigned = 0;
+    if (code != RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS) {
+        log_info("partitions revoked", LOG_I("partitions", partitions->cnt),
+                 LOG_I("lost", rd_kafka_assignment_lost(client)));
+        (void)rd_kafka_assign(client, NULL);
+        return;
+    }
+    member->assigned = (size_t)partitions->cnt;
+    if (member->assigned == member->partition_count)
+        member->metadata = rd_kafka_consumer_group_metadata(client);
+    log_info("partitions assigned", LOG_I("partitions", partitions->cnt), LOG_I("of", member->partition_count));
+    rd_kafka_topic_partition_list_t *none = rd_kafka_topic_partition_list_new(0);
+    rd_kafka_resp_err_t failed = rd_kafka_assign(client, none);
+    if (failed != RD_KAFKA_RESP_ERR_NO_ERROR)
+        log_warn("the assignment is not accepted", LOG_S("text", rd_kafka_err2str(failed)));
+    rd_kafka_topic_partition_list_destroy(none);
+}
+
+static void prepare(rd_kafka_conf_t *conf, void *context)
+{
+    rd_kafka_conf_set_opaque(conf, context);
+    rd_kafka_conf_set_rebalance_cb(conf, rebalanced);
+}
+
+int kafka_member_open(struct kafka_member **member, const struct kafka_member_options *options, struct error *err)
+{
+    const struct kafka_setting fixed[] = {
+        {"group.id", options->group_id},
+        {"group.instance.id", options->instance_id},
+        {"partition.assignment.strategy", "roundrobin"},
+        {"session.timeout.ms", "10000"},
+        {"enable.auto.commit", "false"},
+        {"enable.auto.offset.store", "false"},
+        {"isolation.level", "read_committed"}, /* committed positions are then read stable */
+        {"auto.offset.reset", "error"},
+        {NULL, NULL},
+    };
+    struct kafka_member *self = mem_zalloc(sizeof *self);
+    struct str *topics = arena_alloc(&self->arena, (options->topic_count + 1) * sizeof *topics);
+    for (size_t i = 0; i < options->topic_count; i++)
+        topics[i] = arena_str(&self->arena, options->topics[i]);
+    self->topics = topics;
+    self->topic_count = options->topic_count;
+    self->group_id = arena_str(&self->arena, str_of(options->group_id)).p;
+    self->instance_id = arena_str(&self->arena, str_of(options->instance_id)).p;
+    self->partition_count = options->partition_count;
+    self->mock = options->mock;
+    const struct kafka_client client = {
+        .type = RD_KAFKA_CONSUMER,
+        .properties = options->properties,
+        .property_count = options->property_count,
+        .fixed = fixed,
+        .prepare = prepare,
+        .context = self,
+    };
+    if (kafka_client_new(&self->client, &client, err) != 0) {
+        kafka_member_close(self);
+        return -1;
+    }
+    (void)rd_kafka_poll_set_consumer(self->client);
+    *member = self;
+    return 0;
+}
+
+static int refuse_others(const struct kafka_member *member, const struct kafka_group_others *others, struct error *err)
+{
+    return error_set(err, ERROR_FATAL,
+                     "another instance (%s) is a member of group %s: exchange: local runs one instance; stop the other, "
+                     "or give this one an application_id of its own",
+                     others->one, member->group_id);
+}
+
+/* Does not join beside a live member: that would take partitions away from it. */
+static int await_alone(struct kafka_member *member, struct error *err)
+{
+    int64_t deadline_us = clock_mono_us() + OTHERS_GONE_MS * INT64_C(1000);
+    for (bool told = false; !member->mock; told = true) {
+        struct kafka_group_others others;
+        TRY(kafka_group_others(member->client, member->group_id, member->instance_id, &others, err));
+        if (others.count == 0)
+            return 0;
+        if (clock_mono_us() > deadline_us)
+            return refuse_others(member, &others, err);
+        if (!told)
+            log_info("waiting for another instance to leave the group", LOG_S("group", member->group_id),
+                     LOG_S("instance", others.one));
+        TRY(kafka_member_serve(member, ASK_AGAIN_MS, err));
+    }
+    return 0;
+}
+
+static int subscribe(struct kafka_member *member, struct error *err)
+{
+    rd_kafka_topic_partition_list_t *topics = rd_kafka_topic_partition_list_new((int)member->topic_count);
+    for (size_t i = 0; i < member->topic_count; i++)
+        (void)rd_kafka_topic_partition_list_add(topics, member->topics[i].p, RD_KAFKA_PARTITION_UA);
+    rd_kafka_resp_err_t code = rd_kafka_subscribe(member->client, topics);
+    rd_kafka_topic_partition_list_destroy(topics);
+    if (code != RD_KAFKA_RESP_ERR_NO_ERROR)
+        return kafka_failed(err, code, "joining group %s", member->group_id);
+    member->subscribed = true;
+    return 0;
+}
+
+/* Two members met although each had looked: the one with the lesser instance id stays. */
+static int settle_meeting(struct kafka_member *member, struct error *err)
+{
+    struct kafka_group_others others;
+    TRY(kafka_group_others(member->client, member->group_id, member->instance_id, &others, err));
+    if (others.count > 0 && strcmp(others.least_instance_id, member->instance_id) < 0)
+        return refuse_others(member, &others, err);
+    return 0;
+}
+
+int kafka_member_join(struct kafka_member *member, struct error *err)
+{
+    if (!member->subscribed) {
+        TRY(await_alone(member, err));
+        TRY(subscribe(member, err));
+    }
+    int64_t deadline_us = clock_mono_us() + JOIN_MS * INT64_C(1000);
+    int64_t look_us = 0;
+    while (member->metadata == NULL) {
+        TRY(kafka_member_serve(member, 100, err));
+        int64_t now_us = clock_mono_us();
+        if (member->assigned > 0 && member->metadata == NULL && !member->mock && now_us > look_us) {
+            TRY(settle_meeting(member, err));
+            look_us = now_us + ASK_AGAIN_MS * INT64_C(1000);
+        }
+        if (member->metadata == NULL && now_us > deadline_us)
+            return error_set(err, ERROR_FATAL,
+                             "group %s gave this instance %zu of %zu partitions within %d s: another instance may run, or a "
+                             "topic's number of partitions has changed; start again",
+                             member->group_id, member->assigned, member->partition_count, JOIN_MS / 1000);
+    }
+    return 0;
+}
+
+int kafka_member_serve(struct kafka_member *member, int timeout_ms, struct error *err)
+{
+    rd_kafka_message_t *message = rd_kafka_consumer_poll(member->client, timeout_ms);
+    if (message == NULL)
+        return 0;
+    rd_kafka_resp_err_t code = message->err;
+    int result = 0;
+    if (code == RD_KAFKA_RESP_ERR__MAX_POLL_EXCEEDED) {
+        log_warn("this instance was too slow and left its group", LOG_S("text", rd_kafka_message_errstr(message)));
+    } else if (code == RD_KAFKA_RESP_ERR__FATAL || code == RD_KAFKA_RESP_ERR_FENCED_INSTANCE_ID) {
+        char text[256];
+        (void)rd_kafka_fatal_error(member->client, text, sizeof text);
+        result = error_set(err, ERROR_FATAL, "group %s: %s: another process uses this instance's id (a copied state.dir?)",
+                           member->group_id, text);
+    } else if (code != RD_KAFKA_RESP_ERR_NO_ERROR && !kafka_passing(code)) {
+        result = error_set(err, ERROR_FATAL, "group %s: %s", member->group_id, rd_kafka_message_errstr(message));
+    }
+    rd_kafka_message_destroy(message);
+    return result;
+}
+
+bool kafka_member_revoked(const struct kafka_member *member)
+{
+    return member->metadata == NULL;
+}
+
+rd_kafka_t *kafka_member_client(struct kafka_member *member)
+{
+    return member->client;
+}
+
+const rd_kafka_consumer_group_metadata_t *kafka_member_metadata(const struct kafka_member *member)
+{
+    return member->metadata;
+}
+
+void kafka_member_close(struct kafka_member *member)
+{
+    if (member == NULL)
+        return;
+    kafka_client_free(member->client);
+    metadata_drop(member);
+    arena_fini(&member->arena);
+    free(member);
+}

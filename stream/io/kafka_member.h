@@ -1,0 +1,38 @@
+/* A member of a consumer group that reads nothing: it holds the group's generation, which fences the commits, and knows
+ * when the group took its partitions away. Reading is somebody else's, at positions that the commit protocol gives.
+ *
+ * Eager round robin with static membership: librdkafka's cooperative assignor has fatal defects until 2.6.1 and later.
+ */
+#ifndef FORESTALL_IO_KAFKA_MEMBER_H
+#define FORESTALL_IO_KAFKA_MEMBER_H
+
+#include "io/kafka.h"
+
+struct kafka_member;
+
+struct kafka_member_options {
+    const struct str_pair *properties;
+    size_t property_count;
+    const char *group_id;
+    const char *instance_id;
+    const struct str *topics;
+    size_t topic_count;
+    size_t partition_count; /* of all topics together */
+    bool mock;              /* the cluster does not describe groups */
+};
+
+int kafka_member_open(struct kafka_member **member, const struct kafka_member_options *options, struct error *err)
+    MUST_CHECK;
+/* Joins, or joins again after a revocation, and returns when every partition is this member's. Another live member is
+ * waited for, a little longer than the session's time, then ERROR_FATAL. */
+int kafka_member_join(struct kafka_member *member, struct error *err) MUST_CHECK;
+/* Serves rebalances and errors, waiting up to `timeout_ms`. ERROR_FATAL: the member cannot go on. */
+int kafka_member_serve(struct kafka_member *member, int timeout_ms, struct error *err) MUST_CHECK;
+/* The partitions were revoked or lost, and not yet joined for again. */
+bool kafka_member_revoked(const struct kafka_member *member);
+rd_kafka_t *kafka_member_client(struct kafka_member *member);
+/* Of the generation in which every partition was assigned; NULL while revoked. Holds until the next serve. */
+const rd_kafka_consumer_group_metadata_t *kafka_member_metadata(const struct kafka_member *member);
+void kafka_member_close(struct kafka_member *member);
+
+#endif

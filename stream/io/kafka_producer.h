@@ -1,0 +1,60 @@
+/* A transactional producer: one transaction at a time, opened and closed in one burst by one thread.
+ *
+ * Every failure says by its class what holds afterwards. ERROR_ABORT: the transaction did not happen, or nobody knows;
+ * the producer was aborted, or is dead (kafka_producer_dead) and must be replaced, which fences what it left behind.
+ * ERROR_FATAL: going on would fail again.
+ */
+#ifndef FORESTALL_IO_KAFKA_PRODUCER_H
+#define FORESTALL_IO_KAFKA_PRODUCER_H
+
+#include "io/kafka.h"
+
+struct kafka_producer;
+
+struct kafka_producer_options {
+    const struct str_pair *properties;
+    size_t property_count;
+    const char *transactional_id;
+    int64_t record_bytes_max; /* the largest record with its key and headers */
+};
+
+struct kafka_header {
+    const char *name;
+    struct str value;
+};
+
+struct kafka_record {
+    const char *topic;
+    int32_t partition; /* RD_KAFKA_PARTITION_UA: by hash of the key */
+    struct str key;    /* p NULL: none */
+    struct str value;  /* p NULL: a tombstone */
+    const struct kafka_header *headers;
+    size_t header_count;
+    /* Filled when the record has arrived: offset + 1, if it is beyond what stands there. May be NULL. */
+    int64_t *next_offset;
+};
+
+struct kafka_position {
+    const char *topic;
+    int32_t partition;
+    int64_t offset;
+    struct str metadata;
+};
+
+/* Makes the producer and fences every earlier one of the same transactional id, waiting for its transaction to end. */
+int kafka_producer_open(struct kafka_producer **producer, const struct kafka_producer_options *options, struct error *err)
+    MUST_CHECK;
+int kafka_producer_begin(struct kafka_producer *producer, struct error *err) MUST_CHECK;
+/* Copies the record. */
+int kafka_producer_send(struct kafka_producer *producer, const struct kafka_record *record, struct error *err) MUST_CHECK;
+/* Waits until everything sent has arrived; then each next_offset is final. */
+int kafka_producer_flush(struct kafka_producer *producer, struct error *err) MUST_CHECK;
+int kafka_producer_positions(struct kafka_producer *producer, const struct kafka_position *positions, size_t count,
+                             const rd_kafka_consumer_group_metadata_t *group, struct error *err) MUST_CHECK;
+int kafka_producer_commit(struct kafka_producer *producer, struct error *err) MUST_CHECK;
+/* Ends the transaction without effect, if one is open. Afterwards the producer is usable or dead. */
+void kafka_producer_abort(struct kafka_producer *producer);
+bool kafka_producer_dead(const struct kafka_producer *producer);
+void kafka_producer_close(struct kafka_producer *producer);
+
+#endif

@@ -1,0 +1,497 @@
+/* Kafka topics as a source.
+ *
+ * Three clients, so that each does one thing: the member (kafka_member.h) is in the group and reads nothing; the reader
+ * fetches by librdkafka's simple consumer, each partition into a queue of its own, from the offsets that it is told;
+ * the asker sees uncommitted records and answers where the logs end. A seek stops the partition and starts it again on a
+ * new queue, so that nothing fetched before can come after.
+ *
+ * One thread polls; librdkafka's threads only fill the queues and write to the event descriptor.
+ */
+#include "io/source_kafka.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "io/kafka_admin.h"
+#include "io/kafka_member.h"
+
+/* All partitions together hold about this much ahead of the engine. librdkafka 2.0.2 looks at a queue that was full up
+ * to a second later, so a queue must last about as long; the floor keeps a wide topic from starving. */
+enum { AHEAD_MESSAGES = 800000, AHEAD_MESSAGES_MIN = 20000, AHEAD_KIB = 256 << 10, AHEAD_KIB_MIN = 4 << 10 };
+enum { SERVE_EVERY_US = 100000, WAIT_SLICE_MS = 100 };
+
+struct kafka_partition {
+    rd_kafka_topic_t *topic;
+    int32_t number;
+    rd_kafka_queue_t *queue; /* NULL: not started */
+    int64_t next;            /* offsets below it have been polled, or are not wanted */
+    int64_t start;           /* bounded: the first offset read */
+    int64_t end;             /* bounded: where it ends; INT64_MAX: it does not */
+    bool more;               /* the last poll filled its array: there may be more without an event */
+    bool finished;
+};
+
+struct source_kafka {
+    struct source base;
+    struct kafka_member *member; /* NULL: by hand */
+    rd_kafka_t *reader;
+    rd_kafka_t *asker;
+    struct arena arena; /* names */
+    rd_kafka_topic_t **topics;
+    size_t topic_count;
+    struct source_partition *described;
+    struct kafka_partition *partitions;
+    int event_fd;
+    rd_kafka_message_t **held; /* polled, not yet released */
+    size_t held_count;
+    size_t held_cap;
+    int64_t served_us;
+    struct error member_failed; /* found while releasing; the next poll reports it */
+};
+
+static struct source_kafka *kafka_of(struct source *source)
+{
+    return (struct source_kafka *)source;
+}
+
+static struct kafka_partition *partition_of(struct source *source, size_t partition)
+{
+    ASSERT(partition < source->partition_count);
+    return &kafka_of(source)->partitions[partition];
+}
+
+static void partition_stop(struct kafka_partition *partition)
+{
+    if (partition->queue == NULL)
+        return;
+    if (rd_kafka_consume_stop(partition->topic, partition->number) != 0)
+        log_warn("a partition does not stop", LOG_S("topic", rd_kafka_topic_name(partition->topic)),
+                 LOG_I("partition", partition->number), LOG_S("text", rd_kafka_err2str(rd_kafka_last_error())));
+    rd_kafka_queue_destroy(partition->queue);
+    partition->queue = NULL;
+}
+
+static int clients_serve(struct source_kafka *kafka, struct error *err)
+{
+    kafka->served_us = clock_mono_us();
+    (void)rd_kafka_poll(kafka->reader, 0);
+    (void)rd_kafka_poll(kafka->asker, 0);
+    return kafka->member == NULL ? 0 : kafka_member_serve(kafka->member, 0, err);
+}
+
+/* Something in the queue that is no record. */
+static int event_take(struct source_kafka *kafka, struct kafka_partition *partition, const rd_kafka_message_t *message,
+                      struct error *err)
+{
+    const char *topic = rd_kafka_topic_name(partition->topic);
+    if (message->err == RD_KAFKA_RESP_ERR__PARTITION_EOF) {
+        if (message->offset >= partition->end)
+            partition->finished = true;
+        return 0;
+    }
+    if (kafka_passing(message->err)) {
+        log_warn("reading is held up", LOG_S("topic", topic), LOG_I("partition", partition->number),
+                 LOG_S("text", rd_kafka_message_errstr(message)));
+        return 0;
+    }
+    const char *advice = "see the broker's log";
+    if (message->err == RD_KAFKA_RESP_ERR__AUTO_OFFSET_RESET)
+        advice = "its records are gone (retention?): start again to be told the choices";
+    else if (message->err == RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED)
+        advice = "let this user read it";
+    else if (kafka->member != NULL)
+        advice = "was the topic deleted?";
+    return error_set(err, ERROR_FATAL, "%s [%d] at %lld: %s (%s)", topic, (int)partition->number,
+                     (long long)partition->next, rd_kafka_message_errstr(message), advice);
+}
+
+static void record_fill(struct source_record *record, const rd_kafka_message_t *message)
+{
+    rd_kafka_timestamp_type_t kind;
+    int64_t timestamp_ms = rd_kafka_message_timestamp(message, &kind);
+    *record = (struct source_record){
+        .value = message->payload,
+        .value_n = message->len,
+        .key = message->key,
+        .key_n = message->key_len,
+        .offset = message->offset,
+        .timestamp_ms = kind == RD_KAFKA_TIMESTAMP_NOT_AVAILABLE ? -1 : timestamp_ms,
+    };
+}
+
+static rd_kafka_message_t **held_room(struct source_kafka *kafka, size_t n)
+{
+    if (kafka->held_cap - kafka->held_count < n) {
+        kafka->held_cap = kafka->held_count + n + kafka->held_cap;
+        kafka->held = mem_realloc(kafka->held, kafka->held_cap * sizeof *kafka->held);
+    }
+    return kafka->held + kafka->held_count;
+}
+
+static int membership_check(struct source_kafka *kafka, struct error *err)
+{
+    if (kafka->member_failed.class != ERROR_NONE) {
+        *err = kafka->member_failed;
+        kafka->member_failed = (struct error){0};
+        return -1;
+    }
+    if (kafka->member != NULL && kafka_member_revoked(kafka->member))
+        return error_set(err, ERROR_ABORT, "the group took the partitions away");
+    return 0;
+}
+
+static int kafka_poll_records(struct source *source, size_t partition, struct source_record *records, size_t max,
+                              size_t *count, struct error *err)
+{
+    struct source_kafka *kafka = kafka_of(source);
+    struct kafka_partition *from = partition_of(source, partition);
+    *count = 0;
+    TRY(membership_check(kafka, err));
+    if (from->queue == NULL || from->finished)
+        return 0;
+    rd_kafka_message_t **messages = held_room(kafka, max);
+    ssize_t got = rd_kafka_consume_batch_queue(from->queue, 0, messages, max);
+    if (got < 0)
+        return kafka_failed(err, rd_kafka_last_error(), "reading %s", rd_kafka_topic_name(from->topic));
+    kafka->held_count += (size_t)got;
+    from->more = (size_t)got == max;
+    size_t n = 0;
+    for (ssize_t i = 0; i < got; i++) {
+        const rd_kafka_message_t *message = messages[i];
+        if (message->err != RD_KAFKA_RESP_ERR_NO_ERROR) {
+            TRY(event_take(kafka, from, message, err));
+            continue;
+        }
+        if (message->offset < from->next)
+            continue;
+        if (message->offset >= from->end) {
+            from->finished = true;
+            break;
+        }
+        record_fill(&records[n++], message);
+        from->next = message->offset + 1;
+    }
+    from->finished = from->finished || from->next >= from->end;
+    *count = n;
+    return 0;
+}
+
+static void kafka_release(struct source *source)
+{
+    struct source_kafka *kafka = kafka_of(source);
+    for (size_t i = 0; i < kafka->held_count; i++)
+        rd_kafka_message_destroy(kafka->held[i]);
+    kafka->held_count = 0;
+    if (clock_mono_us() - kafka->served_us > SERVE_EVERY_US && clients_serve(kafka, &kafka->member_failed) != 0)
+        log_debug("the group member failed");
+}
+
+static int kafka_wait(struct source *source, int timeout_ms, struct error *err)
+{
+    struct source_kafka *kafka = kafka_of(source);
+    TRY(clients_serve(kafka, err));
+    TRY(membership_check(kafka, err));
+    bool more = false;
+    for (size_t i = 0; i < source->partition_count; i++) {
+        more = more || kafka->partitions[i].more;
+        kafka->partitions[i].more = false;
+    }
+    if (more)
+        return 0;
+    struct pollfd wanted = {.fd = kafka->event_fd, .events = POLLIN};
+    uint64_t events;
+    if (poll(&wanted, 1, timeout_ms < WAIT_SLICE_MS ? timeout_ms : WAIT_SLICE_MS) > 0 &&
+        read(kafka->event_fd, &events, sizeof events) < 0 && errno != EAGAIN)
+        return error_set(err, ERROR_FATAL, "waiting for records: %s", strerror(errno));
+    return 0;
+}
+
+static int kafka_seek(struct source *source, size_t partition, int64_t offset, struct error *err)
+{
+    static const uint64_t one = 1; /* what an eventfd takes */
+    struct source_kafka *kafka = kafka_of(source);
+    struct kafka_partition *in = partition_of(source, partition);
+    partition_stop(in);
+    in->next = in->start = offset;
+    in->more = false;
+    in->finished = offset >= in->end;
+    if (in->finished)
+        return 0;
+    in->queue = rd_kafka_queue_new(kafka->reader);
+    rd_kafka_queue_io_event_enable(in->queue, kafka->event_fd, &one, sizeof one);
+    if (rd_kafka_consume_start_queue(in->topic, in->number, offset, in->queue) != 0) {
+        rd_kafka_queue_destroy(in->queue);
+        in->queue = NULL;
+        return kafka_failed(err, rd_kafka_last_error(), "reading %s [%d] from %lld", rd_kafka_topic_name(in->topic),
+                            (int)in->number, (long long)offset);
+    }
+    return 0;
+}
+
+int source_kafka_range(struct source *source, size_t partition, int64_t *low, int64_t *high, struct error *err)
+{
+    const struct kafka_partition *in = partition_of(source, partition);
+    return kafka_log_range(kafka_of(source)->asker, rd_kafka_topic_name(in->topic), in->number, low, high, err);
+}
+
+static int kafka_end_offset(struct source *source, size_t partition, int64_t *offset, struct error *err)
+{
+    const struct kafka_partition *in = partition_of(source, partition);
+    int64_t low;
+    if (in->end == INT64_MAX)
+        return source_kafka_range(source, partition, &low, offset, err);
+    *offset = in->end;
+    return 0;
+}
+
+static bool kafka_finished(struct source *source, size_t partition)
+{
+    return partition_of(source, partition)->finished;
+}
+
+static void kafka_progress(struct source *source, int64_t *done, int64_t *total)
+{
+    *done = *total = 0;
+    for (size_t i = 0; i < source->partition_count; i++) {
+        const struct kafka_partition *in = partition_of(source, i);
+        if (in->end == INT64_MAX || in->end <= in->start)
+            continue;
+        *done += (in->finished ? in->end : in->next) - in->start;
+        *total += in->end - in->start;
+    }
+}
+
+static void kafka_close(struct source *source)
+{
+    struct source_kafka *kafka = kafka_of(source);
+    for (size_t i = 0; i < kafka->held_count; i++)
+        rd_kafka_message_destroy(kafka->held[i]);
+    free(kafka->held);
+    for (size_t i = 0; i < source->partition_count; i++)
+        partition_stop(&kafka->partitions[i]);
+    for (size_t i = 0; i < kafka->topic_count; i++)
+        rd_kafka_topic_destroy(kafka->topics[i]);
+    kafka_member_close(kafka->member);
+    kafka_client_free(kafka->reader);
+    kafka_client_free(kafka->asker);
+    if (kafka->event_fd >= 0)
+        (void)close(kafka->event_fd);
+    free(kafka->topics);
+    free(kafka->partitions);
+    free(kafka->described);
+    arena_fini(&kafka->arena);
+    free(kafka);
+}
+
+static int asker_open(struct source_kafka *kafka, const struct source_kafka_options *options, struct error *err)
+{
+    static const struct kafka_setting fixed[] = {{"isolation.level", "read_uncommitted"}, {NULL, NULL}};
+    const struct kafka_client client = {
+        .type = RD_KAFKA_CONSUMER,
+        .properties = options->properties,
+        .property_count = options->property_count,
+        .fixed = fixed,
+    };
+    return kafka_client_new(&kafka->asker, &client, err);
+}
+
+static int reader_open(struct source_kafka *kafka, const struct source_kafka_options *options, struct error *err)
+{
+    char ahead_messages[24], ahead_kib[24];
+    size_t partitions = kafka->base.partition_count > 0 ? kafka->base.partition_count : 1;
+    size_t messages = AHEAD_MESSAGES / partitions;
+    size_t kib = AHEAD_KIB / partitions;
+    (void)snprintf(ahead_messages, sizeof ahead_messages, "%zu", messages > AHEAD_MESSAGES_MIN ? messages : AHEAD_MESSAGES_MIN);
+    (void)snprintf(ahead_kib, sizeof ahead_kib, "%zu", kib > AHEAD_KIB_MIN ? kib : AHEAD_KIB_MIN);
+    const struct kafka_setting defaults[] = {
+        {"queued.min.messages", ahead_messages},
+        {"queued.max.messages.kbytes", ahead_kib},
+        {"fetch.wait.max.ms", "100"},
+        {"fetch.message.max.bytes", "1048576"},
+        {"fetch.error.backoff.ms", "100"},
+        {"check.crcs", "false"},
+        {NULL, NULL},
+    };
+    const struct kafka_setting fixed[] = {
+        {"enable.auto.commit", "false"},
+        {"enable.auto.offset.store", "false"},
+        {"isolation.level", "read_committed"},
+        {"auto.offset.reset", "error"},
+        {"enable.partition.eof", options->group_id == NULL ? "true" : "false"},
+        {NULL, NULL},
+    };
+    const struct kafka_client client = {
+        .type = RD_KAFKA_CONSUMER,
+        .properties = options->properties,
+        .property_count = options->property_count,
+        .defaults = defaults,
+        .fixed = fixed,
+    };
+    return kafka_client_new(&kafka->reader, &client, err);
+}
+
+static int partitions_find(struct source_kafka *kafka, const struct source_kafka_options *options, struct error *err)
+{
+    size_t cap = 0;
+    for (size_t t = 0; t < options->topic_count; t++) {
+        struct str name = arena_str(&kafka->arena, options->topics[t]);
+        int count = 0;
+        TRY(kafka_topic_partitions(kafka->asker, name.p, &count, err));
+        if (count == 0)
+            return error_set(err, ERROR_FATAL, "there is no topic %s: `forestall topics create` makes it", name.p);
+        for (int32_t p = 0; p < count; p++) {
+            size_t i = kafka->base.partition_count++;
+            kafka->described = mem_grow(kafka->described, i, &cap, sizeof *kafka->described);
+            kafka->described[i] = (struct source_partition){(int)t, name, p};
+        }
+    }
+    kafka->base.partitions = kafka->described;
+    kafka->partitions = mem_zalloc((kafka->base.partition_count + 1) * sizeof *kafka->partitions);
+    return 0;
+}
+
+static int partitions_init(struct source_kafka *kafka, const struct source_kafka_options *options, struct error *err)
+{
+    kafka->topics = mem_zalloc((options->topic_count + 1) * sizeof(rd_kafka_topic_t *));
+    for (size_t t = 0; t < options->topic_count; t++) {
+        kafka->topics[t] = rd_kafka_topic_new(kafka->reader, arena_str(&kafka->arena, options->topics[t]).p, NULL);
+        if (kafka->topics[t] == NULL)
+            return kafka_failed(err, rd_kafka_last_error(), "topic %.*s", STR_ARG(options->topics[t]));
+        kafka->topic_count++;
+    }
+    for (size_t i = 0; i < kafka->base.partition_count; i++)
+        kafka->partitions[i] = (struct kafka_partition){
+            .topic = kafka->topics[kafka->described[i].topic], .number = kafka->described[i].partition, .end = INT64_MAX};
+    return 0;
+}
+
+/* The first offset at or after a record time in every partition; the log's end where there is none. */
+static int offsets_at(struct source_kafka *kafka, int64_t time_ms, int64_t *offsets, struct error *err)
+{
+    size_t n = kafka->base.partition_count;
+    rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new((int)n);
+    for (size_t i = 0; i < n; i++)
+        rd_kafka_topic_partition_list_add(list, kafka->described[i].topic_name.p, kafka->described[i].partition)->offset =
+            time_ms;
+    rd_kafka_resp_err_t code = rd_kafka_offsets_for_times(kafka->reader, list, KAFKA_REQUEST_MS);
+    for (size_t i = 0; i < n && code == RD_KAFKA_RESP_ERR_NO_ERROR; i++) {
+        code = list->elems[i].err;
+        offsets[i] = list->elems[i].offset >= 0 ? list->elems[i].offset : INT64_MAX;
+    }
+    rd_kafka_topic_partition_list_destroy(list);
+    return code == RD_KAFKA_RESP_ERR_NO_ERROR ? 0 : kafka_failed(err, code, "finding records by time");
+}
+
+/* Assigned by hand: from one time to another, never beyond what is committed now. */
+static int bounds_set(struct source_kafka *kafka, const struct source_kafka_options *options, struct error *err)
+{
+    size_t n = kafka->base.partition_count;
+    int64_t *from = arena_alloc(&kafka->arena, (n + 1) * sizeof *from);
+    int64_t *to = arena_alloc(&kafka->arena, (n + 1) * sizeof *to);
+    for (size_t i = 0; i < n; i++) {
+        from[i] = 0;
+        to[i] = INT64_MAX;
+    }
+    if (options->from_ms != INT64_MIN)
+        TRY(offsets_at(kafka, options->from_ms > 0 ? options->from_ms : 0, from, err));
+    if (options->to_ms != INT64_MAX)
+        TRY(offsets_at(kafka, options->to_ms > 0 ? options->to_ms : 0, to, err));
+    for (size_t i = 0; i < n; i++) {
+        int64_t low, high;
+        /* The reader's own view: up to the last stable offset. */
+        TRY(kafka_log_range(kafka->reader, kafka->described[i].topic_name.p, kafka->described[i].partition, &low, &high,
+                            err));
+        kafka->partitions[i].end = to[i] < high ? to[i] : high;
+        int64_t start = from[i] > low ? from[i] : low;
+        TRY(kafka_seek(&kafka->base, i, start < high ? start : high, err));
+    }
+    return 0;
+}
+
+static int member_open(struct source_kafka *kafka, const struct source_kafka_options *options, struct error *err)
+{
+    const struct kafka_member_options member = {
+        .properties = options->properties,
+        .property_count = options->property_count,
+        .group_id = options->group_id,
+        .instance_id = options->instance_id,
+        .topics = options->topics,
+        .topic_count = options->topic_count,
+        .partition_count = kafka->base.partition_count,
+        .mock = options->mock,
+    };
+    return kafka_member_open(&kafka->member, &member, err);
+}
+
+static int parts_open(struct source_kafka *kafka, const struct source_kafka_options *options, struct error *err)
+{
+    if (kafka->event_fd < 0)
+        return error_set(err, ERROR_FATAL, "eventfd: %s", strerror(errno));
+    TRY(asker_open(kafka, options, err));
+    TRY(partitions_find(kafka, options, err));
+    TRY(reader_open(kafka, options, err));
+    TRY(partitions_init(kafka, options, err));
+    return options->group_id != NULL ? member_open(kafka, options, err) : bounds_set(kafka, options, err);
+}
+
+int source_kafka_open(struct source **source, const struct source_kafka_options *options, struct error *err)
+{
+    static const struct source_ops ops = {
+        kafka_poll_records, kafka_release,  kafka_wait,     kafka_seek,
+        kafka_end_offset,   kafka_finished, kafka_progress, kafka_close,
+    };
+    struct source_kafka *kafka = mem_zalloc(sizeof *kafka);
+    kafka->base.ops = &ops;
+    kafka->event_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+    if (parts_open(kafka, options, err) != 0) {
+        kafka_close(&kafka->base);
+        return -1;
+    }
+    *source = &kafka->base;
+    return 0;
+}
+
+int source_kafka_join(struct source *source, struct error *err)
+{
+    struct source_kafka *kafka = kafka_of(source);
+    ASSERT(kafka->member != NULL);
+    for (size_t i = 0; i < source->partition_count; i++)
+        partition_stop(&kafka->partitions[i]);
+    return kafka_member_join(kafka->member, err);
+}
+
+struct kafka_member *source_kafka_member(struct source *source)
+{
+    return kafka_of(source)->member;
+}
+
+struct rd_kafka_s *source_kafka_handle(struct source *source)
+{
+    return kafka_of(source)->member != NULL ? kafka_member_client(kafka_of(source)->member) : NULL;
+}
+
+bool source_kafka_revoked(const struct source *source)
+{
+    const struct source_kafka *kafka = (const struct source_kafka *)source;
+    return kafka->member != NULL && kafka_member_revoked(kafka->member);
+}
+
+int64_t source_kafka_position(const struct source *source, size_t partition)
+{
+    ASSERT(partition < source->partition_count);
+    return ((const struct source_kafka *)source)->partitions[partition].next;
+}
+
+int source_kafka_serve(struct source *source, struct error *err)
+{
+    struct source_kafka *kafka = kafka_of(source);
+    if (clock_mono_us() - kafka->served_us < SERVE_EVERY_US)
+        return 0;
+    return clients_serve(kafka, err);
+}
