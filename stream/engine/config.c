@@ -89,7 +89,7 @@ static void read_kafka(struct config_load *load, const struct yaml_node *node)
         return;
     config->kafka = arena_alloc(load->arena, (node->count + 1) * sizeof *config->kafka);
     for (size_t i = 0; i < node->count; i++) {
-        struct config_pair pair = {.key = node->keys[i]->text};
+        struct str_pair pair = {.key = node->keys[i]->text};
         for (const char *const *name = ours; *name != NULL; name++)
             if (str_is(pair.key, *name))
                 diagnostic_at(load->diagnostics, node->keys[i], false,
