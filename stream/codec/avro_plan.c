@@ -402,7 +402,7 @@ static int run_rare(struct machine *m, const struct op *op)
         list_keep(m, op);
         return 0;
     default:
-        ASSERT(!"an operation that no plan holds");
+        ASSERT(false); /* no plan holds another operation here */
         return -1;
     }
 }

@@ -12,7 +12,7 @@ struct decoding {
     struct error *err;
 };
 
-/* What was read, for errors: "a string", "the number 1.5", … */
+/* Says what was wanted and what was read instead. */
 static int wrong_type(const struct decoding *d, const struct stream_field *field, size_t at)
 {
     struct buf text = {0};
@@ -31,7 +31,8 @@ static int wrong_type(const struct decoding *d, const struct stream_field *field
         value_json(&text, value);
     }
     const char *wanted = field->kind == FIELD_TIME ? "ISO 8601 or epoch milliseconds" : field_kind_text(field->kind);
-    error_set(d->err, ERROR_BAD_INPUT, "field '%s': %s is expected, not %.*s", field->name, wanted, STR_ARG(text));
+    error_set(d->err, ERROR_BAD_INPUT, "field '%s': %s is expected, not %.*s", field->name, wanted,
+              STR_ARG(buf_str(&text)));
     buf_fini(&text);
     return -1;
 }

@@ -28,7 +28,7 @@ void json_simd_free(json_simd *simd) noexcept
 /* Room for a text of `n` bytes, in the copy and in the parser. */
 static simdjson::error_code reserve(json_simd *simd, size_t n)
 {
-    if (n <= simd->capacity)
+    if (simd->text && n <= simd->capacity)
         return simdjson::SUCCESS;
     size_t capacity = n + n / 2 < text_bytes_min ? text_bytes_min : n + n / 2;
     simd->text.reset(new char[capacity + simdjson::SIMDJSON_PADDING]);

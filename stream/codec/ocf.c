@@ -96,7 +96,7 @@ static int read_header(struct ocf *ocf, const char *path, struct error *err)
 {
     struct header header = {{NULL, 0}, STR_LIT("null")};
     size_t n = ocf->size < HEADER_BYTES_MAX ? (size_t)ocf->size : HEADER_BYTES_MAX;
-    if (!read_at(ocf, buf_reserve(&ocf->raw, n), n, 0))
+    if (n >= MAGIC_BYTES && !read_at(ocf, buf_reserve(&ocf->raw, n), n, 0))
         return error_set(err, ERROR_BAD_INPUT, "%s: cannot be read", path);
     if (n < MAGIC_BYTES || memcmp(ocf->raw.p, magic, MAGIC_BYTES) != 0)
         return error_set(err, ERROR_BAD_INPUT, "%s: not an Avro container file", path);
