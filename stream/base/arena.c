@@ -81,7 +81,7 @@ void *arena_alloc(struct arena *arena, size_t n)
     size_t rounded = (n + alignof(max_align_t) - 1) & ~(alignof(max_align_t) - 1);
     if (rounded < n)
         out_of_memory(n);
-    if ((size_t)(arena->end - arena->next) < rounded)
+    if (arena->head == NULL || (size_t)(arena->end - arena->next) < rounded)
         arena_push(arena, rounded);
     void *p = arena->next;
     arena->next += rounded;
