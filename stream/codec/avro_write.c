@@ -311,7 +311,7 @@ int avro_encode(struct avro_encoder *encoder, struct value value, struct buf *ou
     TRY(theirs(&w, avro_value_reset(&encoder->datum)));
     TRY(put(&w, encoder->schema.root, value, &encoder->datum));
     TRY(theirs(&w, avro_value_sizeof(&encoder->datum, &size)));
-    avro_writer_t writer = avro_writer_memory(buf_reserve(out, size), (int64_t)size);
+    avro_writer_t writer = avro_writer_memory(buf_reserve(out, size + 1), (int64_t)size);
     if (writer == NULL)
         return error_set(err, ERROR_FATAL, "Avro-C: %s", avro_strerror());
     int result = theirs(&w, avro_value_write(writer, &encoder->datum));
