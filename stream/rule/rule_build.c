@@ -112,6 +112,7 @@ void rule_build(struct loader *loader, const struct rule_source *source, struct 
         mark_reads(rule);
         rule->hash = rule_hash(rule);
     }
+    build.sound = diagnostics->errors == errors_before;
     rule->tests = yaml_get(source->node, "tests");
     if (rule->tests != NULL && !loader->options.tests_unread)
         rule_tests_check(&build);

@@ -54,6 +54,7 @@ struct rule_build {
     bool when_takes_all;                    /* `when` reads outputs over all inputs, or nothing at all */
     bool detector_built;                    /* false: its outputs are not known, so expressions are left unread */
     bool group_known;                       /* group_by was read without an error */
+    bool sound;                             /* nothing was wrong before the tests */
 };
 
 /* What an expression sees. */

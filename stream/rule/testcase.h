@@ -38,6 +38,9 @@ struct testcase {
     int64_t advance_to_ms;
 };
 
+/* The fields of a recommendation, in the order of the record; NULL-terminated. `that` reads slot i as field i. */
+extern const char *const recommendation_fields[];
+
 /* Expands all tests of a rule into the arena. -1: errors were added. */
 int testcases_expand(struct arena *arena, const struct rule *rule, struct testcase **cases, size_t *count,
                      struct diagnostics *diagnostics) MUST_CHECK;
