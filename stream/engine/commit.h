@@ -50,7 +50,9 @@ struct commit_restored {
                                             since the last commit has max_time_ms INT64_MIN */
     int64_t applied_ms;
     uint64_t rules_digest;
-    struct commit_mark *marks;           /* idle marks of the partitions at or after the committed positions */
+    struct commit_mark *marks;           /* of each partition: those at or after its committed position, and the newest
+                                            before it (its time has been the partition's ever since); in order of
+                                            partition and offset; in the arena */
     size_t mark_count;
 };
 
@@ -59,6 +61,14 @@ struct commit_mark {
     int64_t offset;  /* applies before the record at this offset */
     int64_t time_ms; /* the partition's watermark is at least this */
 };
+
+/* A mark as a record for OUTPUT_MARKS: appends its key (topic, partition, offset) and its value (the time). */
+void commit_mark_key(struct buf *key, const struct source_partition *partition, int64_t offset);
+void commit_mark_value(struct buf *value, int64_t time_ms);
+/* Every mark of the partitions of `source` on the application's marks topic, in order of partition and offset; a missing
+ * topic has none. For `replay`, which has no positions. */
+int commit_marks_read(const struct config *config, struct source *source, struct arena *arena, struct commit_mark **marks,
+                      size_t *count, struct error *err) MUST_CHECK;
 
 struct commit;
 

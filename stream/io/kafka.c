@@ -27,6 +27,9 @@ static const char *const reserved[] = {
     "request.required.acks",
     "delivery.report.only.error",
     "message.max.bytes",
+    "message.timeout.ms",
+    "delivery.timeout.ms",
+    "heartbeat.interval.ms",
     "allow.auto.create.topics",
 };
 

@@ -9,6 +9,7 @@
 
 /* How long to wait for another member to go: its session, and the broker's rounding of it. */
 enum { SESSION_MS = 10000, OTHERS_GONE_MS = SESSION_MS + 6000, JOIN_MS = 60000, ASK_AGAIN_MS = 1000 };
+enum { DOUBT_MS = 5000, COMMITTED_MS = 60000, COMMITTED_TRY_MS = 15000 };
 
 struct kafka_member {
     rd_kafka_t *client;
@@ -20,6 +21,7 @@ struct kafka_member {
     size_t partition_count;
     bool mock;
     bool subscribed;
+    bool doubted;
     size_t assigned; /* partitions, in the present generation */
     rd_kafka_consumer_group_metadata_t *metadata;
 };
@@ -68,6 +70,7 @@ int kafka_member_open(struct kafka_member **member, const struct kafka_member_op
         {"group.instance.id", options->instance_id},
         {"partition.assignment.strategy", "roundrobin"},
         {"session.timeout.ms", "10000"},
+        {"heartbeat.interval.ms", "2000"},
         {"enable.auto.commit", "false"},
         {"enable.auto.offset.store", "false"},
         {"isolation.level", "read_committed"}, /* committed positions are then read stable */
@@ -157,7 +160,11 @@ int kafka_member_join(struct kafka_member *member, struct error *err)
         TRY(await_alone(member, err));
         TRY(subscribe(member, err));
     }
-    int64_t deadline_us = clock_mono_us() + JOIN_MS * INT64_C(1000);
+    int64_t deadline_us = clock_mono_us() + DOUBT_MS * INT64_C(1000);
+    while (member->doubted && member->metadata != NULL && clock_mono_us() < deadline_us)
+        TRY(kafka_member_serve(member, 100, err));
+    member->doubted = false;
+    deadline_us = clock_mono_us() + JOIN_MS * INT64_C(1000);
     int64_t look_us = 0;
     while (member->metadata == NULL) {
         TRY(kafka_member_serve(member, 100, err));
@@ -199,6 +206,43 @@ int kafka_member_serve(struct kafka_member *member, int timeout_ms, struct error
 bool kafka_member_revoked(const struct kafka_member *member)
 {
     return member->metadata == NULL;
+}
+
+void kafka_member_doubt(struct kafka_member *member)
+{
+    member->doubted = true;
+}
+
+static rd_kafka_resp_err_t committed_ask(struct kafka_member *member, struct kafka_committed *positions, size_t count,
+                                         struct arena *arena)
+{
+    rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new((int)count);
+    for (size_t i = 0; i < count; i++)
+        (void)rd_kafka_topic_partition_list_add(list, positions[i].topic, positions[i].partition);
+    rd_kafka_resp_err_t code = rd_kafka_committed(member->client, list, COMMITTED_TRY_MS);
+    for (size_t i = 0; i < count && code == RD_KAFKA_RESP_ERR_NO_ERROR; i++) {
+        const rd_kafka_topic_partition_t *found = &list->elems[i];
+        ASSERT(found->partition == positions[i].partition && strcmp(found->topic, positions[i].topic) == 0);
+        code = found->err;
+        positions[i].offset = found->offset >= 0 ? found->offset : -1;
+        positions[i].metadata = arena_str(arena, (struct str){found->metadata, found->metadata_size});
+    }
+    rd_kafka_topic_partition_list_destroy(list);
+    return code;
+}
+
+int kafka_member_committed(struct kafka_member *member, struct kafka_committed *positions, size_t count,
+                           struct arena *arena, struct error *err)
+{
+    int64_t deadline_us = clock_mono_us() + COMMITTED_MS * INT64_C(1000);
+    for (;;) {
+        rd_kafka_resp_err_t code = committed_ask(member, positions, count, arena);
+        if (code == RD_KAFKA_RESP_ERR_NO_ERROR)
+            return 0;
+        if (!kafka_passing(code) || clock_mono_us() > deadline_us)
+            return kafka_failed(err, code, "the committed positions of group %s", member->group_id);
+        TRY(kafka_member_serve(member, 100, err));
+    }
 }
 
 rd_kafka_t *kafka_member_client(struct kafka_member *member)

@@ -6,6 +6,7 @@
 #ifndef FORESTALL_IO_KAFKA_MEMBER_H
 #define FORESTALL_IO_KAFKA_MEMBER_H
 
+#include "base/arena.h"
 #include "io/kafka.h"
 
 struct kafka_member;
@@ -30,9 +31,22 @@ int kafka_member_join(struct kafka_member *member, struct error *err) MUST_CHECK
 int kafka_member_serve(struct kafka_member *member, int timeout_ms, struct error *err) MUST_CHECK;
 /* The partitions were revoked or lost, and not yet joined for again. */
 bool kafka_member_revoked(const struct kafka_member *member);
+/* A broker refused the generation: the next join first waits a moment for the revocation that must follow. */
+void kafka_member_doubt(struct kafka_member *member);
 rd_kafka_t *kafka_member_client(struct kafka_member *member);
 /* Of the generation in which every partition was assigned; NULL while revoked. Holds until the next serve. */
 const rd_kafka_consumer_group_metadata_t *kafka_member_metadata(const struct kafka_member *member);
+
+/* One partition's committed position. */
+struct kafka_committed {
+    const char *topic;
+    int32_t partition;
+    int64_t offset;      /* filled; -1: none */
+    struct str metadata; /* filled, in the arena */
+};
+/* Stable ones: a transaction that holds positions and is not over is waited for. */
+int kafka_member_committed(struct kafka_member *member, struct kafka_committed *positions, size_t count,
+                           struct arena *arena, struct error *err) MUST_CHECK;
 void kafka_member_close(struct kafka_member *member);
 
 #endif

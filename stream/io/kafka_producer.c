@@ -18,6 +18,7 @@ struct kafka_producer {
     struct map topics; /* name -> rd_kafka_topic_t */
     bool open;         /* a transaction is */
     bool dead;
+    bool group_lost;
     bool refused;      /* a record was refused for good */
     char failed[300];  /* the first record that did not arrive; empty: none */
 };
@@ -92,8 +93,11 @@ static int client_open(struct kafka_producer *producer, const struct kafka_produ
 static int step_failed(struct kafka_producer *producer, const char *step, rd_kafka_error_t *error, struct error *err)
 {
     bool abort = rd_kafka_error_txn_requires_abort(error) != 0;
+    rd_kafka_resp_err_t code = rd_kafka_error_code(error);
+    producer->group_lost = code == RD_KAFKA_RESP_ERR_ILLEGAL_GENERATION || code == RD_KAFKA_RESP_ERR_UNKNOWN_MEMBER_ID ||
+                           code == RD_KAFKA_RESP_ERR_FENCED_INSTANCE_ID || code == RD_KAFKA_RESP_ERR_REBALANCE_IN_PROGRESS;
     bool dead = rd_kafka_error_is_fatal(error) || rd_kafka_error_is_retriable(error) ||
-                rd_kafka_error_code(error) == RD_KAFKA_RESP_ERR__TIMED_OUT;
+                code == RD_KAFKA_RESP_ERR__TIMED_OUT;
     error_set(err, abort || dead ? ERROR_ABORT : ERROR_FATAL, "%s: %s", step, rd_kafka_error_string(error));
     rd_kafka_error_destroy(error);
     if (dead && !abort)
@@ -297,6 +301,11 @@ void kafka_producer_abort(struct kafka_producer *producer)
 bool kafka_producer_dead(const struct kafka_producer *producer)
 {
     return producer->dead;
+}
+
+bool kafka_producer_group_lost(const struct kafka_producer *producer)
+{
+    return producer->group_lost;
 }
 
 void kafka_producer_close(struct kafka_producer *producer)

@@ -55,6 +55,8 @@ int kafka_producer_commit(struct kafka_producer *producer, struct error *err) MU
 /* Ends the transaction without effect, if one is open. Afterwards the producer is usable or dead. */
 void kafka_producer_abort(struct kafka_producer *producer);
 bool kafka_producer_dead(const struct kafka_producer *producer);
+/* The last failure was that the group does not know this generation (any more). */
+bool kafka_producer_group_lost(const struct kafka_producer *producer);
 void kafka_producer_close(struct kafka_producer *producer);
 
 #endif

@@ -1,0 +1,218 @@
+/* The commit, forth: one transaction holds the outputs, the changelog and every position; then the store follows.
+ *
+ *     begin, produce, flush            the flush yields the changelog's offsets
+ *     positions with metadata, end     from here on it has happened
+ *     store write, settle              a crash before it: the changelog is read from the stored position on
+ *
+ * The worker's thread owns it. Failpoints stand where a crash leaves a different picture.
+ */
+#include "engine/commit_kafka.h"
+
+#include <stdlib.h>
+
+#include "base/clock.h"
+#include "base/failpoint.h"
+#include "base/log.h"
+#include "io/kafka_member.h"
+#include "io/source_kafka.h"
+
+static struct commit_kafka *kafka_of(struct commit *commit)
+{
+    return (struct commit_kafka *)commit;
+}
+
+static bool position_same(const struct commit_position *a, const struct commit_position *b)
+{
+    return a->offset == b->offset && a->read_offset == b->read_offset && a->max_time_ms == b->max_time_ms;
+}
+
+/* A commit that would change nothing is left out; the next one that changes anything is fenced as ever. */
+static bool nothing_new(const struct commit_kafka *kafka, const struct commit_batch *batch, size_t dirty_count)
+{
+    if (!kafka->committed || batch->record_count > 0 || dirty_count > 0 || batch->applied_ms != kafka->last.applied_ms ||
+        batch->rules_digest != kafka->last.rules_digest)
+        return false;
+    for (size_t i = 0; i < batch->position_count; i++)
+        if (!position_same(&batch->positions[i], &kafka->positions[i]))
+            return false;
+    return true;
+}
+
+static const char *output_topic(const struct commit_kafka *kafka, enum output output)
+{
+    const struct config *config = kafka->options.config;
+    switch (output) {
+    case OUTPUT_RECOMMENDATIONS:
+        return config->recommendations.topic.p;
+    case OUTPUT_SCORECARDS:
+        return config->scorecards.topic.p;
+    case OUTPUT_DEAD_LETTER:
+        return config->dead_letter.topic.p;
+    case OUTPUT_MARKS:
+        return kafka->marks;
+    case OUTPUT_COUNT:
+        break;
+    }
+    ASSERT(false);
+    return NULL;
+}
+
+static int outputs_send(struct commit_kafka *kafka, const struct commit_batch *batch, struct error *err)
+{
+    for (size_t i = 0; i < batch->record_count; i++) {
+        const struct commit_record *record = &batch->records[i];
+        struct kafka_header headers[COMMIT_HEADERS_MAX];
+        ASSERT(record->header_count <= COMMIT_HEADERS_MAX);
+        for (size_t h = 0; h < record->header_count; h++)
+            headers[h] = (struct kafka_header){record->headers[h].name, record->headers[h].value};
+        const struct kafka_record sent = {
+            .topic = output_topic(kafka, record->output),
+            .partition = record->output == OUTPUT_MARKS ? 0 : RD_KAFKA_PARTITION_UA,
+            .key = record->key,
+            .value = record->value,
+            .headers = headers,
+            .header_count = record->header_count,
+        };
+        TRY(kafka_producer_send(kafka->producer, &sent, err));
+    }
+    return 0;
+}
+
+static int changelog_send(struct commit_kafka *kafka, const struct str_pair *dirty, size_t count, struct error *err)
+{
+    for (size_t i = 0; i < count; i++) {
+        struct reader key = reader_of(dirty[i].key.p, dirty[i].key.n);
+        int task = read_u16(&key);
+        ASSERT(!key.failed && task < kafka->last.tasks);
+        const struct kafka_record sent = {
+            .topic = kafka->changelog,
+            .partition = task,
+            .key = dirty[i].key,
+            .value = dirty[i].value,
+            .next_offset = &kafka->last.changelog_next[task],
+        };
+        TRY(kafka_producer_send(kafka->producer, &sent, err));
+    }
+    return 0;
+}
+
+static int positions_send(struct commit_kafka *kafka, const struct commit_batch *batch, struct error *err)
+{
+    const struct source *source = kafka->options.source;
+    struct kafka_position *positions = arena_alloc(&kafka->scratch, (batch->position_count + 1) * sizeof *positions);
+    struct commit_metadata metadata = kafka->last;
+    struct buf text = {0};
+    for (size_t i = 0; i < batch->position_count; i++) {
+        metadata.max_time_ms = batch->positions[i].max_time_ms;
+        metadata.read_offset = batch->positions[i].read_offset;
+        buf_reset(&text);
+        commit_metadata_print(&text, &metadata);
+        ASSERT(text.len <= COMMIT_METADATA_BYTES_MAX);
+        positions[i] = (struct kafka_position){
+            .topic = source->partitions[i].topic_name.p,
+            .partition = source->partitions[i].partition,
+            .offset = batch->positions[i].offset,
+            .metadata = arena_str(&kafka->scratch, buf_str(&text)),
+        };
+    }
+    buf_fini(&text);
+    const rd_kafka_consumer_group_metadata_t *group =
+        kafka_member_metadata(source_kafka_member(kafka->options.source));
+    if (group == NULL)
+        return error_set(err, ERROR_ABORT, "the group took the partitions away");
+    return kafka_producer_positions(kafka->producer, positions, batch->position_count, group, err);
+}
+
+static int transaction_run(struct commit_kafka *kafka, const struct commit_batch *batch, const struct str_pair *dirty,
+                           size_t dirty_count, struct error *err)
+{
+    failpoint("commit_before_begin");
+    TRY(kafka_producer_begin(kafka->producer, err));
+    TRY(outputs_send(kafka, batch, err));
+    TRY(changelog_send(kafka, dirty, dirty_count, err));
+    TRY(kafka_producer_flush(kafka->producer, err));
+    failpoint("commit_after_produce");
+    kafka->last.applied_ms = batch->applied_ms;
+    kafka->last.rules_digest = batch->rules_digest;
+    kafka->last.sequence++;
+    TRY(positions_send(kafka, batch, err));
+    failpoint("commit_before_end");
+    return kafka_producer_commit(kafka->producer, err);
+}
+
+static int store_follow(struct commit_kafka *kafka, struct state *state, const struct str_pair *dirty, size_t dirty_count,
+                        struct error *err)
+{
+    size_t meta_max = (size_t)kafka->last.tasks + COMMIT_META_GLOBAL;
+    struct str_pair *entries = arena_alloc(&kafka->scratch, (dirty_count + meta_max) * sizeof *entries);
+    if (dirty_count > 0)
+        memcpy(entries, dirty, dirty_count * sizeof *entries);
+    size_t n = dirty_count + commit_meta_entries(entries + dirty_count, &kafka->last, &kafka->scratch);
+    struct store *store = state_store(state);
+    TRY(store->ops->write(store, entries, n, err));
+    failpoint("commit_after_store");
+    state_settle(state);
+    return 0;
+}
+
+static int kafka_commit(struct commit *commit, const struct commit_batch *batch, struct state *state, struct error *err)
+{
+    struct commit_kafka *kafka = kafka_of(commit);
+    const struct str_pair *dirty;
+    size_t dirty_count = state_dirty(state, &dirty);
+    ASSERT(batch->position_count == kafka->position_count);
+    if (nothing_new(kafka, batch, dirty_count))
+        return 0;
+    if (kafka->producer == NULL || kafka_producer_dead(kafka->producer) || source_kafka_revoked(kafka->options.source))
+        return error_set(err, ERROR_ABORT, "the group took the partitions away");
+    arena_reset(&kafka->scratch);
+    if (transaction_run(kafka, batch, dirty, dirty_count, err) != 0) {
+        if (kafka_producer_group_lost(kafka->producer))
+            kafka_member_doubt(source_kafka_member(kafka->options.source));
+        kafka_producer_abort(kafka->producer);
+        return -1;
+    }
+    failpoint("commit_after_end");
+    kafka->committed = true;
+    kafka->restores = 0;
+    memcpy(kafka->positions, batch->positions, batch->position_count * sizeof *batch->positions);
+    return store_follow(kafka, state, dirty, dirty_count, err);
+}
+
+static void kafka_close(struct commit *commit)
+{
+    struct commit_kafka *kafka = kafka_of(commit);
+    kafka_producer_close(kafka->producer);
+    arena_fini(&kafka->scratch);
+    free(kafka->positions);
+    free(kafka->transactional_id);
+    free(kafka->changelog);
+    free(kafka->marks);
+    free(kafka);
+}
+
+static char *name_make(const struct commit_kafka_options *options, const char *middle, const char *end)
+{
+    struct buf name = {0};
+    buf_printf(&name, "%.*s-%s%s", STR_ARG(options->config->application_id), middle, end);
+    char *text = mem_strdup(buf_str(&name));
+    buf_fini(&name);
+    return text;
+}
+
+int commit_kafka_open(struct commit **commit, const struct commit_kafka_options *options, struct error *err)
+{
+    static const struct commit_ops ops = {kafka_commit, restore_run, kafka_close};
+    if (options->config->tasks < 1 || options->config->tasks > COMMIT_TASKS_MAX)
+        return error_set(err, ERROR_FATAL, "state.tasks is %d; it is 1 to %d", options->config->tasks, COMMIT_TASKS_MAX);
+    struct commit_kafka *kafka = mem_zalloc(sizeof *kafka);
+    kafka->base.ops = &ops;
+    kafka->options = *options;
+    kafka->transactional_id = name_make(options, options->instance_id, "-0");
+    kafka->changelog = name_make(options, "changelog", "");
+    kafka->marks = name_make(options, "marks", "");
+    kafka->position_count = options->source->partition_count;
+    kafka->positions = mem_zalloc((kafka->position_count + 1) * sizeof *kafka->positions);
+    *commit = &kafka->base;
+    return 0;
+}

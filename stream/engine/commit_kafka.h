@@ -1,0 +1,62 @@
+/* What the two halves of the Kafka commit share: the way forth (commit_kafka.c) and the way back (restore.c), with the
+ * metadata that goes beside every committed position (commit_metadata.c). Nobody else includes this. */
+#ifndef FORESTALL_ENGINE_COMMIT_KAFKA_H
+#define FORESTALL_ENGINE_COMMIT_KAFKA_H
+
+#include "engine/commit.h"
+#include "io/kafka_producer.h"
+
+enum { COMMIT_TASKS_MAX = 32, COMMIT_METADATA_BYTES_MAX = 4096 };
+
+/* The JSON beside a committed offset. All but `max_time_ms` and `read_offset` is the same for every partition of one
+ * commit; `sequence` counts commits, so that a position left over from an earlier one is told apart. */
+struct commit_metadata {
+    int64_t max_time_ms; /* INT64_MIN: none, as for applied_ms */
+    int64_t read_offset;
+    int64_t applied_ms;
+    uint64_t rules_digest;
+    uint64_t incarnation;
+    uint64_t sequence;
+    int tasks;
+    int64_t changelog_next[COMMIT_TASKS_MAX];
+};
+
+void commit_metadata_print(struct buf *text, const struct commit_metadata *metadata);
+/* ERROR_BAD_INPUT: it is not ours. */
+int commit_metadata_parse(struct str text, struct commit_metadata *metadata, struct error *err) MUST_CHECK;
+
+struct commit_kafka {
+    struct commit base;
+    struct commit_kafka_options options;
+    char *transactional_id;
+    char *changelog;
+    char *marks;
+    struct kafka_producer *producer; /* NULL or dead: the next restore makes one */
+    /* As of the last commit, or the restore: */
+    struct commit_position *positions;
+    size_t position_count;
+    bool committed; /* they are in Kafka */
+    struct commit_metadata last;
+    /* Restores without a commit between, so that no failure is tried for ever. */
+    int restores;
+    int64_t restores_since_us;
+    /* Buffers reused by every commit. */
+    struct arena scratch;
+};
+
+/* The store's own entries of the commit protocol, written in one batch with what they speak of. They are never dirty and
+ * never in the changelog. */
+void commit_meta_next_key(struct buf *key, int task);
+void commit_meta_incarnation_key(struct buf *key);
+void commit_meta_wall_key(struct buf *key);
+enum { COMMIT_META_GLOBAL = 2 };
+/* Fills `entries` (tasks + COMMIT_META_GLOBAL of them) from `metadata` and the wall clock; in the arena. */
+size_t commit_meta_entries(struct str_pair *entries, const struct commit_metadata *metadata, struct arena *arena);
+
+/* Leaves out the marks that the positions have passed, but for each partition's newest. */
+void commit_marks_since(struct commit_restored *restored);
+
+int restore_run(struct commit *commit, struct state *state, struct arena *arena, struct commit_restored *out,
+                struct error *err) MUST_CHECK;
+
+#endif

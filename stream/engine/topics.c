@@ -1,0 +1,232 @@
+/* Which topics there are, and how each must be set. A setting is checked against what the broker says is in force. */
+#include "engine/topics.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+
+#include "engine/restore.h"
+#include "io/kafka_admin.h"
+
+enum { SETTINGS_MAX = 8, SOURCE_PARTITIONS = 4, OUTPUT_PARTITIONS = 4, RECORD_ROOM = 64 << 10, RECORD_BYTES_LEAST = 1048588 };
+
+/* How a setting is held against what is in force. */
+enum match { MATCH_EQUAL, MATCH_AT_LEAST, MATCH_NONE };
+
+struct setting_wanted {
+    struct kafka_setting setting;
+    enum match match;
+    bool refused; /* where it does not match, `run` does not start */
+};
+
+struct topic_wanted {
+    const char *name;
+    enum topic_role role;
+    int partitions;
+    bool partitions_exact;
+    struct setting_wanted settings[SETTINGS_MAX];
+    size_t setting_count;
+};
+
+static void want(struct topic_wanted *topic, const char *name, const char *value, enum match match, bool refused)
+{
+    ASSERT(topic->setting_count < SETTINGS_MAX);
+    topic->settings[topic->setting_count++] = (struct setting_wanted){{name, value}, match, refused};
+}
+
+static struct topic_wanted *wanted_add(struct topic_wanted *list, size_t *count, const char *name, enum topic_role role)
+{
+    /* One topic may serve twice; the first role decides. */
+    for (size_t i = 0; i < *count; i++)
+        if (strcmp(list[i].name, name) == 0)
+            return NULL;
+    list[*count] = (struct topic_wanted){.name = name, .role = role, .partitions = OUTPUT_PARTITIONS};
+    return &list[(*count)++];
+}
+
+static void internal_wanted(const struct config *config, struct topic_wanted *list, size_t *count, const char *bytes,
+                            struct arena *arena)
+{
+    const char *app = arena_str(arena, config->application_id).p;
+    struct topic_wanted *topic = wanted_add(list, count, arena_printf(arena, "%s-changelog", app), TOPIC_CHANGELOG);
+    if (topic != NULL) {
+        topic->partitions = config->tasks;
+        topic->partitions_exact = true;
+        want(topic, "cleanup.policy", "compact", MATCH_EQUAL, true);
+        want(topic, "delete.retention.ms", arena_printf(arena, "%" PRId64, CHANGELOG_DELETE_RETENTION_MS), MATCH_AT_LEAST,
+             true);
+        want(topic, "max.message.bytes", bytes, MATCH_AT_LEAST, false);
+        want(topic, "segment.bytes", "67108864", MATCH_NONE, false);
+        want(topic, "min.cleanable.dirty.ratio", "0.2", MATCH_NONE, false);
+    }
+    topic = wanted_add(list, count, arena_printf(arena, "%s-marks", app), TOPIC_MARKS);
+    if (topic != NULL) {
+        topic->partitions = 1;
+        topic->partitions_exact = true;
+        want(topic, "cleanup.policy", "compact", MATCH_EQUAL, true);
+        want(topic, "segment.bytes", "67108864", MATCH_NONE, false);
+    }
+}
+
+static void outputs_wanted(const struct config *config, struct topic_wanted *list, size_t *count, const char *bytes,
+                           struct arena *arena)
+{
+    const struct str compacted[] = {config->recommendations.topic, config->scorecards.topic};
+    for (size_t i = 0; i < sizeof compacted / sizeof *compacted; i++) {
+        if (compacted[i].n == 0)
+            continue;
+        struct topic_wanted *topic = wanted_add(list, count, arena_str(arena, compacted[i]).p, TOPIC_OUTPUT);
+        if (topic == NULL)
+            continue;
+        want(topic, "cleanup.policy", "compact", MATCH_EQUAL, false);
+        want(topic, "max.message.bytes", bytes, MATCH_AT_LEAST, false);
+    }
+    if (config->dead_letter.topic.n == 0)
+        return;
+    struct topic_wanted *topic = wanted_add(list, count, arena_str(arena, config->dead_letter.topic).p, TOPIC_OUTPUT);
+    if (topic == NULL)
+        return;
+    want(topic, "cleanup.policy", "delete", MATCH_EQUAL, false);
+    want(topic, "retention.ms", "2592000000", MATCH_NONE, false);
+    want(topic, "max.message.bytes", bytes, MATCH_AT_LEAST, false);
+}
+
+static int name_order(const void *left, const void *right)
+{
+    return strcmp(((const struct topic_wanted *)left)->name, ((const struct topic_wanted *)right)->name);
+}
+
+static struct topic_wanted *topics_wanted(const struct config *config, int source_partitions, size_t *count,
+                                          struct arena *arena)
+{
+    struct topic_wanted *list = arena_zalloc(arena, (config->source_count + 5) * sizeof *list);
+    int64_t room = config->record_bytes_max + RECORD_ROOM;
+    const char *bytes = arena_printf(arena, "%" PRId64, room > RECORD_BYTES_LEAST ? room : (int64_t)RECORD_BYTES_LEAST);
+    *count = 0;
+    for (size_t i = 0; i < config->source_count; i++) {
+        struct topic_wanted *topic = wanted_add(list, count, arena_str(arena, config->sources[i].topic).p, TOPIC_SOURCE);
+        if (topic == NULL)
+            continue;
+        topic->partitions = source_partitions > 0 ? source_partitions : SOURCE_PARTITIONS;
+        want(topic, "message.timestamp.type", "LogAppendTime", MATCH_EQUAL, false);
+    }
+    outputs_wanted(config, list, count, bytes, arena);
+    internal_wanted(config, list, count, bytes, arena);
+    qsort(list, *count, sizeof *list, name_order);
+    return list;
+}
+
+static int topic_make(rd_kafka_t *client, const struct config *config, const struct topic_wanted *wanted, struct error *err)
+{
+    struct kafka_setting settings[SETTINGS_MAX + 1] = {0};
+    for (size_t i = 0; i < wanted->setting_count; i++)
+        settings[i] = wanted->settings[i].setting;
+    const struct kafka_topic_new topic = {
+        .name = wanted->name,
+        .partitions = wanted->partitions,
+        .replication_factor = config->replication_factor,
+        .settings = settings,
+    };
+    return kafka_topic_create(client, &topic, err);
+}
+
+/* Compares one topic's settings as the broker tells them, one call a setting. */
+struct comparison {
+    const struct topic_wanted *wanted;
+    struct topic_status *status;
+    struct buf wrong;
+};
+
+static void wrong_add(struct comparison *comparison, const char *name, const char *is, const char *wanted, bool refused)
+{
+    buf_printf(&comparison->wrong, "%s%s is %s, should be %s", comparison->wrong.len > 0 ? "; " : "", name, is, wanted);
+    comparison->status->refused = comparison->status->refused || refused;
+}
+
+static void setting_compare(void *context, const char *name, const char *value)
+{
+    struct comparison *comparison = context;
+    for (size_t i = 0; i < comparison->wanted->setting_count; i++) {
+        const struct setting_wanted *wanted = &comparison->wanted->settings[i];
+        if (strcmp(wanted->setting.name, name) != 0)
+            continue;
+        bool same = wanted->match == MATCH_NONE ||
+                    (wanted->match == MATCH_EQUAL && strcmp(value, wanted->setting.value) == 0) ||
+                    (wanted->match == MATCH_AT_LEAST && strtoll(value, NULL, 10) >= strtoll(wanted->setting.value, NULL, 10));
+        if (!same)
+            wrong_add(comparison, name, value, wanted->setting.value, wanted->refused);
+    }
+}
+
+static int topic_check(rd_kafka_t *client, const struct topic_wanted *wanted, struct topic_status *status,
+                       struct arena *arena, struct error *err)
+{
+    struct comparison comparison = {wanted, status, {0}};
+    if (wanted->partitions_exact && status->partitions != wanted->partitions) {
+        const char *is = arena_printf(arena, "%d", status->partitions);
+        wrong_add(&comparison, "partitions", is, arena_printf(arena, "%d", wanted->partitions), true);
+    }
+    int result = kafka_topic_settings(client, wanted->name, setting_compare, &comparison, err);
+    if (result == 0 && comparison.wrong.len > 0)
+        status->wrong = arena_str(arena, buf_str(&comparison.wrong)).p;
+    buf_fini(&comparison.wrong);
+    return result;
+}
+
+static int topic_settle(rd_kafka_t *client, const struct config *config, const struct topics_options *options,
+                        const struct topic_wanted *wanted, struct topic_status *status, struct arena *arena,
+                        struct error *err)
+{
+    *status = (struct topic_status){.name = wanted->name, .role = wanted->role};
+    bool internal = wanted->role == TOPIC_CHANGELOG || wanted->role == TOPIC_MARKS;
+    TRY(kafka_topic_partitions(client, wanted->name, &status->partitions, err));
+    if (status->partitions == 0) {
+        if (!options->make_all && !(internal && options->make_internal))
+            return 0;
+        TRY(topic_make(client, config, wanted, err));
+        status->made = true;
+        status->partitions = wanted->partitions;
+    }
+    return topic_check(client, wanted, status, arena, err);
+}
+
+int topics_settle(const struct config *config, const struct topics_options *options, struct arena *arena,
+                  struct topics_report *report, struct error *err)
+{
+    const struct kafka_client about = {
+        .type = RD_KAFKA_PRODUCER, .properties = config->kafka, .property_count = config->kafka_count};
+    rd_kafka_t *client;
+    TRY(kafka_client_new(&client, &about, err));
+    struct topic_wanted *wanted = topics_wanted(config, options->source_partitions, &report->count, arena);
+    report->topics = arena_zalloc(arena, (report->count + 1) * sizeof *report->topics);
+    int result = 0;
+    for (size_t i = 0; i < report->count && result == 0; i++)
+        result = topic_settle(client, config, options, &wanted[i], &report->topics[i], arena, err);
+    kafka_client_free(client);
+    return result;
+}
+
+static int status_judge(const struct topic_status *topic, struct error *err)
+{
+    if (topic->made)
+        log_info("topic made", LOG_S("topic", topic->name), LOG_I("partitions", topic->partitions));
+    if (topic->partitions == 0)
+        return error_set(err, ERROR_FATAL, "there is no topic %s: `forestall topics create` makes it", topic->name);
+    if (topic->refused)
+        return error_set(err, ERROR_FATAL, "topic %s: %s: set it right (or `forestall reset`, then start again)", topic->name,
+                         topic->wrong);
+    if (topic->wrong != NULL)
+        log_warn("a topic's settings are not right", LOG_S("topic", topic->name), LOG_S("differs", topic->wrong));
+    return 0;
+}
+
+int topics_for_run(const struct config *config, struct error *err)
+{
+    struct arena arena = {0};
+    struct topics_report report;
+    const struct topics_options options = {.make_internal = true};
+    int result = topics_settle(config, &options, &arena, &report, err);
+    for (size_t i = 0; i < report.count && result == 0; i++)
+        result = status_judge(&report.topics[i], err);
+    arena_fini(&arena);
+    return result;
+}
