@@ -358,6 +358,24 @@ static int wrong_operands(struct cel_checker *ck, const struct cel_code *code)
     return cel_fail(ck->err, code->offset, "%s %s %s: there is no such operation", left, cel_op_text(code->op), right);
 }
 
+/* `event.FIELD < constant`, the usual comparison, becomes one step. An int constant met by a double field is made a
+ * double, where that is exact. */
+static void specialise(struct cel_code *code)
+{
+    const struct cel_code *field = code->kids[0];
+    const struct cel_code *constant = code->kids[1];
+    if (code->op < CEL_LT || code->op > CEL_NE || field->op != CEL_FIELD || constant->op != CEL_CONSTANT)
+        return;
+    code->constant = constant->constant;
+    const int64_t exact = INT64_C(1) << 53;
+    struct value v = constant->constant;
+    if (field->type.type == VALUE_DOUBLE && v.type == VALUE_INT && v.i > -exact && v.i < exact)
+        code->constant = value_double((double)v.i);
+    code->test = code->op;
+    code->op = CEL_FIELD_TEST;
+    code->index = field->index;
+}
+
 static int check_binary(struct cel_checker *ck, const struct cel_node *node, struct cel_code **out)
 {
     struct cel_code *kids[2];
@@ -386,7 +404,9 @@ static int check_binary(struct cel_checker *ck, const struct cel_node *node, str
             return cel_fail(ck->err, node->offset, "a %s is never in a list of %s", cel_type_name(a.type),
                             cel_type_name(b.element));
     }
-    return cel_fold(ck, code);
+    TRY(cel_fold(ck, code));
+    specialise(code);
+    return 0;
 }
 
 static int wants_bool(struct cel_checker *ck, const struct cel_code *kid, enum cel_op op)

@@ -12,6 +12,7 @@ struct cel_function;
 
 struct cel_code {
     uint8_t op;      /* enum cel_op */
+    uint8_t test;    /* of CEL_FIELD_TEST: the comparison, CEL_LT to CEL_NE */
     bool event_like; /* of CEL_SELECT and CEL_HAS: kid 0 holds an event's fields, an absent one is null */
     uint16_t n;
     int32_t index; /* of a field, a slot, a variable; of a comprehension its variable */
@@ -112,8 +113,8 @@ struct value cel_duration(int64_t nanos);
 struct value cel_timestamp(int64_t seconds, int64_t nanos); /* nanos of any size; an error value out of range */
 
 /* Patterns (cel_match.c): compiled into the arena; run with a scratch of the thread. */
-int cel_pattern_compile(struct arena *arena, struct str pattern, const void **database, struct cel_error *err);
-struct value cel_pattern_match(const void *database, struct str text);
+int cel_pattern_compile(struct arena *arena, struct str pattern, const void **compiled, struct cel_error *err);
+struct value cel_pattern_match(const void *compiled, struct str text);
 
 /* Time zones (cel_zone.c). */
 struct cel_zone;

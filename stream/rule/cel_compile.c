@@ -100,18 +100,19 @@ bool cel_is_constant_value(const struct cel *cel, struct value *constant)
 /* The code is `event.FIELD == constant`, or `event.FIELD in [constant]`. */
 static bool equality(const struct cel_code *code, int field, struct value *constant)
 {
-    if (code->op != CEL_EQ && code->op != CEL_IN)
+    int op = code->op == CEL_FIELD_TEST ? code->test : code->op;
+    if (op != CEL_EQ && op != CEL_IN)
         return false;
     const struct cel_code *a = code->kids[0];
     const struct cel_code *b = code->kids[1];
-    if (code->op == CEL_EQ && b->op == CEL_FIELD) {
+    if (op == CEL_EQ && b->op == CEL_FIELD) {
         a = code->kids[1];
         b = code->kids[0];
     }
     if (a->op != CEL_FIELD || a->index != field || b->op != CEL_CONSTANT)
         return false;
     struct value v = b->constant;
-    if (code->op == CEL_IN) {
+    if (op == CEL_IN) {
         if (v.type != VALUE_LIST || v.n != 1)
             return false;
         v = v.items[0];

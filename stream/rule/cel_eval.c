@@ -57,13 +57,41 @@ static struct value as_condition(struct cel_run *run, struct value v, const char
     return v.type == VALUE_BOOL || v.type == VALUE_ERROR ? v : cel_no_overload(run, what, &v, 1);
 }
 
+/* A field against a constant: two doubles or two strings, the usual ones, are decided here; all else in cel_binary(). */
+static inline struct value run_field_test(struct cel_run *run, const struct cel_code *code)
+{
+    const struct event *event = run->frame->event;
+    struct value a = event != NULL ? event->values[code->index] : value_null();
+    struct value b = code->constant;
+    if (a.type == VALUE_DOUBLE && b.type == VALUE_DOUBLE) {
+        switch ((enum cel_op)code->test) {
+        case CEL_LT:
+            return value_bool(a.d < b.d);
+        case CEL_LE:
+            return value_bool(a.d <= b.d);
+        case CEL_GT:
+            return value_bool(a.d > b.d);
+        case CEL_GE:
+            return value_bool(a.d >= b.d);
+        case CEL_EQ:
+            return value_bool(a.d == b.d);
+        default:
+            return value_bool(a.d != b.d);
+        }
+    }
+    if (a.type == VALUE_STRING && b.type == VALUE_STRING && code->test >= CEL_EQ)
+        return value_bool(str_eq(value_as_str(a), value_as_str(b)) == (code->test == CEL_EQ));
+    return cel_binary(run, (enum cel_op)code->test, a, b);
+}
+
 /* && and ||: the deciding value wins over any error on either side; without one, the first error. */
 static struct value run_logic(struct cel_run *run, const struct cel_code *code)
 {
     bool decides = code->op == CEL_OR;
     struct value result = value_bool(!decides);
     for (uint16_t i = 0; i < code->n; i++) {
-        struct value v = cel_run_code(run, code->kids[i]);
+        const struct cel_code *kid = code->kids[i];
+        struct value v = kid->op == CEL_FIELD_TEST ? run_field_test(run, kid) : cel_run_code(run, kid);
         if (v.type == VALUE_BOOL) {
             if (v.b == decides)
                 return v;
@@ -92,6 +120,15 @@ static struct value run_select(struct cel_run *run, const struct cel_code *code)
     if (found != NULL)
         return *found;
     return code->event_like ? value_null() : cel_error_printf(run, "no such key: %.*s", STR_ARG(value_as_str(code->constant)));
+}
+
+static struct value run_index(struct cel_run *run, const struct cel_code *code)
+{
+    struct value container = cel_run_code(run, code->kids[0]);
+    struct value key = cel_run_code(run, code->kids[1]);
+    if (cel_is_error(container))
+        return container;
+    return cel_is_error(key) ? key : cel_index(run, container, key);
 }
 
 static struct value run_has(struct cel_run *run, const struct cel_code *code)
@@ -239,30 +276,10 @@ static struct value run_unary(struct cel_run *run, const struct cel_code *code)
     return v.type == VALUE_BOOL ? value_bool(!v.b) : cel_no_overload(run, "!", &v, 1);
 }
 
-/* Comparisons of two doubles or two strings, the usual ones, are decided here; all else in cel_binary(). */
-static inline struct value run_binary(struct cel_run *run, const struct cel_code *code)
+static struct value run_binary(struct cel_run *run, const struct cel_code *code)
 {
     struct value a = cel_run_code(run, code->kids[0]);
     struct value b = cel_run_code(run, code->kids[1]);
-    if (a.type == VALUE_DOUBLE && b.type == VALUE_DOUBLE) {
-        switch ((enum cel_op)code->op) {
-        case CEL_LT:
-            return value_bool(a.d < b.d);
-        case CEL_LE:
-            return value_bool(a.d <= b.d);
-        case CEL_GT:
-            return value_bool(a.d > b.d);
-        case CEL_GE:
-            return value_bool(a.d >= b.d);
-        default:
-            break;
-        }
-    } else if (a.type == VALUE_STRING && b.type == VALUE_STRING) {
-        if (code->op == CEL_EQ)
-            return value_bool(str_eq(value_as_str(a), value_as_str(b)));
-        if (code->op == CEL_NE)
-            return value_bool(!str_eq(value_as_str(a), value_as_str(b)));
-    }
     if (cel_is_error(a))
         return a;
     return cel_is_error(b) ? b : cel_binary(run, (enum cel_op)code->op, a, b);
@@ -275,6 +292,8 @@ struct value cel_run_code(struct cel_run *run, const struct cel_code *code)
         return code->constant;
     case CEL_FIELD:
         return run->frame->event != NULL ? run->frame->event->values[code->index] : value_null();
+    case CEL_FIELD_TEST:
+        return run_field_test(run, code);
     case CEL_SLOT:
         ASSERT((size_t)code->index < run->frame->slot_count);
         return run->frame->slots[code->index];
@@ -289,13 +308,8 @@ struct value cel_run_code(struct cel_run *run, const struct cel_code *code)
         return run_select(run, code);
     case CEL_HAS:
         return run_has(run, code);
-    case CEL_INDEX: {
-        struct value container = cel_run_code(run, code->kids[0]);
-        struct value key = cel_run_code(run, code->kids[1]);
-        if (cel_is_error(container))
-            return container;
-        return cel_is_error(key) ? key : cel_index(run, container, key);
-    }
+    case CEL_INDEX:
+        return run_index(run, code);
     case CEL_CALL:
         return run_call(run, code);
     case CEL_LIST:

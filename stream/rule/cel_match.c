@@ -7,7 +7,16 @@
 
 #include <hs/hs.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdlib.h>
+
+/* A compiled pattern; `number`, from 1, tells it from every other of the process. */
+struct pattern {
+    const hs_database_t *db;
+    uint64_t number;
+};
+
+static atomic_uint_fast64_t patterns_made;
 
 /* RE2's $ is the end of the text, Vectorscan's also stands before a final line feed: outside classes and without the
  * flag m it becomes \z. */
@@ -57,7 +66,7 @@ static struct str translate(struct arena *arena, struct str pattern)
     return (struct str){out, n};
 }
 
-int cel_pattern_compile(struct arena *arena, struct str pattern, const void **database, struct cel_error *err)
+int cel_pattern_compile(struct arena *arena, struct str pattern, const void **out, struct cel_error *err)
 {
     hs_database_t *db = NULL;
     hs_compile_error_t *why = NULL;
@@ -79,13 +88,17 @@ int cel_pattern_compile(struct arena *arena, struct str pattern, const void **da
     ok = ok && hs_deserialize_database_at(bytes, n, kept) == HS_SUCCESS;
     free(bytes);
     (void)hs_free_database(db);
-    *database = kept;
+    struct pattern *compiled = arena_alloc(arena, sizeof *compiled);
+    *compiled = (struct pattern){kept, atomic_fetch_add(&patterns_made, 1) + 1};
+    *out = compiled;
     return ok ? 0 : cel_fail(err, err->offset, "the pattern cannot be used: Vectorscan did not keep it");
 }
 
 static pthread_key_t scratch_key;
 static pthread_once_t scratch_once = PTHREAD_ONCE_INIT;
 static _Thread_local hs_scratch_t *scratch;
+/* Patterns that the thread's scratch is known to be large enough for, by number: scratch only grows. */
+static _Thread_local uint64_t prepared[64];
 
 static void free_scratch(void *p)
 {
@@ -107,18 +120,30 @@ static int on_match(unsigned id, unsigned long long from, unsigned long long to,
     return 1; /* one is enough */
 }
 
-struct value cel_pattern_match(const void *database, struct str text)
+/* Makes the thread's scratch large enough for the pattern. */
+static bool prepare(const struct pattern *pattern)
 {
-    const hs_database_t *db = database;
-    bool found = false;
+    uint64_t *known = &prepared[pattern->number % (sizeof prepared / sizeof *prepared)];
+    if (*known == pattern->number)
+        return true;
     hs_scratch_t *before = scratch;
-    if (hs_alloc_scratch(db, &scratch) != HS_SUCCESS)
-        return cel_error_text("matches(): out of memory");
+    if (hs_alloc_scratch(pattern->db, &scratch) != HS_SUCCESS)
+        return false;
     if (scratch != before) {
         (void)pthread_once(&scratch_once, make_key);
         (void)pthread_setspecific(scratch_key, scratch);
     }
-    hs_error_t status = hs_scan(db, text.n > 0 ? text.p : "", (unsigned)text.n, 0, scratch, on_match, &found);
+    *known = pattern->number;
+    return true;
+}
+
+struct value cel_pattern_match(const void *compiled, struct str text)
+{
+    const struct pattern *pattern = compiled;
+    bool found = false;
+    if (!prepare(pattern))
+        return cel_error_text("matches(): out of memory");
+    hs_error_t status = hs_scan(pattern->db, text.n > 0 ? text.p : "", (unsigned)text.n, 0, scratch, on_match, &found);
     if (status != HS_SUCCESS && status != HS_SCAN_TERMINATED)
         return cel_error_text("matches(): the scan failed");
     return value_bool(found);

@@ -46,6 +46,7 @@ enum cel_op {
     CEL_FIELD_NAMED, /* the event's field of name `constant`, the stream not being known */
     CEL_SLOT,
     CEL_VARIABLE,
+    CEL_FIELD_TEST, /* the event's field `index` compared by `test` with `constant`; the kids say the same */
 };
 
 struct cel_node {
