@@ -1,0 +1,195 @@
+/* `forestall topics create|list`: the topics with the right settings. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "cli/diagnostics.h"
+#include "engine/topics.h"
+#include "rule/yaml.h"
+
+int cli_topics(int argc, char **argv); /* for the command table */
+
+extern char **environ;
+
+static const char usage[] =
+    "usage: forestall topics create|list [-c FILE] [--partitions N] [--output table|json]\n"
+    "\n"
+    "create makes the topics of a configuration that are missing: sources, outputs and the program's own. It changes no\n"
+    "topic that exists. list shows what is there. Both say which settings are not as they should be, and exit with\n"
+    "status 1 where one of them, or a missing topic, would keep `forestall run` from starting.\n"
+    "\n"
+    "  -c, --config FILE    the configuration (default: ./forestall.yaml)\n"
+    "  --partitions N       of source topics that are made (default: 4)\n"
+    "  --output FORMAT      table (default) or json\n";
+
+struct options {
+    const char *config;
+    bool create;
+    bool json;
+    bool help;
+    int partitions;
+};
+
+/* The value of an option written `--name value` or `--name=value`; NULL: this argument is another. */
+static const char *option_value(const char *name, int argc, char **argv, int *i)
+{
+    size_t n = strlen(name);
+    if (strncmp(argv[*i], name, n) != 0)
+        return NULL;
+    if (argv[*i][n] == '=')
+        return argv[*i] + n + 1;
+    return argv[*i][n] == '\0' && *i + 1 < argc ? argv[++*i] : NULL;
+}
+
+static bool partitions_parse(const char *text, int *partitions)
+{
+    char *end;
+    long n = strtol(text, &end, 10);
+    *partitions = (int)n;
+    return *text != '\0' && *end == '\0' && n >= 1 && n <= 10000;
+}
+
+static bool options_parse(int argc, char **argv, struct options *options)
+{
+    const char *verb = NULL;
+    for (int i = 1; i < argc; i++) {
+        const char *value;
+        if (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0) {
+            options->help = true;
+        } else if ((value = option_value("-c", argc, argv, &i)) != NULL ||
+                   (value = option_value("--config", argc, argv, &i)) != NULL) {
+            options->config = value;
+        } else if ((value = option_value("--partitions", argc, argv, &i)) != NULL) {
+            if (!partitions_parse(value, &options->partitions))
+                return false;
+        } else if ((value = option_value("--output", argc, argv, &i)) != NULL) {
+            options->json = strcmp(value, "json") == 0;
+            if (!options->json && strcmp(value, "table") != 0)
+                return false;
+        } else if (verb == NULL && argv[i][0] != '-') {
+            verb = argv[i];
+        } else {
+            return false;
+        }
+    }
+    if (options->help)
+        return true;
+    options->create = verb != NULL && strcmp(verb, "create") == 0;
+    return options->create || (verb != NULL && strcmp(verb, "list") == 0);
+}
+
+static const char *role_text(enum topic_role role)
+{
+    static const char *const texts[] = {"source", "output", "changelog", "marks"};
+    return texts[role];
+}
+
+static const char *state_text(const struct topic_status *topic)
+{
+    if (topic->partitions == 0)
+        return "missing";
+    if (topic->made)
+        return "made";
+    return topic->wrong == NULL ? "ok" : "differs";
+}
+
+static void table_print(const struct topics_report *report)
+{
+    int width = 5;
+    for (size_t i = 0; i < report->count; i++)
+        if ((int)strlen(report->topics[i].name) > width)
+            width = (int)strlen(report->topics[i].name);
+    printf("%-*s  %-9s  %10s  %-7s  %s\n", width, "TOPIC", "ROLE", "PARTITIONS", "STATE", "DIFFERS");
+    for (size_t i = 0; i < report->count; i++) {
+        const struct topic_status *topic = &report->topics[i];
+        printf("%-*s  %-9s  %10d  %-7s  %s\n", width, topic->name, role_text(topic->role), topic->partitions,
+               state_text(topic), topic->wrong != NULL ? topic->wrong : "-");
+    }
+}
+
+static void json_text(struct buf *out, const char *text)
+{
+    buf_byte(out, '"');
+    for (; *text != '\0'; text++) {
+        if (*text == '"' || *text == '\\')
+            buf_byte(out, '\\');
+        if ((unsigned char)*text < 0x20)
+            buf_printf(out, "\\u%04x", (unsigned)*text);
+        else
+            buf_byte(out, (uint8_t)*text);
+    }
+    buf_byte(out, '"');
+}
+
+static void json_print(const struct topics_report *report)
+{
+    struct buf out = {0};
+    for (size_t i = 0; i < report->count; i++) {
+        const struct topic_status *topic = &report->topics[i];
+        buf_puts(&out, i == 0 ? "[\n  {\"topic\": " : ",\n  {\"topic\": ");
+        json_text(&out, topic->name);
+        buf_printf(&out, ", \"role\": \"%s\", \"partitions\": %d, \"state\": \"%s\", \"differs\": ", role_text(topic->role),
+                   topic->partitions, state_text(topic));
+        if (topic->wrong != NULL)
+            json_text(&out, topic->wrong);
+        else
+            buf_puts(&out, "null");
+        buf_byte(&out, '}');
+    }
+    buf_puts(&out, report->count == 0 ? "[]\n" : "\n]\n");
+    (void)fwrite(out.p, 1, out.len, stdout);
+    buf_fini(&out);
+}
+
+/* Whether `run` would start over these topics; it makes its own itself. */
+static bool report_good(const struct topics_report *report)
+{
+    for (size_t i = 0; i < report->count; i++) {
+        const struct topic_status *topic = &report->topics[i];
+        bool needed = topic->role == TOPIC_SOURCE || topic->role == TOPIC_OUTPUT;
+        if (topic->refused || (needed && topic->partitions == 0))
+            return false;
+    }
+    return true;
+}
+
+static int topics_run(const struct config *config, const struct options *options, struct arena *arena)
+{
+    struct error err = {0};
+    struct topics_report report;
+    const struct topics_options wanted = {.make_all = options->create, .source_partitions = options->partitions};
+    if (topics_settle(config, &wanted, arena, &report, &err) != 0) {
+        (void)fprintf(stderr, "error: %s\n", err.message);
+        return 1;
+    }
+    if (options->json)
+        json_print(&report);
+    else
+        table_print(&report);
+    return report_good(&report) ? 0 : 1;
+}
+
+int cli_topics(int argc, char **argv)
+{
+    struct options options = {.config = "forestall.yaml"};
+    if (!options_parse(argc, argv, &options)) {
+        (void)fputs(usage, stderr);
+        return 2;
+    }
+    if (options.help) {
+        (void)fputs(usage, stdout);
+        return 0;
+    }
+    struct arena arena = {0};
+    struct diagnostics diagnostics = {.arena = &arena};
+    struct config *config =
+        config_load(options.config, environ, CONFIG_NEED_KAFKA | CONFIG_NEED_SOURCES, &diagnostics);
+    diagnostics_sort(&diagnostics);
+    diagnostics_print(stderr, &diagnostics);
+    int status = config == NULL ? 1 : topics_run(config, &options, &arena);
+    if (config != NULL)
+        config_free(config);
+    diagnostics_fini(&diagnostics);
+    arena_fini(&arena);
+    return status;
+}
