@@ -195,7 +195,7 @@ static void compile_blocks(struct compiler *c, struct node *node, struct want wa
         emit(c, OP_LIST, node->kind == NODE_MAP ? 2 : 1, 0);
     int64_t least = node->branches[0]->bytes_min + (node->kind == NODE_MAP ? 1 : 0);
     uint32_t head = label(c);
-    emit(c, keep ? OP_BLOCKS_KEEP : OP_BLOCKS, 0, (uint32_t)least);
+    emit(c, keep ? OP_BLOCKS_KEEP : OP_BLOCKS, 0, (uint32_t)least)->flag = want.field != NULL;
     (void)label(c);
     if (node->kind == NODE_MAP && keep)
         emit(c, OP_APPEND, 0, 0);
@@ -321,8 +321,15 @@ static void compile_number(struct compiler *c, const struct node *node, struct w
     emit(c, code, 0, 0)->field = want.index;
 }
 
-/* Code for one value; `node` resolves to `want`. Enums and times are checked even where nobody wants them: whether a
- * record is refused for its symbol or its time must not depend on the rules. */
+/* A list whose items may be of a type that the stream's field cannot take. */
+static bool is_list_of_unions(const struct node *node, struct want want)
+{
+    return want.field != NULL && (node->kind == NODE_ARRAY || node->kind == NODE_MAP) &&
+           node->branches[0]->kind == NODE_UNION;
+}
+
+/* Code for one value; `node` resolves to `want`. Enums, times and unions' branches are checked even where nobody wants
+ * them: whether a record is refused for its types must not depend on the rules. */
 static void compile(struct compiler *c, struct node *node, struct want want)
 {
     bool kept = want.field != NULL && want.index != PLAN_NO_FIELD;
@@ -332,7 +339,7 @@ static void compile(struct compiler *c, struct node *node, struct want want)
         compile_enum(c, node, want);
     else if (want.field != NULL && want.kind == FIELD_TIME && node->kind != NODE_NULL)
         compile_time(c, node, want);
-    else if (!kept || node->kind == NODE_NULL)
+    else if (node->kind == NODE_NULL || (!kept && !is_list_of_unions(node, want)))
         compile_skip(c, node);
     else if (want.item)
         emit(c, OP_APPEND, 0, 0);

@@ -302,7 +302,7 @@ static int next_block(struct machine *m, const struct op *op)
                 m->why = count == INT64_MIN ? "a block's count is out of range" : m->why;
                 return -1;
             }
-            if (op->code == OP_BLOCKS) {
+            if (op->flag == 0) {
                 m->p += size;
                 continue;
             }
