@@ -248,7 +248,7 @@ static int check_member(struct cel_checker *ck, const struct cel_node *node, str
     if (type.type == VALUE_MAP)
         code->type = cel_type_of(type.element);
     else if (type.type != TYPE_ANY && !ck->env->unchecked)
-        return cel_fail(ck->err, node->offset, "a %s has no fields", cel_type_name(type.type));
+        return cel_fail(ck->err, node->offset, "%s has no fields", cel_a_type(type.type));
     return 0;
 }
 
@@ -307,10 +307,10 @@ static int check_index(struct cel_checker *ck, const struct cel_node *node, stru
     struct cel_type type = kids[0]->type;
     int key = kids[1]->type.type;
     if (!ck->env->unchecked && type.type != TYPE_ANY && type.type != VALUE_LIST && type.type != VALUE_MAP)
-        return cel_fail(ck->err, node->offset, "a %s has no elements", cel_type_name(type.type));
+        return cel_fail(ck->err, node->offset, "%s has no elements", cel_a_type(type.type));
     if (!ck->env->unchecked && type.type == VALUE_LIST && key != TYPE_ANY && key != VALUE_INT && key != VALUE_UINT &&
         key != VALUE_DOUBLE)
-        return cel_fail(ck->err, kids[1]->offset, "a list's elements are numbered from 0; this is a %s", cel_type_name(key));
+        return cel_fail(ck->err, kids[1]->offset, "a list's elements are numbered from 0; this is %s", cel_a_type(key));
     code->type = cel_type_of(type.type == VALUE_LIST || type.type == VALUE_MAP ? type.element : TYPE_ANY);
     if (type.type == VALUE_LIST && type.element == VALUE_MAP)
         code->type.stream = type.stream;
@@ -352,9 +352,10 @@ static int wrong_operands(struct cel_checker *ck, const struct cel_code *code)
     const char *left = cel_type_name(code->kids[0]->type.type);
     const char *right = cel_type_name(code->kids[1]->type.type);
     if (code->op == CEL_EQ || code->op == CEL_NE)
-        return cel_fail(ck->err, code->offset, "a %s never equals a %s", left, right);
+        return cel_fail(ck->err, code->offset, "%s never equals %s", cel_a_type(code->kids[0]->type.type),
+                        cel_a_type(code->kids[1]->type.type));
     if (code->op == CEL_IN)
-        return cel_fail(ck->err, code->kids[1]->offset, "'in' looks into a list or a map, not a %s", right);
+        return cel_fail(ck->err, code->kids[1]->offset, "'in' looks into a list or a map, not %s", cel_a_type(code->kids[1]->type.type));
     return cel_fail(ck->err, code->offset, "%s %s %s: there is no such operation", left, cel_op_text(code->op), right);
 }
 
@@ -401,7 +402,7 @@ static int check_binary(struct cel_checker *ck, const struct cel_node *node, str
         if (kids[0]->type.type != VALUE_NULL && b.symbols != NULL)
             TRY(check_symbols(ck, b.symbols, kids[0]));
         if (node->op == CEL_IN && b.type == VALUE_LIST && cel_binary_type(CEL_EQ, a.type, b.element) < 0)
-            return cel_fail(ck->err, node->offset, "a %s is never in a list of %s", cel_type_name(a.type),
+            return cel_fail(ck->err, node->offset, "%s is never in a list of %s", cel_a_type(a.type),
                             cel_type_name(b.element));
     }
     TRY(cel_fold(ck, code));
@@ -414,7 +415,7 @@ static int wants_bool(struct cel_checker *ck, const struct cel_code *kid, enum c
     int type = kid->type.type;
     if (ck->env->unchecked || type == TYPE_ANY || type == VALUE_BOOL)
         return 0;
-    return cel_fail(ck->err, kid->offset, "%s takes a bool; this is a %s", cel_op_text(op), cel_type_name(type));
+    return cel_fail(ck->err, kid->offset, "%s takes a bool; this is %s", cel_op_text(op), cel_a_type(type));
 }
 
 static int check_logic(struct cel_checker *ck, const struct cel_node *node, struct cel_code **out)
@@ -453,7 +454,7 @@ static int check_negate(struct cel_checker *ck, const struct cel_node *node, str
     if (type == VALUE_INT || type == VALUE_DOUBLE || type == VALUE_DURATION)
         (*out)->type = cel_type_of(type);
     else if (type != TYPE_ANY && !ck->env->unchecked)
-        return cel_fail(ck->err, node->offset, "- takes an int, a double or a duration; this is a %s", cel_type_name(type));
+        return cel_fail(ck->err, node->offset, "- takes an int, a double or a duration; this is %s", cel_a_type(type));
     return cel_fold(ck, *out);
 }
 
@@ -488,8 +489,8 @@ static int check_comprehension(struct cel_checker *ck, const struct cel_node *no
     code->kids[0] = range;
     struct cel_type over = range->type;
     if (!ck->env->unchecked && over.type != TYPE_ANY && over.type != VALUE_LIST && over.type != VALUE_MAP)
-        return cel_fail(ck->err, range->offset, "%s() runs over a list or a map, not a %s", cel_op_text(node->op),
-                        cel_type_name(over.type));
+        return cel_fail(ck->err, range->offset, "%s() runs over a list or a map, not %s", cel_op_text(node->op),
+                        cel_a_type(over.type));
     struct cel_scope scope = {ck->scope, node->text, ck->variables, cel_type_of(TYPE_ANY)};
     if (over.type == VALUE_LIST) {
         scope.type = cel_type_of(over.element);

@@ -77,7 +77,7 @@ static int wrong_argument(struct cel_checker *ck, const struct cel_node *node, c
     struct buf types = {0};
     print_types(takes, &types);
     (void)cel_fail(ck->err, arg->offset, "%.*s() takes %.*s here; this is %s", STR_ARG(node->text), STR_ARG(buf_str(&types)),
-                   cel_type_name(arg->type.type));
+                   cel_a_type(arg->type.type));
     buf_fini(&types);
     return -1;
 }

@@ -106,6 +106,7 @@ struct value cel_charge(struct cel_run *run, const struct value *items, size_t n
 int cel_binary_type(enum cel_op op, int a, int b);
 /* How messages name a type: "timestamp", "list". */
 const char *cel_type_name(int type);
+const char *cel_a_type(int type); /* with its article: "a timestamp" */
 
 /* Times: nanoseconds of a duration (at most 292 years, so that they are an int64) and a duration of nanoseconds. */
 bool cel_nanos(struct value duration, int64_t *nanos); /* false beyond that range */

@@ -10,7 +10,7 @@ static int finish(struct arena *arena, const struct cel_env *env, const struct c
     TRY(cel_check(&ck, tree, &root));
     int type = root->type.type;
     if (expected != TYPE_ANY && type != TYPE_ANY && type != expected && !env->unchecked)
-        return cel_fail(err, tree->offset, "a %s is wanted; this is a %s", cel_type_name(expected), cel_type_name(type));
+        return cel_fail(err, tree->offset, "%s is wanted; this is %s", cel_a_type(expected), cel_a_type(type));
     cel->root = root;
     cel->tree = tree;
     *out = cel;

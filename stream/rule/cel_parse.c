@@ -175,7 +175,7 @@ static int make_call(struct parser *p, struct str name, bool root, size_t offset
         const struct cel_node *arg = items->nodes[0];
         if (arg->op != CEL_SELECT)
             return cel_fail(p->err, arg->offset, "has() takes a field, as in has(event.component)");
-        TRY(make(p, CEL_HAS, offset, arg->kids, 1, out));
+        TRY(make(p, CEL_HAS, arg->offset, arg->kids, 1, out));
         (*out)->text = arg->text;
         return 0;
     }

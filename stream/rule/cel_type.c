@@ -8,6 +8,13 @@ const char *cel_type_name(int type)
     return names[type];
 }
 
+const char *cel_a_type(int type)
+{
+    static const char *const names[] = {"null",   "a bool", "an int",      "a uint",     "a double", "a string", "bytes",
+                                        "a list", "a map",  "a timestamp", "a duration", "a type",   "an error", "any type"};
+    return names[type];
+}
+
 static bool is_number(int type)
 {
     return type == VALUE_INT || type == VALUE_UINT || type == VALUE_DOUBLE;

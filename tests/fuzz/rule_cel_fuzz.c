@@ -27,8 +27,8 @@ static struct cel_name name(void *context, struct str text)
         meaning.type = (struct cel_type){VALUE_MAP, TYPE_ANY, STREAM_DEPLOYMENT, NULL};
     } else if (str_is(text, "high")) {
         meaning.kind = CEL_NAME_MACRO;
-        meaning.macro = STR_LIT("event.value > 80.0 || loop");
-    } else if (str_is(text, "loop")) {
+        meaning.macro = STR_LIT("event.value > 80.0 || ring");
+    } else if (str_is(text, "ring")) {
         meaning.kind = CEL_NAME_MACRO;
         meaning.macro = STR_LIT("high");
     } else if (str_is(text, "twice")) {

@@ -96,7 +96,7 @@ static struct cel_name test_name(void *context, struct str text)
     return meaning;
 }
 
-static void check_rows(const struct row *rows, size_t n, bool unchecked)
+static inline void check_rows(const struct row *rows, size_t n, bool unchecked)
 {
     struct arena arena = {0};
     struct event event;
