@@ -1,7 +1,7 @@
 /* Nanoseconds an event: our decode plan, Avro-C's generic reader and the JSON reader on the same telemetry events.
  *
- * The events are made from a seed (argv[1], by default 1); each run goes over all of them several times. Prints one line
- * a reader: median of nine runs, least and most, and the ratio to the plan.
+ * The events are made from a seed (argv[1], by default 1); each run goes over all of them several times. Prints one
+ * line a reader: median of nine runs, least and most, and the ratio to the plan.
  */
 #include <avro.h>
 #include <inttypes.h>
@@ -54,14 +54,14 @@ static struct value make_event(struct arena *arena)
     labels[2] = value_text("zone");
     labels[3] = value_text("eu-1a");
     const struct value members[] = {
-        value_text("kind"), value_text("metric"),
-        value_text("service"), value_text(services[next_random() % 4]),
+        value_text("kind"),        value_text("metric"),
+        value_text("service"),     value_text(services[next_random() % 4]),
         value_text("environment"), value_text("production"),
-        value_text("name"), value_text(names[next_random() % 4]),
-        value_text("value"), value_double(next_random() / 1000.0),
-        value_text("unit"), value_text("ms"),
+        value_text("name"),        value_text(names[next_random() % 4]),
+        value_text("value"),       value_double(next_random() / 1000.0),
+        value_text("unit"),        value_text("ms"),
         value_text("occurred_at"), value_time_ms(INT64_C(1714979289000) + next_random() % 100000),
-        value_text("labels"), value_map(labels, 2),
+        value_text("labels"),      value_map(labels, 2),
     };
     struct value *kept = arena_alloc(arena, sizeof members);
     memcpy(kept, members, sizeof members);
@@ -117,7 +117,9 @@ static double run_decoder(const char *what, enum record_format format, field_mas
     double runs[RUNS];
     double sum = 0;
     const struct input *input = format == FORMAT_AVRO ? &avro_input : &json_input;
-    struct decoder_options options = {.stream = stream_get(STREAM_TELEMETRY), .format = format, .wanted = wanted,
+    struct decoder_options options = {.stream = stream_get(STREAM_TELEMETRY),
+                                      .format = format,
+                                      .wanted = wanted,
                                       .schema = str_of(schema_embedded_find("telemetry"))};
     if (decoder_new(&decoder, &options, &err) != 0)
         die(what, err.message);
@@ -176,8 +178,9 @@ int main(int argc, char **argv)
     if (argc > 1)
         seed = strtoull(argv[1], NULL, 10);
     make_input();
-    (void)printf("seed %s, %d telemetry events: %.0f bytes each in Avro, %.0f in JSON; %d runs\n", argc > 1 ? argv[1] : "1",
-                 EVENTS, (double)avro_input.bytes.len / EVENTS, (double)json_input.bytes.len / EVENTS, RUNS);
+    (void)printf("seed %s, %d telemetry events: %.0f bytes each in Avro, %.0f in JSON; %d runs\n",
+                 argc > 1 ? argv[1] : "1", EVENTS, (double)avro_input.bytes.len / EVENTS,
+                 (double)json_input.bytes.len / EVENTS, RUNS);
     field_mask few = FIELD_BIT(TELEMETRY_SERVICE) | FIELD_BIT(TELEMETRY_NAME) | FIELD_BIT(TELEMETRY_VALUE) |
                      FIELD_BIT(TELEMETRY_OCCURRED_AT);
     double base = run_decoder("plan, 4 fields wanted", FORMAT_AVRO, few, 0);

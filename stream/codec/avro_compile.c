@@ -116,7 +116,8 @@ static bool resolves(const struct node *node, struct want want)
     case FIELD_INT:
         return node->kind == NODE_LONG || node->kind == NODE_INT;
     case FIELD_DOUBLE:
-        return node->kind == NODE_INT || node->kind == NODE_LONG || node->kind == NODE_FLOAT || node->kind == NODE_DOUBLE;
+        return node->kind == NODE_INT || node->kind == NODE_LONG || node->kind == NODE_FLOAT ||
+               node->kind == NODE_DOUBLE;
     case FIELD_STRINGS:
         return node->kind == NODE_ARRAY && items_resolve(node, want);
     case FIELD_LABELS:
@@ -169,7 +170,8 @@ static void compile_branch(struct compiler *c, struct node *branch, struct want 
 static void compile_union(struct compiler *c, struct node *node, struct want want)
 {
     bool two = node->count == 2 && (node->branches[0]->kind == NODE_NULL || node->branches[1]->kind == NODE_NULL);
-    if (two && (want.field == NULL || (want.nullable && resolves(node, (struct want){want.field, want.kind, 0, false, false})))) {
+    if (two && (want.field == NULL ||
+                (want.nullable && resolves(node, (struct want){want.field, want.kind, 0, false, false})))) {
         compile_optional(c, node, want);
         return;
     }
@@ -261,7 +263,7 @@ static void compile_enum(struct compiler *c, const struct node *node, struct wan
 
 static void compile_time(struct compiler *c, const struct node *node, struct want want)
 {
-    uint32_t per_ms = node->logical == LOGICAL_TIMESTAMP_MICROS ? 1000
+    uint32_t per_ms = node->logical == LOGICAL_TIMESTAMP_MICROS  ? 1000
                       : node->logical == LOGICAL_TIMESTAMP_NANOS ? 1000000
                                                                  : 1;
     struct op *op = emit(c, OP_TIME, per_ms, 0);
@@ -454,7 +456,8 @@ int plan_compile(struct plan **out, const struct plan_options *options, struct e
 {
     const struct node *root = options->writer->root;
     if (root->kind != NODE_RECORD)
-        return error_set(err, ERROR_BAD_INPUT, "schema: a record is expected, not an Avro %s", node_kind_name(root->kind));
+        return error_set(err, ERROR_BAD_INPUT, "schema: a record is expected, not an Avro %s",
+                         node_kind_name(root->kind));
     struct plan *plan = mem_zalloc(sizeof *plan);
     plan->stream = options->stream;
     struct compiler c = {.plan = plan, .options = options, .err = err};

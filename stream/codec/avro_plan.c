@@ -10,7 +10,7 @@
 #include "codec/field.h"
 
 struct frame {
-    int64_t left; /* items of the block still to come, this one included; of a call unused */
+    int64_t left;  /* items of the block still to come, this one included; of a call unused */
     uint32_t back; /* of a call: where to go on */
 };
 
@@ -23,10 +23,10 @@ struct machine {
     struct event *event;
     const char *why;
     const struct plan_symbol *refused; /* an enum's symbol that the stream does not have */
-    struct value *list; /* being built */
+    struct value *list;                /* being built */
     size_t list_count;
     size_t list_cap;
-    size_t list_per; /* values an item */
+    size_t list_per;     /* values an item */
     uint64_t empty_left; /* values without bytes still allowed */
     size_t depth;
     struct frame frames[PLAN_FRAMES_MAX];

@@ -34,8 +34,8 @@ enum op_code {
     OP_REFUSE,   /* a: index into reasons */
     OP_CALL,     /* a: target */
     OP_RETURN,
-    OP_BLOCKS,      /* of an array or map: a: where to go at its end; b: least bytes of an item; flag: items are looked at
-                       even in a block that says its size; the items' code follows */
+    OP_BLOCKS, /* of an array or map: a: where to go at its end; b: least bytes of an item; flag: items are looked at
+                  even in a block that says its size; the items' code follows */
     OP_BLOCKS_KEEP, /* the same, into the list being built */
     OP_NEXT,        /* a: its OP_BLOCKS */
     OP_LIST,        /* begins a list; a: values an item, 1 or 2 */

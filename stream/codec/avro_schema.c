@@ -8,7 +8,7 @@
 
 struct parser {
     struct avro_schema *schema;
-    struct map names; /* full name -> struct node */
+    struct map names;      /* full name -> struct node */
     struct node **records; /* in order of definition */
     size_t record_count;
     size_t record_cap;
@@ -19,9 +19,9 @@ struct parser {
 static const struct {
     const char *name;
     enum node_kind kind;
-} kinds[] = {{"null", NODE_NULL},     {"boolean", NODE_BOOLEAN}, {"int", NODE_INT},       {"long", NODE_LONG},
-             {"float", NODE_FLOAT},   {"double", NODE_DOUBLE},   {"bytes", NODE_BYTES},   {"string", NODE_STRING},
-             {"record", NODE_RECORD}, {"enum", NODE_ENUM},       {"array", NODE_ARRAY},   {"map", NODE_MAP},
+} kinds[] = {{"null", NODE_NULL},     {"boolean", NODE_BOOLEAN}, {"int", NODE_INT},     {"long", NODE_LONG},
+             {"float", NODE_FLOAT},   {"double", NODE_DOUBLE},   {"bytes", NODE_BYTES}, {"string", NODE_STRING},
+             {"record", NODE_RECORD}, {"enum", NODE_ENUM},       {"array", NODE_ARRAY}, {"map", NODE_MAP},
              {"union", NODE_UNION},   {"fixed", NODE_FIXED},     {"error", NODE_RECORD}};
 enum { KIND_COUNT = sizeof kinds / sizeof *kinds };
 

@@ -29,7 +29,13 @@ enum node_kind {
 
 /* Only what changes how a number is read as a time; every other logical type is LOGICAL_OTHER. The "local-" timestamps
  * count as their plain ones: no zone means UTC here as elsewhere. */
-enum node_logical { LOGICAL_NONE, LOGICAL_TIMESTAMP_MILLIS, LOGICAL_TIMESTAMP_MICROS, LOGICAL_TIMESTAMP_NANOS, LOGICAL_OTHER };
+enum node_logical {
+    LOGICAL_NONE,
+    LOGICAL_TIMESTAMP_MILLIS,
+    LOGICAL_TIMESTAMP_MICROS,
+    LOGICAL_TIMESTAMP_NANOS,
+    LOGICAL_OTHER
+};
 
 struct json_t; /* jansson's */
 

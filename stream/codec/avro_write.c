@@ -20,7 +20,7 @@ struct avro_encoder {
     struct avro_schema schema;
     avro_schema_t theirs;
     avro_value_iface_t *iface;
-    avro_value_t datum; /* reused */
+    avro_value_t datum;   /* reused */
     struct arena scratch; /* defaults as values, and keys with an end */
 };
 
@@ -88,7 +88,8 @@ static bool number(struct value value, double *d)
     *d = value.type == VALUE_DOUBLE ? value.d : value.type == VALUE_UINT ? (double)value.u : (double)value.i;
     if (value.type == VALUE_DURATION)
         *d = (double)value_ms(value);
-    return value.type == VALUE_DOUBLE || value.type == VALUE_UINT || value.type == VALUE_INT || value.type == VALUE_DURATION;
+    return value.type == VALUE_DOUBLE || value.type == VALUE_UINT || value.type == VALUE_INT ||
+           value.type == VALUE_DURATION;
 }
 
 static int symbol_of(const struct node *node, struct value value)
@@ -99,7 +100,8 @@ static int symbol_of(const struct node *node, struct value value)
     return -1;
 }
 
-/* True where a value of this type can be written as `node`; of lists, maps and records only the outside is looked at. */
+/* True where a value of this type can be written as `node`; of lists, maps and records only the outside is looked at.
+ */
 static bool fits(const struct node *node, struct value value)
 {
     int64_t n;

@@ -11,7 +11,8 @@
 
 struct avro_encoder; /* one thread */
 
-/* `schema` is JSON text, not kept. ERROR_BAD_INPUT: it is not an Avro schema, or one that could not be written safely. */
+/* `schema` is JSON text, not kept. ERROR_BAD_INPUT: it is not an Avro schema, or one that could not be written safely.
+ */
 int avro_encoder_new(struct avro_encoder **encoder, struct str schema, struct error *err) MUST_CHECK;
 void avro_encoder_free(struct avro_encoder *encoder);
 /* Appends the encoding of `value` (a map for a record: a field that it lacks takes its default, or null). Spans are

@@ -18,10 +18,12 @@ struct decoder;
 struct decoder_options {
     const struct stream *stream;
     enum record_format format;
-    enum record_framing framing;  /* of Avro: bare, or magic 0 and a 4-byte schema id (ignored: the writer schema is `schema`) */
-    struct str schema;            /* Avro: the writer schema's JSON text; not kept */
-    struct str reader;            /* Avro: a schema whose aliases and enum defaults hold for the reader; empty: our own of the stream */
-    field_mask wanted;            /* the fields to fill; required ones are checked whether wanted or not */
+    enum record_framing
+        framing;       /* of Avro: bare, or magic 0 and a 4-byte schema id (ignored: the writer schema is `schema`) */
+    struct str schema; /* Avro: the writer schema's JSON text; not kept */
+    struct str
+        reader; /* Avro: a schema whose aliases and enum defaults hold for the reader; empty: our own of the stream */
+    field_mask wanted; /* the fields to fill; required ones are checked whether wanted or not */
 };
 
 /* The plan for one writer schema. ERROR_BAD_INPUT: the schema is not Avro, or cannot be read as the stream's record. */
@@ -33,8 +35,8 @@ void decoder_free(struct decoder *decoder);
 int decoder_decode(struct decoder *decoder, const void *bytes, size_t n, struct arena *arena, struct event *event,
                    struct error *err) MUST_CHECK;
 
-/* Decodes one record from the start of `bytes`, where more may follow, as in a container file's block (ocf.h); *consumed
- * is what it took. In JSON the record is all of `bytes`. */
+/* Decodes one record from the start of `bytes`, where more may follow, as in a container file's block (ocf.h);
+ * *consumed is what it took. In JSON the record is all of `bytes`. */
 int decoder_decode_prefix(struct decoder *decoder, struct str bytes, struct arena *arena, struct event *event,
                           size_t *consumed, struct error *err) MUST_CHECK;
 

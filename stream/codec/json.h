@@ -12,7 +12,7 @@ struct json_parser *json_parser_new(void);
 void json_parser_free(struct json_parser *parser);
 
 /* Parses one whole JSON text. Everything in `value` is owned by the arena. */
-int json_parse(struct json_parser *parser, struct str text, struct arena *arena, struct value *value, struct error *err)
-    MUST_CHECK;
+int json_parse(struct json_parser *parser, struct str text, struct arena *arena, struct value *value,
+               struct error *err) MUST_CHECK;
 
 #endif

@@ -129,7 +129,8 @@ static int take_field(const struct decoding *d, const struct stream_field *field
     }
 }
 
-/* The stream's field of that name, or -1. Producers mostly write fields in the table's order: `expected` is tried first. */
+/* The stream's field of that name, or -1. Producers mostly write fields in the table's order: `expected` is tried
+ * first. */
 static int find_field(const struct stream *stream, struct str name, int expected)
 {
     for (int i = 0; i < stream->record_field_count; i++) {

@@ -2,8 +2,8 @@
  *
  * A word's top byte is its type: '{' '[' with the index after the matching end in the low 32 bits and the number of
  * members in the 24 above (at most 0xFFFFFF), '}' ']', '"' with an offset into `strings` (a 32-bit length, the bytes),
- * 'l' 'u' 'd' with the number in the next word, 't' 'f' 'n', and 'r' first and last. The text is known to be valid JSON and
- * UTF-8, nested at most JSON_DEPTH_MAX deep.
+ * 'l' 'u' 'd' with the number in the next word, 't' 'f' 'n', and 'r' first and last. The text is known to be valid JSON
+ * and UTF-8, nested at most JSON_DEPTH_MAX deep.
  *
  * No header of ours is included here, since those are C only.
  */
@@ -32,8 +32,7 @@ struct json_simd; /* simdjson's parser and a padded copy of the text; one thread
 struct json_simd *json_simd_new(void) JSON_NOTHROW;
 void json_simd_free(struct json_simd *simd) JSON_NOTHROW;
 /* NULL, or why the text is not JSON (a constant). The tape holds until the next call. */
-const char *json_simd_parse(struct json_simd *simd, const char *text, size_t n, struct json_tape *tape)
-    JSON_NOTHROW;
+const char *json_simd_parse(struct json_simd *simd, const char *text, size_t n, struct json_tape *tape) JSON_NOTHROW;
 
 #ifdef __cplusplus
 }

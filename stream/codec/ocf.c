@@ -103,7 +103,8 @@ static int read_header(struct ocf *ocf, const char *path, struct error *err)
     struct reader r = reader_of(ocf->raw.p + MAGIC_BYTES, n - MAGIC_BYTES);
     read_metadata(&r, &header);
     if (r.failed || reader_left(&r) < SYNC_BYTES)
-        return error_set(err, ERROR_BAD_INPUT, "%s: its header is broken, or longer than %d bytes", path, HEADER_BYTES_MAX);
+        return error_set(err, ERROR_BAD_INPUT, "%s: its header is broken, or longer than %d bytes", path,
+                         HEADER_BYTES_MAX);
     if (header.schema.p == NULL)
         return error_set(err, ERROR_BAD_INPUT, "%s: its header holds no avro.schema", path);
     ocf->deflate = str_is(header.codec, "deflate");

@@ -1,5 +1,5 @@
-/* Writer schemas and records from outside. Input: a byte that picks the stream (low two bits) and whether all fields are
- * wanted (0x80) or every other, the schema's length in two bytes, low first, the schema, the record. */
+/* Writer schemas and records from outside. Input: a byte that picks the stream (low two bits) and whether all fields
+ * are wanted (0x80) or every other, the schema's length in two bytes, low first, the schema, the record. */
 #include "codec/decoder.h"
 #include "codec/field.h"
 

@@ -53,8 +53,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     write_file(data, size);
     if (ocf_open(&ocf, path, &err) != 0)
         return 0;
-    struct decoder_options options = {.stream = stream_get(STREAM_TELEMETRY), .format = FORMAT_AVRO,
-                                      .schema = ocf_schema(ocf), .wanted = ~(field_mask)0};
+    struct decoder_options options = {.stream = stream_get(STREAM_TELEMETRY),
+                                      .format = FORMAT_AVRO,
+                                      .schema = ocf_schema(ocf),
+                                      .wanted = ~(field_mask)0};
     if (decoder_new(&decoder, &options, &err) != 0)
         decoder = NULL;
     while (ocf_next_block(ocf, &bytes, &count, &skipped, &err) == 0 && count > 0)

@@ -78,7 +78,8 @@ static void put_type(struct buf *out, int depth)
         buf_puts(out, "}");
         break;
     case 12:
-        buf_printf(out, "[%s\"string\",\"long\",%s", below(2) != 0 ? "\"null\"," : "", below(2) != 0 ? "\"double\"," : "");
+        buf_printf(out, "[%s\"string\",\"long\",%s", below(2) != 0 ? "\"null\"," : "",
+                   below(2) != 0 ? "\"double\"," : "");
         put_record_type(out, depth + 1);
         buf_puts(out, "]");
         break;
@@ -113,7 +114,8 @@ static void put_enum_type(struct buf *out, const struct stream_field *field)
 /* A type that resolves to the field's, the null of a nullable one aside. */
 static void put_plain_type(struct buf *out, const struct stream_field *field)
 {
-    static const char *const times[] = {"\"long\"", "\"int\"", "{\"type\":\"long\",\"logicalType\":\"timestamp-millis\"}",
+    static const char *const times[] = {"\"long\"", "\"int\"",
+                                        "{\"type\":\"long\",\"logicalType\":\"timestamp-millis\"}",
                                         "{\"type\":\"long\",\"logicalType\":\"timestamp-micros\"}"};
     static const char *const numbers[] = {"\"double\"", "\"float\"", "\"long\"", "\"int\""};
     static const char *const texts[] = {"\"string\"", "\"bytes\"", "[\"string\",\"int\"]", "[\"null\",\"bytes\"]"};
@@ -200,7 +202,8 @@ static void check(int status)
 
 static size_t random_text(char *text)
 {
-    static const char *const pieces[] = {"a", "service", "\xc3\xa9", "\xe2\x82\xac", "\xf0\x9f\x98\x80", " ", "0123456789"};
+    static const char *const pieces[] = {"a", "service",   "\xc3\xa9", "\xe2\x82\xac", "\xf0\x9f\x98\x80",
+                                         " ", "0123456789"};
     size_t n = 0;
     for (uint32_t i = below(6); i > 0; i--) {
         const char *piece = pieces[below(7)];
@@ -241,7 +244,8 @@ static void fill_many(avro_value_t *value, int depth)
         break;
     default: {
         avro_schema_t schema = avro_value_get_schema(value);
-        check(avro_value_set_branch(value, depth > 6 ? 0 : (int)below((uint32_t)avro_schema_union_size(schema)), &child));
+        check(
+            avro_value_set_branch(value, depth > 6 ? 0 : (int)below((uint32_t)avro_schema_union_size(schema)), &child));
         fill(&child, depth + 1);
     }
     }
@@ -282,7 +286,8 @@ static void fill(avro_value_t *value, int depth)
         check(avro_value_set_fixed(value, text, (size_t)avro_schema_fixed_size(avro_value_get_schema(value))));
         break;
     case AVRO_ENUM:
-        check(avro_value_set_enum(value, (int)below((uint32_t)avro_schema_enum_number_of_symbols(avro_value_get_schema(value)))));
+        check(avro_value_set_enum(
+            value, (int)below((uint32_t)avro_schema_enum_number_of_symbols(avro_value_get_schema(value)))));
         break;
     default:
         fill_many(value, depth);
@@ -499,7 +504,9 @@ static void run_trial(void)
     trial.wanted = below(2) != 0 ? ~(field_mask)0 : below(1 << 20);
     put_schema(&trial.schema, trial.stream);
     buf_byte(&trial.schema, 0);
-    struct decoder_options options = {.stream = trial.stream, .format = FORMAT_AVRO, .wanted = trial.wanted,
+    struct decoder_options options = {.stream = trial.stream,
+                                      .format = FORMAT_AVRO,
+                                      .wanted = trial.wanted,
                                       .schema = {trial.schema.p, trial.schema.len - 1}};
     if (decoder_new(&trial.decoder, &options, &err) != 0)
         fail_trial(&trial, err.message);
@@ -519,6 +526,7 @@ int main(int argc, char **argv)
         random_state = seed + (uint64_t)i * 1000003;
         run_trial();
     }
-    (void)printf("%d schemas, %" PRIu64 " records agreed on, %" PRIu64 " refused by both\n", schemas, accepted, refused);
+    (void)printf("%d schemas, %" PRIu64 " records agreed on, %" PRIu64 " refused by both\n", schemas, accepted,
+                 refused);
     return accepted > refused ? 0 : 1;
 }

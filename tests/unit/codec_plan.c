@@ -1,9 +1,9 @@
 /* Decoding of Avro records by a plan: resolution, framing, and records that lie. */
+#include <cmocka.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <cmocka.h>
 #include <stdlib.h>
 
 #include "codec/decoder.h"
@@ -14,10 +14,10 @@ static struct error err;
 
 /* Telemetry's required fields with others before them, in the order name, service, occurred_at. */
 #define RECORD(fields)                                                                                                 \
-    "{\"type\":\"record\",\"name\":\"T\",\"fields\":[" fields "{\"name\":\"name\",\"type\":\"string\"},"                \
+    "{\"type\":\"record\",\"name\":\"T\",\"fields\":[" fields "{\"name\":\"name\",\"type\":\"string\"},"               \
     "{\"name\":\"service\",\"type\":\"string\"},{\"name\":\"occurred_at\",\"type\":\"long\"}]}"
 #define FIELD(name, type) "{\"name\":\"" name "\",\"type\":" type "},"
-#define TAIL "\x02n\x02s\x02" /* name "n", service "s", 1 ms */
+#define TAIL              "\x02n\x02s\x02" /* name "n", service "s", 1 ms */
 
 static struct decoder *decoder_of(const char *schema, field_mask wanted)
 {
@@ -81,7 +81,8 @@ static void test_promotions(void **state)
     assert_true(event.values[TELEMETRY_VALUE].d == 1.5);
     ACCEPTS(RECORD(FIELD("unit", "\"bytes\"")), "\x04ms" TAIL, &event);
     TEXT(event.values[TELEMETRY_UNIT], "ms");
-    REFUSES(RECORD(FIELD("value", "\"int\"")), "\x80\x80\x80\x80\x10" TAIL, "field 'value': an int is longer than 32 bits");
+    REFUSES(RECORD(FIELD("value", "\"int\"")), "\x80\x80\x80\x80\x10" TAIL,
+            "field 'value': an int is longer than 32 bits");
 }
 
 static void test_unions(void **state)
@@ -96,8 +97,9 @@ static void test_unions(void **state)
     REFUSES(mixed, "\x06\x01" TAIL, "field 'value': a number is expected, not an Avro boolean");
     REFUSES(mixed, "\x0a" TAIL, "field 'value': a union's branch is out of range");
     REFUSES(mixed, "\x01" TAIL, "field 'value': a union's branch is out of range");
-    const char *required = "{\"type\":\"record\",\"name\":\"T\",\"fields\":[{\"name\":\"name\",\"type\":\"string\"},"
-                           "{\"name\":\"service\",\"type\":[\"null\",\"string\"]},{\"name\":\"occurred_at\",\"type\":\"long\"}]}";
+    const char *required =
+        "{\"type\":\"record\",\"name\":\"T\",\"fields\":[{\"name\":\"name\",\"type\":\"string\"},"
+        "{\"name\":\"service\",\"type\":[\"null\",\"string\"]},{\"name\":\"occurred_at\",\"type\":\"long\"}]}";
     ACCEPTS(required, "\x02n\x02\x02s\x02", &event);
     TEXT(event.values[TELEMETRY_SERVICE], "s");
     REFUSES(required, "\x02n\x00\x02", "field 'service': null, but it needs a value");
@@ -107,7 +109,8 @@ static void test_enums(void **state)
 {
     (void)state;
     struct event event;
-    const char *schema = RECORD(FIELD("kind", "{\"type\":\"enum\",\"name\":\"K\",\"symbols\":[\"TRACE\",\"Alert\",\"LOG\"]}"));
+    const char *schema =
+        RECORD(FIELD("kind", "{\"type\":\"enum\",\"name\":\"K\",\"symbols\":[\"TRACE\",\"Alert\",\"LOG\"]}"));
     ACCEPTS(schema, "\x02" TAIL, &event);
     TEXT(event.values[TELEMETRY_KIND], "alert");
     REFUSES(schema, "\x00" TAIL, "field 'kind': 'TRACE' is none of metric, log, alert");
@@ -155,13 +158,14 @@ static void test_missing_and_extra(void **state)
 {
     (void)state;
     assert_null(decoder_of("{\"type\":\"record\",\"name\":\"T\",\"fields\":[{\"name\":\"name\",\"type\":\"string\"},"
-                           "{\"name\":\"occurred_at\",\"type\":\"long\"}]}", 0));
+                           "{\"name\":\"occurred_at\",\"type\":\"long\"}]}",
+                           0));
     assert_string_equal(err.message, "schema: it has no field 'service', which is required");
     assert_null(decoder_of("\"string\"", 0));
     struct event event;
     ACCEPTS(RECORD(FIELD("a", "\"int\"") FIELD("b", "\"long\"") FIELD("c", "\"boolean\"") FIELD("d", "\"double\"")
-                       FIELD("e", "{\"type\":\"fixed\",\"name\":\"F\",\"size\":2}") FIELD("f", "\"bytes\"")
-                           FIELD("g", "[\"null\",\"string\"]") FIELD("h", "[\"string\",\"null\"]") FIELD("i", "\"null\"")),
+                       FIELD("e", "{\"type\":\"fixed\",\"name\":\"F\",\"size\":2}") FIELD("f", "\"bytes\"") FIELD(
+                           "g", "[\"null\",\"string\"]") FIELD("h", "[\"string\",\"null\"]") FIELD("i", "\"null\"")),
             "\x01\x01\x01"
             "12345678"
             "xy"
@@ -177,8 +181,11 @@ static void test_framing(void **state)
     (void)state;
     struct decoder *decoder;
     struct event event;
-    struct decoder_options options = {.stream = stream_get(STREAM_TELEMETRY), .format = FORMAT_AVRO, .wanted = ~(field_mask)0,
-                                      .framing = FRAMING_CONFLUENT, .schema = str_of(RECORD(""))};
+    struct decoder_options options = {.stream = stream_get(STREAM_TELEMETRY),
+                                      .format = FORMAT_AVRO,
+                                      .wanted = ~(field_mask)0,
+                                      .framing = FRAMING_CONFLUENT,
+                                      .schema = str_of(RECORD(""))};
     assert_int_equal(decoder_new(&decoder, &options, &err), 0);
     static const char good[] = "\0\0\0\0\7" TAIL;
     assert_int_equal(decoder_decode(decoder, good, sizeof good - 1, &arena, &event, &err), 0);
@@ -203,11 +210,15 @@ static void test_aliases(void **state)
     (void)state;
     struct decoder *decoder;
     struct event event;
-    static const char reader[] = "{\"type\":\"record\",\"name\":\"T\",\"fields\":["
-                                 "{\"name\":\"service\",\"type\":\"string\",\"aliases\":[\"svc\",\"app\"]},"
-                                 "{\"name\":\"kind\",\"type\":{\"type\":\"enum\",\"name\":\"K\",\"symbols\":[\"LOG\"],\"default\":\"LOG\"}}]}";
+    static const char reader[] =
+        "{\"type\":\"record\",\"name\":\"T\",\"fields\":["
+        "{\"name\":\"service\",\"type\":\"string\",\"aliases\":[\"svc\",\"app\"]},"
+        "{\"name\":\"kind\",\"type\":{\"type\":\"enum\",\"name\":\"K\",\"symbols\":[\"LOG\"],\"default\":\"LOG\"}}]}";
     struct decoder_options options = {
-        .stream = stream_get(STREAM_TELEMETRY), .format = FORMAT_AVRO, .wanted = ~(field_mask)0, .reader = str_of(reader),
+        .stream = stream_get(STREAM_TELEMETRY),
+        .format = FORMAT_AVRO,
+        .wanted = ~(field_mask)0,
+        .reader = str_of(reader),
         .schema = str_of("{\"type\":\"record\",\"name\":\"T\",\"fields\":[{\"name\":\"app\",\"type\":\"string\"},"
                          "{\"name\":\"kind\",\"type\":{\"type\":\"enum\",\"name\":\"K\",\"symbols\":[\"NEW\"]}},"
                          "{\"name\":\"name\",\"type\":\"string\"},{\"name\":\"occurred_at\",\"type\":\"long\"}]}")};
@@ -243,7 +254,8 @@ static void test_recursion(void **state)
 {
     (void)state;
     struct event event;
-    const char *list = RECORD(FIELD("x", "{\"type\":\"record\",\"name\":\"L\",\"fields\":[{\"name\":\"next\",\"type\":[\"null\",\"L\"]}]}"));
+    const char *list = RECORD(
+        FIELD("x", "{\"type\":\"record\",\"name\":\"L\",\"fields\":[{\"name\":\"next\",\"type\":[\"null\",\"L\"]}]}"));
     char bytes[512];
     for (int deep = 100; deep <= 200; deep += 100) {
         memset(bytes, 2, (size_t)deep);
@@ -255,8 +267,11 @@ static void test_recursion(void **state)
     buf_puts(&schema, "{\"type\":\"record\",\"name\":\"T\",\"fields\":[");
     buf_puts(&schema, "{\"name\":\"r0\",\"type\":{\"type\":\"record\",\"name\":\"R0\",\"fields\":[]}},");
     for (int i = 1; i < 60; i++)
-        buf_printf(&schema, "{\"name\":\"r%d\",\"type\":{\"type\":\"record\",\"name\":\"R%d\",\"fields\":[{\"name\":\"a\",\"type\":"
-                            "\"R%d\"},{\"name\":\"b\",\"type\":\"R%d\"}]}},", i, i, i - 1, i - 1);
+        buf_printf(
+            &schema,
+            "{\"name\":\"r%d\",\"type\":{\"type\":\"record\",\"name\":\"R%d\",\"fields\":[{\"name\":\"a\",\"type\":"
+            "\"R%d\"},{\"name\":\"b\",\"type\":\"R%d\"}]}},",
+            i, i, i - 1, i - 1);
     buf_puts(&schema, "{\"name\":\"name\",\"type\":\"string\"},{\"name\":\"service\",\"type\":\"string\"},"
                       "{\"name\":\"occurred_at\",\"type\":\"long\"}]}");
     buf_byte(&schema, 0);
@@ -269,8 +284,14 @@ static void test_recursion(void **state)
 static void test_truncation(void **state)
 {
     (void)state;
-    static const char record[] = "\x02\x02" "e\x02\x08" "cart\x02\x08prod\x12" "cpu_usage\x02\x00\x00\x00\x00\x00\x00\xf8\x3f"
-                                 "\x02\x02%\x00\x02\x02m\xc0\xc7\xf8\xbb\xcf\x62\x04\x02" "a\x02" "b\x02" "c\xc8\x01";
+    static const char record[] = "\x02\x02"
+                                 "e\x02\x08"
+                                 "cart\x02\x08prod\x12"
+                                 "cpu_usage\x02\x00\x00\x00\x00\x00\x00\xf8\x3f"
+                                 "\x02\x02%\x00\x02\x02m\xc0\xc7\xf8\xbb\xcf\x62\x04\x02"
+                                 "a\x02"
+                                 "b\x02"
+                                 "c\xc8\x01";
     struct decoder *decoder = decoder_of(schema_embedded_find("telemetry"), ~(field_mask)0);
     struct decoder *narrow = decoder_of(schema_embedded_find("telemetry"), 0);
     char full[256];
@@ -298,10 +319,12 @@ static void test_truncation(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_minimal),   cmocka_unit_test(test_promotions),        cmocka_unit_test(test_unions),
-        cmocka_unit_test(test_enums),     cmocka_unit_test(test_times),             cmocka_unit_test(test_labels),
-        cmocka_unit_test(test_framing),   cmocka_unit_test(test_missing_and_extra), cmocka_unit_test(test_prefix),
-        cmocka_unit_test(test_aliases),   cmocka_unit_test(test_hostile_counts),    cmocka_unit_test(test_recursion),
+        cmocka_unit_test(test_minimal),        cmocka_unit_test(test_promotions),
+        cmocka_unit_test(test_unions),         cmocka_unit_test(test_enums),
+        cmocka_unit_test(test_times),          cmocka_unit_test(test_labels),
+        cmocka_unit_test(test_framing),        cmocka_unit_test(test_missing_and_extra),
+        cmocka_unit_test(test_prefix),         cmocka_unit_test(test_aliases),
+        cmocka_unit_test(test_hostile_counts), cmocka_unit_test(test_recursion),
         cmocka_unit_test(test_truncation),
     };
     int failed = cmocka_run_group_tests(tests, NULL, NULL);
