@@ -18,11 +18,11 @@ struct decoder;
 struct decoder_options {
     const struct stream *stream;
     enum record_format format;
-    enum record_framing
-        framing;       /* of Avro: bare, or magic 0 and a 4-byte schema id (ignored: the writer schema is `schema`) */
+    /* Of Avro: bare, or magic 0 and a 4-byte schema id (ignored: the writer schema is `schema`). */
+    enum record_framing framing;
     struct str schema; /* Avro: the writer schema's JSON text; not kept */
-    struct str
-        reader; /* Avro: a schema whose aliases and enum defaults hold for the reader; empty: our own of the stream */
+    /* Avro: a schema whose aliases and enum defaults hold for the reader; empty: our own of the stream. */
+    struct str reader;
     field_mask wanted; /* the fields to fill; required ones are checked whether wanted or not */
 };
 
