@@ -47,16 +47,33 @@ void recommender_drop(struct recommender *recommender);
 /* Lets clean recommendations go when they take more than their budget: at a commit. */
 void recommender_shrink(struct recommender *recommender);
 
-/* An evaluation of a rule that has `recommend`. Makes the recommendation at the first detection; does nothing for a
- * group without one until then. */
-int recommender_evaluated(struct recommender *recommender, const struct group *group, const struct evaluation *evaluation,
-                          struct arena *arena, struct error *err) MUST_CHECK;
-/* A row changed: `row` as it is now; still selected, or not (also when cancelled). After recommender_evaluated of the same update. */
-int recommender_row(struct recommender *recommender, const struct group *group, const struct event *row, bool selected,
-                    int64_t time_ms, struct arena *arena, struct error *err) MUST_CHECK;
-int recommender_timer(struct recommender *recommender, int64_t time_ms, int kind, int rule_number, uint64_t group_hash,
-                      struct arena *arena, struct error *err) MUST_CHECK;
-/* The newest version of a recommendation, rendered as of `time_ms` (tests of rules read it): value_null() if none. */
+/* What a rule's evaluation changed. Makes the recommendation at the first detection; does nothing for a group without
+ * one until then, nor for a rule without `recommend`. Contributions that are known take their rows' current data, so an
+ * update that led to an evaluation with its row among the contributions needs no recommender_row. */
+int recommender_evaluated(struct recommender *recommender, const struct group *group,
+                          const struct evaluation *evaluation, struct arena *arena, struct error *err) MUST_CHECK;
+
+/* A row that may have contributed changed. */
+struct recommender_change {
+    const struct event *row; /* as it is now */
+    bool selected;           /* by one of the rule's inputs; false also when cancelled */
+    bool publish;            /* false: recommender_evaluated follows for the same update and decides */
+    int64_t time_ms;         /* of the update */
+};
+/* Does nothing for a row that did not contribute. */
+int recommender_row(struct recommender *recommender, const struct group *group, const struct recommender_change *change,
+                    struct arena *arena, struct error *err) MUST_CHECK;
+
+/* A time that options.timer asked for has come. */
+struct recommender_due {
+    int64_t time_ms;
+    enum recommend_timer kind;
+    int rule_number;
+    uint64_t group_hash;
+};
+int recommender_timer(struct recommender *recommender, const struct recommender_due *due, struct arena *arena,
+                      struct error *err) MUST_CHECK;
+
 const struct recommender_counters *recommender_counters(const struct recommender *recommender);
 
 #endif

@@ -1,0 +1,182 @@
+/* Rows that contributed: keys, encoding, and what an incident's rows have in common. */
+#include "recommend/remembered.h"
+
+#include <stdlib.h>
+
+#include "detect/row.h"
+
+struct str text_cut(struct str text, size_t max)
+{
+    if (text.n <= max)
+        return text;
+    while (max > 0 && ((unsigned char)text.p[max] & 0xC0) == 0x80)
+        max--;
+    return (struct str){text.p, max};
+}
+
+bool remembered_is_row(const struct event *event)
+{
+    return event->stream->rows && event->values[event->stream->record_field_count].type == VALUE_TIMESTAMP;
+}
+
+bool remembered_takes(const struct event *event)
+{
+    return event->stream->id == STREAM_INCIDENT || remembered_is_row(event);
+}
+
+static struct str text_of(const struct event *event, int field)
+{
+    struct value v = event->values[field];
+    return v.type == VALUE_STRING ? value_as_str(v) : STR_LIT("");
+}
+
+static struct str short_text(const struct event *event, int field)
+{
+    return text_cut(text_of(event, field), REMEMBERED_TEXT_BYTES_MAX);
+}
+
+void remembered_key(struct buf *out, const struct event *event)
+{
+    buf_byte(out, (uint8_t)event->stream->id);
+    if (event->stream->id == STREAM_INCIDENT) {
+        buf_text(out, text_of(event, INCIDENT_ID));
+        buf_text(out, text_of(event, INCIDENT_SERVICE));
+        return;
+    }
+    buf_i64_sorted(out, event->time_ms);
+    buf_u32(out, (uint32_t)event->at.topic);
+    buf_u32(out, (uint32_t)event->at.partition);
+    buf_i64_sorted(out, event->at.offset);
+}
+
+static int64_t time_of(const struct event *event, int field, int64_t otherwise)
+{
+    return event->values[field].type == VALUE_TIMESTAMP ? value_ms(event->values[field]) : otherwise;
+}
+
+static struct str either(struct str new, struct str old)
+{
+    return new.n > 0 ? new : old;
+}
+
+/* RULES: UNKNOWN counts as null. */
+static struct str cause_of(const struct event *event)
+{
+    struct str cause = short_text(event, INCIDENT_ROOT_CAUSE);
+    return str_is(cause, "unknown") ? STR_LIT("") : cause;
+}
+
+static void put_code_refs(struct buf *out, const struct event *event)
+{
+    struct value refs = event->values[INCIDENT_CODE_REFS];
+    for (uint32_t i = 0; refs.type == VALUE_LIST && i < refs.n && i < ROW_CODE_REFS_MAX; i++)
+        if (refs.items[i].type == VALUE_STRING && refs.items[i].n > 0)
+            buf_text(out, text_cut(value_as_str(refs.items[i]), REMEMBERED_TEXT_BYTES_MAX));
+}
+
+static void encode_incident(struct buf *out, const struct event *event, const struct remembered *before,
+                            int64_t opened_ms)
+{
+    bool row = remembered_is_row(event);
+    bool resolved = str_is(text_of(event, INCIDENT_STATUS), "resolved");
+    int64_t start_ms = time_of(event, INCIDENT_STARTED_AT, opened_ms);
+    int64_t end_ms = resolved ? time_of(event, INCIDENT_RESOLVED_AT, row ? INT64_MIN : event->time_ms) : INT64_MIN;
+    struct str cause = cause_of(event);
+    struct str component = short_text(event, INCIDENT_COMPONENT);
+    if (!row && before != NULL) {
+        start_ms = start_ms < before->start_ms ? start_ms : before->start_ms;
+        cause = either(cause, before->root_cause);
+        component = either(component, before->component);
+    }
+    buf_zigzag(out, start_ms);
+    buf_zigzag(out, end_ms);
+    buf_byte(out, (uint8_t)severity_weight(text_of(event, INCIDENT_SEVERITY)));
+    buf_text(out, cause);
+    buf_text(out, component);
+    size_t at = out->len;
+    put_code_refs(out, event);
+    if (!row && before != NULL && out->len == at)
+        buf_str_put(out, before->code_refs);
+}
+
+void remembered_encode(struct buf *out, const struct event *event, bool selected, const struct remembered *before)
+{
+    int64_t opened_ms = event->time_ms;
+    if (!remembered_is_row(event) && before != NULL && before->opened_ms < opened_ms)
+        opened_ms = before->opened_ms;
+    buf_byte(out, selected);
+    buf_zigzag(out, opened_ms);
+    if (event->stream->id == STREAM_INCIDENT)
+        encode_incident(out, event, before, opened_ms);
+}
+
+static bool read_data(struct remembered *row)
+{
+    struct reader r = reader_of(row->data.p, row->data.n);
+    row->selected = read_byte(&r) != 0;
+    row->opened_ms = read_zigzag(&r);
+    row->start_ms = row->end_ms = INT64_MIN;
+    if (!remembered_is_incident(row))
+        return !r.failed;
+    row->start_ms = read_zigzag(&r);
+    row->end_ms = read_zigzag(&r);
+    row->weight = read_byte(&r);
+    row->root_cause = read_text(&r);
+    row->component = read_text(&r);
+    row->code_refs = (struct str){(const char *)r.p, reader_left(&r)};
+    while (!r.failed && reader_left(&r) > 0)
+        (void)read_text(&r);
+    return !r.failed;
+}
+
+static struct str copy(struct str bytes)
+{
+    return (struct str){mem_strdup(bytes), bytes.n};
+}
+
+struct remembered *remembered_new(struct str key, struct str data)
+{
+    struct remembered *row = mem_zalloc(sizeof *row);
+    row->key = copy(key);
+    row->data = copy(data);
+    struct reader r = reader_of(row->key.p, row->key.n);
+    if (read_byte(&r) == STREAM_INCIDENT) {
+        (void)read_text(&r);
+        row->incident_length = row->key.n - reader_left(&r);
+    }
+    if (r.failed || !read_data(row)) {
+        remembered_free(row);
+        return NULL;
+    }
+    return row;
+}
+
+void remembered_set(struct remembered *row, struct str data)
+{
+    struct str old = row->data;
+    row->data = copy(data);
+    ASSERT(read_data(row));
+    free((void *)(uintptr_t)old.p);
+}
+
+void remembered_free(struct remembered *row)
+{
+    free((void *)(uintptr_t)row->key.p);
+    free((void *)(uintptr_t)row->data.p);
+    free(row);
+}
+
+size_t remembered_bytes(const struct remembered *row)
+{
+    return sizeof *row + row->key.n + row->data.n + 2 * sizeof(void *);
+}
+
+size_t remembered_incident_end(struct remembered *const *rows, size_t row_count, size_t from)
+{
+    const struct remembered *first = rows[from];
+    size_t end = from + 1;
+    while (first->incident_length > 0 && end < row_count && rows[end]->incident_length == first->incident_length &&
+           memcmp(rows[end]->key.p, first->key.p, first->incident_length) == 0)
+        end++;
+    return end;
+}

@@ -1,0 +1,260 @@
+/* Recommendations as records: maps in the order of their fields. */
+#include "recommend/render.h"
+
+#include "recommend/newest.h"
+
+enum { FIELDS_MAX = 50 };
+
+struct record {
+    struct arena *arena;
+    struct value *pairs;
+    size_t count;
+};
+
+static struct record record_new(struct arena *arena)
+{
+    return (struct record){arena, arena_alloc(arena, (size_t)2 * FIELDS_MAX * sizeof(struct value)), 0};
+}
+
+static void put(struct record *record, const char *name, struct value v)
+{
+    ASSERT(record->count < FIELDS_MAX);
+    record->pairs[2 * record->count] = value_text(name);
+    record->pairs[2 * record->count + 1] = v;
+    record->count++;
+}
+
+static struct value record_map(const struct record *record)
+{
+    return value_map(record->pairs, record->count);
+}
+
+static struct value time_or_null(int64_t time_ms, int64_t unknown)
+{
+    return time_ms == unknown ? value_null() : value_time_ms(time_ms);
+}
+
+/* Group values are text or null, whatever their type in the rule. */
+static struct value group_map(struct value group, struct arena *arena)
+{
+    struct value *pairs = arena_alloc(arena, ((size_t)group.n * 2 + 1) * sizeof *pairs);
+    for (uint32_t i = 0; i < group.n; i++) {
+        struct value v = group.items[2 * i + 1];
+        pairs[2 * i] = group.items[2 * i];
+        if (v.type != VALUE_STRING && v.type != VALUE_NULL) {
+            struct buf text = {0};
+            value_template(&text, v);
+            v = value_str(arena_str(arena, buf_str(&text)));
+            buf_fini(&text);
+        }
+        pairs[2 * i + 1] = v;
+    }
+    return value_map(pairs, group.n);
+}
+
+/* What the rule says, else the group's service, else those seen. */
+static struct value services(const struct recommendation *it, struct value named, struct value group,
+                             struct arena *arena)
+{
+    if (named.type == VALUE_LIST)
+        return named;
+    const struct value *service = value_map_get(group, STR_LIT("service"));
+    bool of_group = service != NULL && service->type == VALUE_STRING;
+    size_t count = of_group ? 1 : it->service_count;
+    struct value *items = arena_alloc(arena, (count + 1) * sizeof *items);
+    for (size_t i = 0; i < count; i++)
+        items[i] = of_group ? *service : value_str(it->services[i]);
+    return value_list(items, count);
+}
+
+static struct value benefit(const struct impact *impact, struct arena *arena)
+{
+    struct record record = record_new(arena);
+    put(&record, "incidents_per_30d", value_double((double)impact->incidents));
+    put(&record, "minutes_per_30d", value_double((double)impact->lost_ms / MINUTE_MS));
+    return record_map(&record);
+}
+
+static struct value tallies(const struct recommendation *it, enum tally_kind kind, struct arena *arena, bool *capped)
+{
+    static const char *const names[] = {"path", "cause", "component"};
+    size_t count = 0;
+    const struct tally *all = tally_count(&it->settled[kind], kind, it->rows, it->row_count, arena, &count, capped);
+    struct value *items = arena_alloc(arena, (count + 1) * sizeof *items);
+    struct value *pairs = arena_alloc(arena, (4 * count + 1) * sizeof *pairs);
+    for (size_t i = 0; i < count; i++) {
+        struct value *pair = &pairs[4 * i];
+        pair[0] = value_text(names[kind]);
+        pair[1] = value_str(all[i].text);
+        pair[2] = value_text("count");
+        pair[3] = value_int((int64_t)all[i].count);
+        items[i] = value_map(pair, 2);
+    }
+    return value_list(items, count);
+}
+
+static struct value text_or_null(struct str text)
+{
+    return text.p == NULL ? value_null() : value_str(text);
+}
+
+/* Samples are the rule's as it is now; only their paths are templates. */
+static struct value code(const struct recommend *recommend, struct value paths, struct arena *arena)
+{
+    struct value *items = arena_alloc(arena, (recommend->code_count + 1) * sizeof *items);
+    for (size_t i = 0; i < recommend->code_count; i++) {
+        struct record sample = {arena, arena_alloc(arena, 6 * sizeof(struct value)), 0};
+        put(&sample, "path", i < paths.n ? paths.items[i] : value_null());
+        put(&sample, "language", text_or_null(recommend->code[i].language));
+        put(&sample, "text", value_str(recommend->code[i].text));
+        items[i] = record_map(&sample);
+    }
+    return value_list(items, recommend->code_count);
+}
+
+static struct value spec(const struct recommend *recommend, const struct value *newest, struct arena *arena)
+{
+    struct record record = record_new(arena);
+    put(&record, "problem", newest[NEWEST_PROBLEM]);
+    put(&record, "solution", newest[NEWEST_SOLUTION]);
+    put(&record, "implementation", newest[NEWEST_IMPLEMENTATION]);
+    put(&record, "testing", newest[NEWEST_TESTING]);
+    put(&record, "rollout", newest[NEWEST_ROLLOUT]);
+    put(&record, "effort", newest[NEWEST_EFFORT]);
+    put(&record, "dependencies", newest[NEWEST_DEPENDENCIES]);
+    put(&record, "code", code(recommend, newest[NEWEST_CODE_PATHS], arena));
+    put(&record, "references", newest[NEWEST_REFERENCES]);
+    return record_map(&record);
+}
+
+/* Nothing is validated yet. */
+static struct value validation(struct arena *arena)
+{
+    struct record record = record_new(arena);
+    put(&record, "state", value_text("none"));
+    put(&record, "implemented_at", value_null());
+    put(&record, "before_from", value_null());
+    put(&record, "before_to", value_null());
+    put(&record, "after_from", value_null());
+    put(&record, "after_to", value_null());
+    put(&record, "measures", value_list(NULL, 0));
+    return record_map(&record);
+}
+
+static struct value history(const struct recommendation *it, struct arena *arena)
+{
+    struct record change = record_new(arena);
+    put(&change, "at", value_time_ms(it->created_ms));
+    put(&change, "from", value_null());
+    put(&change, "to", value_text("proposed"));
+    put(&change, "actor", value_text("forestall"));
+    put(&change, "comment", value_null());
+    struct value *item = arena_alloc(arena, sizeof *item);
+    *item = record_map(&change);
+    return value_list(item, 1);
+}
+
+static struct value notes(const struct recommendation *it, bool capped, struct arena *arena)
+{
+    struct value *items = arena_alloc(arena, 2 * sizeof *items);
+    size_t n = 0;
+    if (it->approximate)
+        items[n++] = value_text("approximate");
+    if (it->capped || capped)
+        items[n++] = value_text("capped");
+    return value_list(items, n);
+}
+
+static void put_identity(struct record *record, const struct recommendation *it, struct str id)
+{
+    put(record, "recommendation_id", value_str(id));
+    put(record, "rule_id", value_str(it->rule->id));
+    put(record, "rule_hash", value_text(arena_printf(record->arena, "%016llx", (unsigned long long)it->rule->hash)));
+    put(record, "version", value_null());
+    put(record, "life_version", value_int(1));
+    put(record, "status", value_text("proposed"));
+}
+
+static void put_weight(struct record *record, const struct recommendation *it, const struct impact *impact)
+{
+    const struct recommend *recommend = it->rule->recommend;
+    put(record, "priority", value_text(impact_priority(impact->level, recommend->complexity_high)));
+    put(record, "impact_score", value_int(impact->score));
+    put(record, "impact", value_text(impact_level_name(impact->level)));
+    put(record, "complexity", value_text(recommend->complexity_high ? "high" : "low"));
+    put(record, "roadmap", value_text(roadmap_names[recommend->roadmap]));
+    put(record, "severity", text_or_null(impact->severity));
+    put(record, "frequency", value_int(impact->frequency));
+}
+
+static void put_numbers(struct record *record, const struct recommendation *it, const struct value *newest)
+{
+    put(record, "detections", value_int((int64_t)it->detections));
+    put(record, "firings", value_int((int64_t)it->firings));
+    put(record, "occurrences", value_int((int64_t)it->occurrences));
+    put(record, "incidents", newest[NEWEST_INCIDENTS]);
+    put(record, "first_seen", time_or_null(it->first_seen_ms, INT64_MAX));
+    put(record, "last_seen", time_or_null(it->last_seen_ms, INT64_MIN));
+    put(record, "mttd", newest[NEWEST_MTTD]);
+    put(record, "mttd_median", newest[NEWEST_MTTD_MEDIAN]);
+    put(record, "mttr", newest[NEWEST_MTTR]);
+    put(record, "mttr_median", newest[NEWEST_MTTR_MEDIAN]);
+    put(record, "minutes_lost", newest[NEWEST_MINUTES_LOST]);
+}
+
+struct rendered render_content(const struct recommendation *it, const struct impact *impact, struct arena *arena)
+{
+    const struct recommend *recommend = it->rule->recommend;
+    struct record record = record_new(arena);
+    struct value group = value_null();
+    struct reader r = reader_of(it->group.p, it->group.n);
+    ASSERT(value_decode(&r, arena, &group) && group.type == VALUE_MAP);
+    const struct value *newest = newest_decode(buf_str(&it->newest), arena);
+    ASSERT(newest != NULL);
+    bool capped = false;
+    struct str id = str_of(arena_printf(arena, "%.*s:%016llx", STR_ARG(it->rule->id), (unsigned long long)it->hash));
+    put_identity(&record, it, id);
+    put(&record, "category", value_text(category_names[recommend->category]));
+    put(&record, "title", newest[NEWEST_TITLE]);
+    put(&record, "group", group_map(group, arena));
+    put(&record, "services", services(it, newest[NEWEST_SERVICES], group, arena));
+    put_weight(&record, it, impact);
+    put_numbers(&record, it, newest);
+    put(&record, "estimated_benefit", benefit(impact, arena));
+    put(&record, "evidence", evidence_value(&it->evidence, arena));
+    put(&record, "code_refs", tallies(it, TALLY_CODE_REFS, arena, &capped));
+    put(&record, "root_causes", tallies(it, TALLY_ROOT_CAUSES, arena, &capped));
+    put(&record, "components", tallies(it, TALLY_COMPONENTS, arena, &capped));
+    put(&record, "values", newest[NEWEST_VALUES]);
+    put(&record, "spec", spec(recommend, newest, arena));
+    put(&record, "validation", validation(arena));
+    put(&record, "history", history(it, arena));
+    put(&record, "supersedes", value_list(NULL, 0));
+    put(&record, "superseded_by", value_null());
+    put(&record, "notes", notes(it, capped, arena));
+    put(&record, "event_time", value_null());
+    return (struct rendered){record.pairs, record.count, id};
+}
+
+uint64_t render_hash(const struct rendered *rendered)
+{
+    struct buf json = {0};
+    value_json(&json, value_map(rendered->pairs, rendered->count));
+    uint64_t hash = hash_bytes(json.p, json.len, 0);
+    buf_fini(&json);
+    return hash;
+}
+
+static void set(struct rendered *rendered, const char *name, struct value v)
+{
+    for (size_t i = 0; i < rendered->count; i++)
+        if (str_is(value_as_str(rendered->pairs[2 * i]), name))
+            rendered->pairs[2 * i + 1] = v;
+}
+
+struct value render_stamp(struct rendered *rendered, uint64_t version, int64_t time_ms)
+{
+    set(rendered, "version", value_int((int64_t)version));
+    set(rendered, "event_time", value_time_ms(time_ms));
+    return value_map(rendered->pairs, rendered->count);
+}
