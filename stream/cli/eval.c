@@ -14,7 +14,8 @@ static const char usage[] =
     "\n"
     "  --with JSON   an object whose members are the expression's names: 1 is an int, 1.0 a double\n"
     "\n"
-    "  forestall eval \"event.value > 80.0 && event.name == 'cpu_usage'\" --with '{\"event\": {\"value\": 91.5, \"name\": \"cpu_usage\"}}'\n";
+    "  forestall eval \"event.value > 80.0 && event.name == 'cpu_usage'\" --with '{\"event\": {\"value\": 91.5, "
+    "\"name\": \"cpu_usage\"}}'\n";
 
 struct options {
     struct str expression;
@@ -212,8 +213,8 @@ int cli_eval(int argc, char **argv)
     if (options.with.p != NULL) {
         struct json_parser *parser = json_parser_new();
         if (json_parse(parser, options.with, &arena, &with, &err) != 0 || with.type != VALUE_MAP) {
-            (void)fprintf(stderr, "forestall eval: --with takes a JSON object%s%s\n", err.class != ERROR_NONE ? ": " : "",
-                          err.message);
+            (void)fprintf(stderr, "forestall eval: --with takes a JSON object%s%s\n",
+                          err.class != ERROR_NONE ? ": " : "", err.message);
             status = 2;
         }
         json_parser_free(parser);

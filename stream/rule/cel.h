@@ -20,10 +20,11 @@ struct cel_node;
 
 /* The type of a sub-expression, as far as it is known at load. */
 struct cel_type {
-    uint8_t type;        /* enum value_type or TYPE_ANY */
-    uint8_t element;     /* of a list: its items; of a map: its values; TYPE_ANY if not known */
-    int8_t stream;       /* >= 0: an event of that stream: fields are checked by name */
-    const char *const *symbols; /* of an enum field: a constant compared with it must be one of these, or it is an error */
+    uint8_t type;    /* enum value_type or TYPE_ANY */
+    uint8_t element; /* of a list: its items; of a map: its values; TYPE_ANY if not known */
+    int8_t stream;   /* >= 0: an event of that stream: fields are checked by name */
+    const char *const
+        *symbols; /* of an enum field: a constant compared with it must be one of these, or it is an error */
 };
 
 /* A type of which nothing more is known: no elements, no stream, no symbols. */
@@ -32,7 +33,8 @@ static inline struct cel_type cel_type_of(int type)
     return (struct cel_type){.type = (uint8_t)type, .element = TYPE_ANY, .stream = -1};
 }
 
-/* A name's meaning, as the environment answers. Also asked for dotted names (`a.b` before `a`): unknown is the answer. */
+/* A name's meaning, as the environment answers. Also asked for dotted names (`a.b` before `a`): unknown is the answer.
+ */
 enum cel_name_kind {
     CEL_NAME_NONE,     /* unknown: the checker reports it, with a suggestion */
     CEL_NAME_CONSTANT, /* `constant` */
@@ -77,12 +79,12 @@ int cel_compile(struct arena *arena, struct str text, const struct cel_env *env,
                 struct cel_error *err) MUST_CHECK;
 
 /* For cel_env.call: what an argument is. */
-bool cel_node_is_name(const struct cel_node *node, struct str *name);     /* a bare identifier */
+bool cel_node_is_name(const struct cel_node *node, struct str *name); /* a bare identifier */
 bool cel_node_is_constant(const struct cel_node *node, struct value *value);
 size_t cel_node_offset(const struct cel_node *node); /* its place in the expression's text */
 /* Compiles an argument under another environment (an aggregate's expression sees one input's events). */
-int cel_node_compile(struct arena *arena, const struct cel_node *node, const struct cel_env *env, const struct cel **cel,
-                     struct cel_error *err) MUST_CHECK;
+int cel_node_compile(struct arena *arena, const struct cel_node *node, const struct cel_env *env,
+                     const struct cel **cel, struct cel_error *err) MUST_CHECK;
 /* The canonical text of a node or an expression: one spelling for one meaning (spaces, quotes, parentheses). */
 void cel_node_print(const struct cel_node *node, struct buf *out);
 void cel_print(const struct cel *cel, struct buf *out);
@@ -100,7 +102,7 @@ bool cel_is_constant_value(const struct cel *cel, struct value *constant);
 bool cel_implies_equal(const struct cel *cel, int field, struct value *constant);
 
 struct cel_frame {
-    const struct event *event;   /* may be NULL where no CEL_NAME_EVENT was used */
+    const struct event *event; /* may be NULL where no CEL_NAME_EVENT was used */
     const struct value *slots;
     size_t slot_count;
     struct arena *arena;

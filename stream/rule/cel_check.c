@@ -149,15 +149,17 @@ static int check_name(struct cel_checker *ck, const struct cel_node *node, struc
     if (near != NULL)
         return cel_fail(ck->err, node->offset, "unknown name %.*s; did you mean %s?", STR_ARG(node->text), near);
     if (cel_function_find(node->text, FUNCTION_CALL) != NULL)
-        return cel_fail(ck->err, node->offset, "%.*s is a function: %.*s(...)", STR_ARG(node->text), STR_ARG(node->text));
+        return cel_fail(ck->err, node->offset, "%.*s is a function: %.*s(...)", STR_ARG(node->text),
+                        STR_ARG(node->text));
     return cel_fail(ck->err, node->offset, "unknown name %.*s", STR_ARG(node->text));
 }
 
 static struct cel_type field_type(const struct stream_field *field)
 {
-    static const uint8_t types[] = {[FIELD_STRING] = VALUE_STRING, [FIELD_ENUM] = VALUE_STRING, [FIELD_TIME] = VALUE_TIMESTAMP,
-                                    [FIELD_SPAN] = VALUE_DURATION, [FIELD_INT] = VALUE_INT,     [FIELD_DOUBLE] = VALUE_DOUBLE,
-                                    [FIELD_STRINGS] = VALUE_LIST,  [FIELD_LABELS] = VALUE_MAP,  [FIELD_MAP] = VALUE_MAP};
+    static const uint8_t types[] = {
+        [FIELD_STRING] = VALUE_STRING, [FIELD_ENUM] = VALUE_STRING, [FIELD_TIME] = VALUE_TIMESTAMP,
+        [FIELD_SPAN] = VALUE_DURATION, [FIELD_INT] = VALUE_INT,     [FIELD_DOUBLE] = VALUE_DOUBLE,
+        [FIELD_STRINGS] = VALUE_LIST,  [FIELD_LABELS] = VALUE_MAP,  [FIELD_MAP] = VALUE_MAP};
     struct cel_type type = cel_type_of(types[field->kind]);
     if (field->kind == FIELD_STRINGS || field->kind == FIELD_LABELS)
         type.element = VALUE_STRING;
@@ -177,7 +179,8 @@ static int find_field(struct cel_checker *ck, size_t offset, const struct stream
         names[i] = stream->fields[i].name;
     const char *near = nearest(name, names);
     if (near != NULL)
-        return cel_fail(ck->err, offset, "the stream %s has no field %.*s; did you mean %s?", stream->name, STR_ARG(name), near);
+        return cel_fail(ck->err, offset, "the stream %s has no field %.*s; did you mean %s?", stream->name,
+                        STR_ARG(name), near);
     struct buf list = {0};
     for (int i = 0; i < stream->field_count; i++)
         buf_printf(&list, "%s%s", i > 0 ? " " : "", names[i]);
@@ -355,7 +358,8 @@ static int wrong_operands(struct cel_checker *ck, const struct cel_code *code)
         return cel_fail(ck->err, code->offset, "%s never equals %s", cel_a_type(code->kids[0]->type.type),
                         cel_a_type(code->kids[1]->type.type));
     if (code->op == CEL_IN)
-        return cel_fail(ck->err, code->kids[1]->offset, "'in' looks into a list or a map, not %s", cel_a_type(code->kids[1]->type.type));
+        return cel_fail(ck->err, code->kids[1]->offset, "'in' looks into a list or a map, not %s",
+                        cel_a_type(code->kids[1]->type.type));
     return cel_fail(ck->err, code->offset, "%s %s %s: there is no such operation", left, cel_op_text(code->op), right);
 }
 

@@ -72,12 +72,13 @@ static void print_types(unsigned mask, struct buf *out)
     }
 }
 
-static int wrong_argument(struct cel_checker *ck, const struct cel_node *node, const struct cel_code *arg, unsigned takes)
+static int wrong_argument(struct cel_checker *ck, const struct cel_node *node, const struct cel_code *arg,
+                          unsigned takes)
 {
     struct buf types = {0};
     print_types(takes, &types);
-    (void)cel_fail(ck->err, arg->offset, "%.*s() takes %.*s here; this is %s", STR_ARG(node->text), STR_ARG(buf_str(&types)),
-                   cel_a_type(arg->type.type));
+    (void)cel_fail(ck->err, arg->offset, "%.*s() takes %.*s here; this is %s", STR_ARG(node->text),
+                   STR_ARG(buf_str(&types)), cel_a_type(arg->type.type));
     buf_fini(&types);
     return -1;
 }
@@ -89,8 +90,8 @@ static int wrong_count(struct cel_checker *ck, const struct cel_node *node, cons
     int min = f->min - receiver;
     int max = f->max - receiver;
     if (min == max)
-        return cel_fail(ck->err, node->offset, "%s() takes %d argument%s; here are %d", f->name, min, min == 1 ? "" : "s",
-                        (int)node->n - receiver);
+        return cel_fail(ck->err, node->offset, "%s() takes %d argument%s; here are %d", f->name, min,
+                        min == 1 ? "" : "s", (int)node->n - receiver);
     return cel_fail(ck->err, node->offset, "%s() takes %d to %d arguments; here are %d", f->name, min, max,
                     (int)node->n - receiver);
 }
@@ -136,6 +137,7 @@ static int check_environment_call(struct cel_checker *ck, const struct cel_node 
 
 int cel_check_call(struct cel_checker *ck, const struct cel_node *node, struct cel_code **out)
 {
-    const struct cel_function *f = cel_function_find(node->text, node->op == CEL_METHOD ? FUNCTION_METHOD : FUNCTION_CALL);
+    const struct cel_function *f =
+        cel_function_find(node->text, node->op == CEL_METHOD ? FUNCTION_METHOD : FUNCTION_CALL);
     return f != NULL ? check_function(ck, node, f, out) : check_environment_call(ck, node, out);
 }

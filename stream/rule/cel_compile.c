@@ -31,8 +31,8 @@ int cel_compile(struct arena *arena, struct str text, const struct cel_env *env,
     return finish(arena, env, tree, expected, cel, err);
 }
 
-int cel_node_compile(struct arena *arena, const struct cel_node *node, const struct cel_env *env, const struct cel **cel,
-                     struct cel_error *err)
+int cel_node_compile(struct arena *arena, const struct cel_node *node, const struct cel_env *env,
+                     const struct cel **cel, struct cel_error *err)
 {
     uint32_t nodes = 0;
     struct cel_parse options = {.arena = arena, .nodes = &nodes};

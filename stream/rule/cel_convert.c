@@ -9,7 +9,8 @@ static struct value bad(struct cel_call *call, const char *wanted)
 {
     struct value v = call->args[0];
     if (v.type == VALUE_STRING)
-        return cel_error_printf(call->run, "type conversion error: '%.*s' is no %s", v.n > 100 ? 100 : (int)v.n, v.s, wanted);
+        return cel_error_printf(call->run, "type conversion error: '%.*s' is no %s", v.n > 100 ? 100 : (int)v.n, v.s,
+                                wanted);
     return cel_error_printf(call->run, "range error: the %s is no %s", cel_type_name(v.type), wanted);
 }
 
@@ -151,7 +152,8 @@ static void print_duration(struct value v, struct text *text)
         seconds--;
         nanos = 1000000000 - nanos;
     }
-    int n = snprintf(text->bytes, sizeof text->bytes, "%s%llu.%09u", negative ? "-" : "", (unsigned long long)seconds, nanos);
+    int n = snprintf(text->bytes, sizeof text->bytes, "%s%llu.%09u", negative ? "-" : "", (unsigned long long)seconds,
+                     nanos);
     while (text->bytes[n - 1] == '0')
         n--;
     if (text->bytes[n - 1] == '.')
@@ -342,9 +344,11 @@ static struct value run_coalesce(struct cel_call *call)
     return call->args[i];
 }
 
-#define STR TAKES(VALUE_STRING)
+#define STR     TAKES(VALUE_STRING)
 #define NUMBERS (TAKES(VALUE_INT) | TAKES(VALUE_UINT) | TAKES(VALUE_DOUBLE))
-#define PRINTED (STR | NUMBERS | TAKES(VALUE_BOOL) | TAKES(VALUE_BYTES) | TAKES(VALUE_TIMESTAMP) | TAKES(VALUE_DURATION) | TAKES(VALUE_TYPE))
+#define PRINTED                                                                                                        \
+    (STR | NUMBERS | TAKES(VALUE_BOOL) | TAKES(VALUE_BYTES) | TAKES(VALUE_TIMESTAMP) | TAKES(VALUE_DURATION) |         \
+     TAKES(VALUE_TYPE))
 const struct cel_function cel_convert_functions[] = {
     {"int", FUNCTION_CALL, 1, 1, VALUE_INT, {NUMBERS | STR | TAKES(VALUE_TIMESTAMP)}, run_int, NULL},
     {"uint", FUNCTION_CALL, 1, 1, VALUE_UINT, {NUMBERS | STR}, run_uint, NULL},
@@ -352,7 +356,14 @@ const struct cel_function cel_convert_functions[] = {
     {"string", FUNCTION_CALL, 1, 1, VALUE_STRING, {PRINTED}, run_string, NULL},
     {"bool", FUNCTION_CALL, 1, 1, VALUE_BOOL, {STR | TAKES(VALUE_BOOL)}, run_bool, NULL},
     {"bytes", FUNCTION_CALL, 1, 1, VALUE_BYTES, {STR | TAKES(VALUE_BYTES)}, run_bytes, NULL},
-    {"timestamp", FUNCTION_CALL, 1, 1, VALUE_TIMESTAMP, {STR | TAKES(VALUE_INT) | TAKES(VALUE_TIMESTAMP)}, run_timestamp, NULL},
+    {"timestamp",
+     FUNCTION_CALL,
+     1,
+     1,
+     VALUE_TIMESTAMP,
+     {STR | TAKES(VALUE_INT) | TAKES(VALUE_TIMESTAMP)},
+     run_timestamp,
+     NULL},
     {"duration", FUNCTION_CALL, 1, 1, VALUE_DURATION, {STR | TAKES(VALUE_DURATION)}, run_duration, NULL},
     {"dyn", FUNCTION_CALL, 1, 1, TYPE_ANY, {TAKES_ANY}, run_dyn, NULL},
     {"type", FUNCTION_CALL, 1, 1, VALUE_TYPE, {TAKES_ANY}, run_type, NULL},

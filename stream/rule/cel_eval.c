@@ -57,7 +57,8 @@ static struct value as_condition(struct cel_run *run, struct value v, const char
     return v.type == VALUE_BOOL || v.type == VALUE_ERROR ? v : cel_no_overload(run, what, &v, 1);
 }
 
-/* A field against a constant: two doubles or two strings, the usual ones, are decided here; all else in cel_binary(). */
+/* A field against a constant: two doubles or two strings, the usual ones, are decided here; all else in cel_binary().
+ */
 static inline struct value run_field_test(struct cel_run *run, const struct cel_code *code)
 {
     const struct event *event = run->frame->event;
@@ -106,7 +107,8 @@ static struct value run_named_field(struct cel_run *run, const struct cel_code *
 {
     const struct event *event = run->frame->event;
     int field = event != NULL ? stream_field_find(event->stream, value_as_str(code->constant)) : -1;
-    return field >= 0 ? event->values[field] : cel_error_printf(run, "no such field: %.*s", STR_ARG(value_as_str(code->constant)));
+    return field >= 0 ? event->values[field]
+                      : cel_error_printf(run, "no such field: %.*s", STR_ARG(value_as_str(code->constant)));
 }
 
 static struct value run_select(struct cel_run *run, const struct cel_code *code)
@@ -119,7 +121,8 @@ static struct value run_select(struct cel_run *run, const struct cel_code *code)
     const struct value *found = value_map_get(map, value_as_str(code->constant));
     if (found != NULL)
         return *found;
-    return code->event_like ? value_null() : cel_error_printf(run, "no such key: %.*s", STR_ARG(value_as_str(code->constant)));
+    return code->event_like ? value_null()
+                            : cel_error_printf(run, "no such key: %.*s", STR_ARG(value_as_str(code->constant)));
 }
 
 static struct value run_index(struct cel_run *run, const struct cel_code *code)

@@ -145,8 +145,10 @@ static int lex_string(struct cel_lexer *lexer, struct cel_token *token, bool raw
     for (;;) {
         int c = peek(lexer, 0);
         if (c == -1 || (!triple && (c == '\n' || c == '\r')))
-            return cel_fail(lexer->err, token->offset, triple ? "the text is not closed: three %c are missing"
-                                                              : "the text is not closed: %c is missing on its line", quote);
+            return cel_fail(lexer->err, token->offset,
+                            triple ? "the text is not closed: three %c are missing"
+                                   : "the text is not closed: %c is missing on its line",
+                            quote);
         if (c == quote && (!triple || (peek(lexer, 1) == quote && peek(lexer, 2) == quote)))
             break;
         lexer->at++;
@@ -173,9 +175,8 @@ static int lex_integer(struct cel_lexer *lexer, struct cel_token *token, uint64_
     if (is_unsigned)
         lexer->at++;
     if (!fits)
-        return cel_fail(lexer->err, token->offset, "the number does not fit: %s", is_unsigned
-                                                                                      ? "uint ends at 18446744073709551615"
-                                                                                      : "int ends at 9223372036854775807");
+        return cel_fail(lexer->err, token->offset, "the number does not fit: %s",
+                        is_unsigned ? "uint ends at 18446744073709551615" : "int ends at 9223372036854775807");
     token->kind = is_unsigned ? TOKEN_VALUE : TOKEN_INT;
     token->value = value_uint(n);
     return 0;
@@ -224,7 +225,8 @@ static int lex_number(struct cel_lexer *lexer, struct cel_token *token)
             TRY(lex_integer(lexer, token, 10));
     }
     if (is_name_start(peek(lexer, 0)) || is_digit(peek(lexer, 0)))
-        return cel_fail(lexer->err, lexer->at, "'%c' follows a number; a duration is written duration('5m')", peek(lexer, 0));
+        return cel_fail(lexer->err, lexer->at, "'%c' follows a number; a duration is written duration('5m')",
+                        peek(lexer, 0));
     return 0;
 }
 
@@ -242,7 +244,8 @@ static int lex_quoted_name(struct cel_lexer *lexer, struct cel_token *token)
     size_t start = ++lexer->at;
     for (int c; (c = peek(lexer, 0)) != '`'; lexer->at++)
         if (!is_name_start(c) && !is_digit(c) && (c <= 0 || strchr(".-/ ", c) == NULL))
-            return cel_fail(lexer->err, lexer->at, "a quoted field name holds letters, digits, _ . - / and spaces up to a `");
+            return cel_fail(lexer->err, lexer->at,
+                            "a quoted field name holds letters, digits, _ . - / and spaces up to a `");
     token->kind = TOKEN_QUOTED_NAME;
     token->text = (struct str){lexer->text.p + start, lexer->at - start};
     lexer->at++;
@@ -254,7 +257,8 @@ static int lex_sign(struct cel_lexer *lexer, struct cel_token *token)
     static const struct {
         char text[3];
         int sign;
-    } doubles[] = {{"<=", SIGN_LE}, {">=", SIGN_GE}, {"==", SIGN_EQ}, {"!=", SIGN_NE}, {"&&", SIGN_AND}, {"||", SIGN_OR}};
+    } doubles[] = {{"<=", SIGN_LE}, {">=", SIGN_GE},  {"==", SIGN_EQ},
+                   {"!=", SIGN_NE}, {"&&", SIGN_AND}, {"||", SIGN_OR}};
     int c = peek(lexer, 0);
     token->kind = TOKEN_SIGN;
     for (size_t i = 0; i < sizeof doubles / sizeof *doubles; i++)
@@ -269,7 +273,8 @@ static int lex_sign(struct cel_lexer *lexer, struct cel_token *token)
         return cel_fail(lexer->err, lexer->at, "'%c' is no operator; write %c%c", c, c, c);
     if (c < 0x20 || c >= 0x7F || strchr("()[]{}<>.,:?!+-*/%", c) == NULL) {
         if (c < 0x20 || c >= 0x7F)
-            return cel_fail(lexer->err, lexer->at, "a character that may stand only inside quotes (byte 0x%02x)", (unsigned)c);
+            return cel_fail(lexer->err, lexer->at, "a character that may stand only inside quotes (byte 0x%02x)",
+                            (unsigned)c);
         return cel_fail(lexer->err, lexer->at, "'%c' may stand only inside quotes", c);
     }
     token->sign = c;

@@ -79,11 +79,13 @@ int cel_pattern_compile(struct arena *arena, struct str pattern, const void **ou
     /* RE2's \d \w \s \b are ASCII, so HS_FLAG_UCP is not set. */
     unsigned flags = HS_FLAG_SINGLEMATCH | HS_FLAG_UTF8 | HS_FLAG_ALLOWEMPTY;
     if (hs_compile(translated.p, flags, HS_MODE_BLOCK, NULL, &db, &why) != HS_SUCCESS) {
-        (void)cel_fail(err, err->offset, "the pattern cannot be used: %s", why != NULL ? why->message : "no reason given");
+        (void)cel_fail(err, err->offset, "the pattern cannot be used: %s",
+                       why != NULL ? why->message : "no reason given");
         (void)hs_free_compile_error(why);
         return -1;
     }
-    bool ok = hs_serialize_database(db, &bytes, &n) == HS_SUCCESS && hs_serialized_database_size(bytes, n, &size) == HS_SUCCESS;
+    bool ok = hs_serialize_database(db, &bytes, &n) == HS_SUCCESS &&
+              hs_serialized_database_size(bytes, n, &size) == HS_SUCCESS;
     hs_database_t *kept = ok ? arena_alloc(arena, size) : NULL;
     ok = ok && hs_deserialize_database_at(bytes, n, kept) == HS_SUCCESS;
     free(bytes);

@@ -8,7 +8,8 @@
 
 #include "rule/cel.h"
 
-/* Operations of the syntax tree and, with the last group, of checked code. The order of the binary operators is used. */
+/* Operations of the syntax tree and, with the last group, of checked code. The order of the binary operators is used.
+ */
 enum cel_op {
     CEL_CONSTANT,
     CEL_NAME,   /* text; `root` for a leading point */
@@ -92,9 +93,9 @@ int cel_lex(struct cel_lexer *lexer, struct cel_token *token) MUST_CHECK;
 struct cel_parse {
     struct arena *arena;
     struct str text;
-    bool fixed;          /* every node gets `offset` */
+    bool fixed; /* every node gets `offset` */
     uint32_t offset;
-    uint32_t *nodes;     /* counts the nodes made, at most CEL_NODES_MAX */
+    uint32_t *nodes; /* counts the nodes made, at most CEL_NODES_MAX */
 };
 enum { CEL_NODES_MAX = 64 * 1024 };
 

@@ -37,8 +37,7 @@ bool cel_nanos(struct value duration, int64_t *nanos)
 
 struct value cel_duration(int64_t nanos)
 {
-    return (struct value){
-        .type = VALUE_DURATION, .i = floor_div(nanos, NANOS), .n = (uint32_t)floor_mod(nanos, NANOS)};
+    return (struct value){.type = VALUE_DURATION, .i = floor_div(nanos, NANOS), .n = (uint32_t)floor_mod(nanos, NANOS)};
 }
 
 struct value cel_timestamp(int64_t seconds, int64_t nanos)
@@ -197,8 +196,8 @@ static struct value arithmetic(struct cel_run *run, enum cel_op op, struct value
     return concatenate(run, a, b);
 }
 
-/* An int or uint against a double is compared as a double, as Google's implementation does: beyond 2^53 neighbours count
- * as equal. */
+/* An int or uint against a double is compared as a double, as Google's implementation does: beyond 2^53 neighbours
+ * count as equal. */
 static struct value as_double(struct value v)
 {
     if (v.type == VALUE_DOUBLE)

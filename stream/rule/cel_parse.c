@@ -120,8 +120,9 @@ static int parse_items(struct parser *p, int close, const char *wanted, bool pai
 
 static bool is_reserved(struct str name)
 {
-    static const char *const words[] = {"as",   "break", "const",   "continue",  "else",   "for", "function", "if",   "import",
-                                        "let",  "loop",  "package", "namespace", "return", "var", "void",     "while"};
+    static const char *const words[] = {"as",        "break",  "const",  "continue", "else", "for",
+                                        "function",  "if",     "import", "let",      "loop", "package",
+                                        "namespace", "return", "var",    "void",     "while"};
     for (size_t i = 0; i < sizeof words / sizeof *words; i++)
         if (str_is(name, words[i]))
             return true;
@@ -135,8 +136,8 @@ static bool comprehension_op(struct str name, size_t args, enum cel_op *op)
         const char *name;
         enum cel_op op;
         size_t min, max;
-    } macros[] = {{"all", CEL_ALL, 2, 2},       {"exists", CEL_EXISTS, 2, 2},     {"exists_one", CEL_EXISTS_ONE, 2, 2},
-                  {"map", CEL_MAPPED, 2, 3},    {"filter", CEL_FILTER, 2, 2},     {"existsOne", CEL_EXISTS_ONE, 2, 2}};
+    } macros[] = {{"all", CEL_ALL, 2, 2},    {"exists", CEL_EXISTS, 2, 2}, {"exists_one", CEL_EXISTS_ONE, 2, 2},
+                  {"map", CEL_MAPPED, 2, 3}, {"filter", CEL_FILTER, 2, 2}, {"existsOne", CEL_EXISTS_ONE, 2, 2}};
     for (size_t i = 0; i < sizeof macros / sizeof *macros; i++)
         if (str_is(name, macros[i].name) && args >= macros[i].min && args <= macros[i].max) {
             *op = macros[i].op;
@@ -146,7 +147,8 @@ static bool comprehension_op(struct str name, size_t args, enum cel_op *op)
 }
 
 /* kids: receiver and arguments. */
-static int make_method(struct parser *p, struct str name, size_t offset, const struct items *items, struct cel_node **out)
+static int make_method(struct parser *p, struct str name, size_t offset, const struct items *items,
+                       struct cel_node **out)
 {
     enum cel_op op;
     if (!comprehension_op(name, items->n - 1, &op)) {
@@ -307,7 +309,8 @@ static int parse_member(struct parser *p, struct cel_node **out)
             TRY(expect(p, ']', "']'"));
             TRY(make(p, CEL_INDEX, offset, kids, 2, out));
         } else if (at_sign(p, '{') && (left->op == CEL_NAME || left->op == CEL_SELECT)) {
-            return cel_fail(p->err, p->token.offset, "there are no message literals here; a map is written {'key': value}");
+            return cel_fail(p->err, p->token.offset,
+                            "there are no message literals here; a map is written {'key': value}");
         } else {
             return 0;
         }

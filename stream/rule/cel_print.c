@@ -6,11 +6,12 @@
 const char *cel_op_text(enum cel_op op)
 {
     static const char *const texts[] = {
-        [CEL_MULTIPLY] = "*", [CEL_DIVIDE] = "/", [CEL_MODULO] = "%", [CEL_ADD] = "+", [CEL_SUBTRACT] = "-",
-        [CEL_LT] = "<", [CEL_LE] = "<=", [CEL_GT] = ">", [CEL_GE] = ">=", [CEL_EQ] = "==", [CEL_NE] = "!=",
-        [CEL_IN] = "in", [CEL_AND] = "&&", [CEL_OR] = "||", [CEL_IF] = "?:", [CEL_NOT] = "!", [CEL_NEGATE] = "-",
-        [CEL_ALL] = "all", [CEL_EXISTS] = "exists", [CEL_EXISTS_ONE] = "exists_one", [CEL_MAPPED] = "map",
-        [CEL_FILTER] = "filter", [CEL_VARIABLE] = NULL};
+        [CEL_MULTIPLY] = "*", [CEL_DIVIDE] = "/",      [CEL_MODULO] = "%",      [CEL_ADD] = "+",
+        [CEL_SUBTRACT] = "-", [CEL_LT] = "<",          [CEL_LE] = "<=",         [CEL_GT] = ">",
+        [CEL_GE] = ">=",      [CEL_EQ] = "==",         [CEL_NE] = "!=",         [CEL_IN] = "in",
+        [CEL_AND] = "&&",     [CEL_OR] = "||",         [CEL_IF] = "?:",         [CEL_NOT] = "!",
+        [CEL_NEGATE] = "-",   [CEL_ALL] = "all",       [CEL_EXISTS] = "exists", [CEL_EXISTS_ONE] = "exists_one",
+        [CEL_MAPPED] = "map", [CEL_FILTER] = "filter", [CEL_VARIABLE] = NULL};
     return texts[op];
 }
 

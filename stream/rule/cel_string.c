@@ -114,8 +114,8 @@ static size_t white_space(struct str s)
     if (s.n < 3 || p[0] < 0xE1 || p[0] > 0xE3)
         return 0;
     unsigned c = (p[0] & 0x0FU) << 12 | (p[1] & 0x3FU) << 6 | (p[2] & 0x3FU);
-    bool space = c == 0x1680 || (c >= 0x2000 && c <= 0x200A) || c == 0x2028 || c == 0x2029 || c == 0x202F || c == 0x205F ||
-                 c == 0x3000;
+    bool space = c == 0x1680 || (c >= 0x2000 && c <= 0x200A) || c == 0x2028 || c == 0x2029 || c == 0x202F ||
+                 c == 0x205F || c == 0x3000;
     return space ? 3 : 0;
 }
 
@@ -317,8 +317,8 @@ static struct value run_substring(struct cel_call *call)
             return out_of_range(call, call->args[2].i);
     }
     if (end < start)
-        return cel_error_printf(call->run, "invalid substring range. start: %lld, end: %lld", (long long)call->args[1].i,
-                                (long long)call->args[2].i);
+        return cel_error_printf(call->run, "invalid substring range. start: %lld, end: %lld",
+                                (long long)call->args[1].i, (long long)call->args[2].i);
     return value_str((struct str){s.p + start, (size_t)(end - start)});
 }
 
@@ -331,8 +331,8 @@ static struct value run_fingerprint(struct cel_call *call)
     return value_str((struct str){out, fingerprint(s, out)});
 }
 
-#define STR TAKES(VALUE_STRING)
-#define INT TAKES(VALUE_INT)
+#define STR   TAKES(VALUE_STRING)
+#define INT   TAKES(VALUE_INT)
 #define SIZED (STR | TAKES(VALUE_BYTES) | TAKES(VALUE_LIST) | TAKES(VALUE_MAP))
 const struct cel_function cel_string_functions[] = {
     {"size", FUNCTION_CALL | FUNCTION_METHOD, 1, 1, VALUE_INT, {SIZED}, run_size, NULL},

@@ -112,9 +112,9 @@ ACCESSOR(run_minutes, MINUTES)
 ACCESSOR(run_seconds, SECONDS)
 ACCESSOR(run_milliseconds, MILLISECONDS)
 
-#define TIME TAKES(VALUE_TIMESTAMP)
-#define SPAN (TAKES(VALUE_TIMESTAMP) | TAKES(VALUE_DURATION))
-#define ZONE TAKES(VALUE_STRING)
+#define TIME                     TAKES(VALUE_TIMESTAMP)
+#define SPAN                     (TAKES(VALUE_TIMESTAMP) | TAKES(VALUE_DURATION))
+#define ZONE                     TAKES(VALUE_STRING)
 #define METHOD(name, takes, run) {name, FUNCTION_METHOD, 1, 2, VALUE_INT, {takes, ZONE}, run, prepare_zone}
 const struct cel_function cel_time_functions[] = {
     METHOD("getFullYear", TIME, run_full_year),

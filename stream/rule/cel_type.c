@@ -3,15 +3,16 @@
 
 const char *cel_type_name(int type)
 {
-    static const char *const names[] = {"null", "bool", "int",  "uint",      "double",   "string", "bytes",
-                                        "list", "map",  "timestamp", "duration", "type",   "error", "any"};
+    static const char *const names[] = {"null", "bool", "int",       "uint",     "double", "string", "bytes",
+                                        "list", "map",  "timestamp", "duration", "type",   "error",  "any"};
     return names[type];
 }
 
 const char *cel_a_type(int type)
 {
-    static const char *const names[] = {"null",   "a bool", "an int",      "a uint",     "a double", "a string", "bytes",
-                                        "a list", "a map",  "a timestamp", "a duration", "a type",   "an error", "any type"};
+    static const char *const names[] = {"null",       "a bool", "an int",   "a uint",  "a double",
+                                        "a string",   "bytes",  "a list",   "a map",   "a timestamp",
+                                        "a duration", "a type", "an error", "any type"};
     return names[type];
 }
 
@@ -64,7 +65,7 @@ static int concrete(enum cel_op op, int a, int b)
         return subtract_type(a, b);
     case CEL_MULTIPLY:
         return (a == VALUE_DURATION && is_number(b)) || (is_number(a) && b == VALUE_DURATION) ? VALUE_DURATION
-                                                                                             : number_type(a, b);
+                                                                                              : number_type(a, b);
     case CEL_DIVIDE:
         return a == VALUE_DURATION && is_number(b) ? VALUE_DURATION : number_type(a, b);
     case CEL_MODULO:

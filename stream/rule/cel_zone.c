@@ -1,7 +1,7 @@
 /* Time zones by their IANA name, read from the system's zoneinfo (TZif, RFC 8536), and fixed offsets.
  *
- * A zone is loaded when an expression is compiled and kept in its arena. Beyond the file's last transition its footer, a
- * POSIX TZ rule, says what holds.
+ * A zone is loaded when an expression is compiled and kept in its arena. Beyond the file's last transition its footer,
+ * a POSIX TZ rule, says what holds.
  */
 #include "rule/cel_code.h"
 
@@ -188,7 +188,8 @@ static bool parse_tzif(struct arena *arena, struct str file, struct cel_zone *zo
     int version;
     if (!read_header(&r, &c, &version) || version < '2')
         return false;
-    if (!skip(&r, (uint64_t)c.times * 5 + (uint64_t)c.types * 6 + c.chars + (uint64_t)c.leap * 8 + c.standard + c.utc) ||
+    if (!skip(&r,
+              (uint64_t)c.times * 5 + (uint64_t)c.types * 6 + c.chars + (uint64_t)c.leap * 8 + c.standard + c.utc) ||
         !read_header(&r, &c, &version) || (uint64_t)c.times * 9 + (uint64_t)c.types * 6 > reader_left(&r))
         return false;
     int64_t *times = arena_alloc(arena, c.times * sizeof *times);
@@ -230,8 +231,8 @@ int cel_zone_load(struct arena *arena, struct str name, const struct cel_zone **
     (void)snprintf(path, sizeof path, "/usr/share/zoneinfo/%.*s", STR_ARG(name));
     FILE *f = safe_name(name) ? fopen(path, "rb") : NULL;
     if (f == NULL) {
-        (void)snprintf(why, why_size, "'%.*s' is no time zone; written Europe/Berlin, UTC or +02:00", (int)(name.n > 60 ? 60 : name.n),
-                       name.p);
+        (void)snprintf(why, why_size, "'%.*s' is no time zone; written Europe/Berlin, UTC or +02:00",
+                       (int)(name.n > 60 ? 60 : name.n), name.p);
         return -1;
     }
     char *bytes = mem_alloc(ZONE_FILE_MAX);

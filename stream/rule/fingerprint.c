@@ -1,5 +1,5 @@
-/* One pass over the text, word by word. A word ends at space, a bracket, a quote, a comma, a semicolon or an equals sign;
- * what kind it is is decided by a constant number of scans over it, so the whole is linear.
+/* One pass over the text, word by word. A word ends at space, a bracket, a quote, a comma, a semicolon or an equals
+ * sign; what kind it is is decided by a constant number of scans over it, so the whole is linear.
  */
 #include "rule/fingerprint.h"
 
@@ -131,7 +131,8 @@ static bool is_path(struct str s)
     return count(s, '/') >= 2 || count(s, '\\') >= 2;
 }
 
-/* Numbers within a word that is none of the others: `pod-7` is `pod-<n>`, `v1.2.3` is `v<n>.<n>.<n>`, `3.5ms` `<n>ms`. */
+/* Numbers within a word that is none of the others: `pod-7` is `pod-<n>`, `v1.2.3` is `v<n>.<n>.<n>`, `3.5ms` `<n>ms`.
+ */
 static void put_numbers(struct writer *w, struct str s)
 {
     size_t i = 0;

@@ -4,7 +4,7 @@
 #include "rule/template.h"
 
 struct part {
-    struct str text;       /* where cel is NULL */
+    struct str text; /* where cel is NULL */
     const struct cel *cel;
 };
 
@@ -14,8 +14,8 @@ struct template
     struct part *parts;
 };
 
-/* The end of the quoted text at `i` (the place after its closing quote, or the end of the text). Raw strings are read as
- * others are: a backslash right before the quote of a raw string is rarer than an escaped quote. */
+/* The end of the quoted text at `i` (the place after its closing quote, or the end of the text). Raw strings are read
+ * as others are: a backslash right before the quote of a raw string is rarer than an escaped quote. */
 static size_t skip_quoted(struct str text, size_t i)
 {
     char quote = text.p[i];

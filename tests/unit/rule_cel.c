@@ -17,7 +17,8 @@ static void literals(void **state)
         {"true", "true"},
         {"null", "null"},
         {"'it''s'", "compile: an operator is missing before 's'"},
-        {"'\\a\\b\\f\\n\\r\\t\\v\\\\\\?\\\"\\'\\`' == '\\x07\\x08\\x0c\\x0a\\x0d\\x09\\x0b\\x5c\\x3f\\x22\\x27\\x60'", "true"},
+        {"'\\a\\b\\f\\n\\r\\t\\v\\\\\\?\\\"\\'\\`' == '\\x07\\x08\\x0c\\x0a\\x0d\\x09\\x0b\\x5c\\x3f\\x22\\x27\\x60'",
+         "true"},
         {"'\\u00e9\\U0001F600\\303' == '\u00e9\U0001F600\u00c3'", "true"},
         {"r'\\n'", "'\\n'"},
         {"R\"\\\"", "'\\'"},
@@ -292,9 +293,14 @@ static void eval_bool_counts(void **state)
         bool value;
         uint64_t errors, null_errors;
     } rows[] = {
-        {"event.value > 80.0", true, 0, 0},      {"event.value > 95.0", false, 0, 0}, {"1 / seven == 0 && 1 / (seven - 7) == 0", false, 1, 0},
-        {"event.unit > 'a'", false, 0, 1},       {"nothing", false, 0, 1},            {"seven", false, 1, 0},
-        {"event.labels.zone == 'a'", false, 1, 0}, {"event.unit > 'a' || event.value > 80.0", true, 0, 0},
+        {"event.value > 80.0", true, 0, 0},
+        {"event.value > 95.0", false, 0, 0},
+        {"1 / seven == 0 && 1 / (seven - 7) == 0", false, 1, 0},
+        {"event.unit > 'a'", false, 0, 1},
+        {"nothing", false, 0, 1},
+        {"seven", false, 1, 0},
+        {"event.labels.zone == 'a'", false, 1, 0},
+        {"event.unit > 'a' || event.value > 80.0", true, 0, 0},
     };
     struct arena arena = {0};
     struct event event;
@@ -320,9 +326,9 @@ static void eval_bool_counts(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(literals),  cmocka_unit_test(precedence),     cmocka_unit_test(integers),
-        cmocka_unit_test(doubles),   cmocka_unit_test(comparisons),    cmocka_unit_test(logic),
-        cmocka_unit_test(fields),    cmocka_unit_test(comprehensions), cmocka_unit_test(budgets),
+        cmocka_unit_test(literals),         cmocka_unit_test(precedence),     cmocka_unit_test(integers),
+        cmocka_unit_test(doubles),          cmocka_unit_test(comparisons),    cmocka_unit_test(logic),
+        cmocka_unit_test(fields),           cmocka_unit_test(comprehensions), cmocka_unit_test(budgets),
         cmocka_unit_test(eval_bool_counts),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

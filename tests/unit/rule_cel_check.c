@@ -1,8 +1,8 @@
 /* What is refused at load, with its message and place; and what may be asked of a compiled expression. */
 #include "rule_cel_table.h"
 
-/* Of test_name(), and: deploy, a deployment that slot 2 holds; failed, a list of incidents in slot 3; incident, an event;
- * macros that fail. */
+/* Of test_name(), and: deploy, a deployment that slot 2 holds; failed, a list of incidents in slot 3; incident, an
+ * event; macros that fail. */
 static struct cel_name check_name(void *context, struct str text)
 {
     struct cel_name meaning = {.kind = CEL_NAME_NONE, .type = cel_type_of(TYPE_ANY)};
@@ -35,8 +35,8 @@ static struct cel_name check_name(void *context, struct str text)
 }
 
 /* `count(name)` is slot 10, a double; `sum(...)` is always wrong in its second argument. */
-static int check_call(void *context, struct str function, struct cel_node *const *args, size_t n_args, struct cel_name *out,
-                      int *bad_arg, struct error *err)
+static int check_call(void *context, struct str function, struct cel_node *const *args, size_t n_args,
+                      struct cel_name *out, int *bad_arg, struct error *err)
 {
     (void)context;
     struct str name;
@@ -110,7 +110,8 @@ static void syntax(void **state)
         {"'a\nb'", 0, "the text is not closed: ' is missing on its line"},
         {"'''a''", 0, "the text is not closed: three ' are missing"},
         {"'\\q'", 1,
-         "unknown escape; known are \\a \\b \\f \\n \\r \\t \\v \\\\ \\? \\\" \\' \\` \\xHH \\uHHHH \\UHHHHHHHH and three octal "
+         "unknown escape; known are \\a \\b \\f \\n \\r \\t \\v \\\\ \\? \\\" \\' \\` \\xHH \\uHHHH \\UHHHHHHHH and "
+         "three octal "
          "digits (a raw string r'...' needs none)"},
         {"'\\x1'", 1, "the escape \\x takes 2 hexadecimal digits"},
         {"'\\ud800'", 1, "the escape stands for no Unicode character"},
@@ -144,10 +145,12 @@ static void names(void **state)
         {"event.valeu > 1.0", 6, "the stream telemetry has no field valeu; did you mean value?"},
         {"has(event.vallue)", 10, "the stream telemetry has no field vallue; did you mean value?"},
         {"event.something", 6,
-         "the stream telemetry has no field something; it has event_id kind service environment name value unit level message "
+         "the stream telemetry has no field something; it has event_id kind service environment name value unit level "
+         "message "
          "occurred_at labels"},
         {"deploy.versoin", 7, "the stream deployment has no field versoin; did you mean version?"},
-        {"failed.exists(f, f.severty == 'sev1')", 19, "the stream incident has no field severty; did you mean severity?"},
+        {"failed.exists(f, f.severty == 'sev1')", 19,
+         "the stream incident has no field severty; did you mean severity?"},
         {"failed[0].severty", 10, "the stream incident has no field severty; did you mean severity?"},
         {"ring", 0, "the macro ring contains itself"},
         {"1 + broken", 4, "in the macro broken, at its byte 4: an expression is missing at the end"},
@@ -179,11 +182,14 @@ static void types(void **state)
         {"mttr + 1", 5, "duration + int: there is no such operation"},
         {"1u + 1", 3, "uint + int: there is no such operation"},
         {"null > 1", 5, "null > int: there is no such operation"},
-        {"incident.severity == 'sev9'", 21, "'sev9' is never the field's value; it is one of 'sev1', 'sev2', 'sev3', 'sev4', 'sev5'"},
-        {"'SEV1' == incident.severity", 0, "'SEV1' is never the field's value; it is one of 'sev1', 'sev2', 'sev3', 'sev4', 'sev5'"},
+        {"incident.severity == 'sev9'", 21,
+         "'sev9' is never the field's value; it is one of 'sev1', 'sev2', 'sev3', 'sev4', 'sev5'"},
+        {"'SEV1' == incident.severity", 0,
+         "'SEV1' is never the field's value; it is one of 'sev1', 'sev2', 'sev3', 'sev4', 'sev5'"},
         {"incident.severity in ['sev1', 'bad']", 21,
          "'bad' is never the field's value; it is one of 'sev1', 'sev2', 'sev3', 'sev4', 'sev5'"},
-        {"deploy.status != 'done'", 17, "'done' is never the field's value; it is one of 'started', 'succeeded', 'failed', 'rolled_back'"},
+        {"deploy.status != 'done'", 17,
+         "'done' is never the field's value; it is one of 'started', 'succeeded', 'failed', 'rolled_back'"},
         {"event.value && true", 6, "&& takes a bool; this is a double"},
         {"true || event.name", 14, "|| takes a bool; this is a string"},
         {"!event.value", 7, "! takes a bool; this is a double"},
@@ -199,8 +205,10 @@ static void types(void **state)
         {"event.name.startsWith(1)", 22, "startsWith() takes string here; this is an int"},
         {"event.name.matches(event.unit)", 25, "matches() takes a constant pattern"},
         {"event.name.matches('(?=a)')", 19, "the pattern cannot be used: Zero-width assertions are not supported."},
-        {"event.name.matches('(')", 19, "the pattern cannot be used: Missing close parenthesis for group started at index 0."},
-        {"event.occurred_at.getHours('Mars/Base')", 27, "'Mars/Base' is no time zone; written Europe/Berlin, UTC or +02:00"},
+        {"event.name.matches('(')", 19,
+         "the pattern cannot be used: Missing close parenthesis for group started at index 0."},
+        {"event.occurred_at.getHours('Mars/Base')", 27,
+         "'Mars/Base' is no time zone; written Europe/Berlin, UTC or +02:00"},
         {"mttr > duration('15x')", 7,
          "type conversion error: '15x' is no duration (of at most 292 years), which is written 30s, 1h30m, 7d or 1.5s"},
         {"1 / 0 > event.value", 2, "division by zero"},
@@ -300,7 +308,8 @@ static void questions(void **state)
     uint32_t slots = 0;
 #define COMPILE(text) assert_int_equal(cel_compile(&arena, str_of(text), &check_env, TYPE_ANY, &cel, &err), 0)
     COMPILE("event.value > 1.0 && has(event.unit) && [1].all(x, event.labels.a == 'b')");
-    assert_int_equal(cel_event_fields(cel), FIELD_BIT(TELEMETRY_VALUE) | FIELD_BIT(TELEMETRY_UNIT) | FIELD_BIT(TELEMETRY_LABELS));
+    assert_int_equal(cel_event_fields(cel),
+                     FIELD_BIT(TELEMETRY_VALUE) | FIELD_BIT(TELEMETRY_UNIT) | FIELD_BIT(TELEMETRY_LABELS));
     assert_int_equal(cel_is_field(cel), -1);
     COMPILE("count(ecb) > 2.0 && seven > 1 && count(ecb) < 9.0 && deploy.version == 'a' && mttr > duration('1h')");
     cel_slots(cel, collect, &slots);
@@ -371,8 +380,9 @@ static void limits(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(syntax),         cmocka_unit_test(names),     cmocka_unit_test(types),  cmocka_unit_test(accepted_types),
-        cmocka_unit_test(canonical_text), cmocka_unit_test(questions), cmocka_unit_test(limits),
+        cmocka_unit_test(syntax),         cmocka_unit_test(names),          cmocka_unit_test(types),
+        cmocka_unit_test(accepted_types), cmocka_unit_test(canonical_text), cmocka_unit_test(questions),
+        cmocka_unit_test(limits),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

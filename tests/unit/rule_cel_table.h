@@ -17,7 +17,8 @@ struct row {
     const char *value; /* as show() prints it */
 };
 
-/* A value as CEL would write it, so that 1, 1u and 1.0 differ; errors as `!message`, those caused by null as `?message`. */
+/* A value as CEL would write it, so that 1, 1u and 1.0 differ; errors as `!message`, those caused by null as
+ * `?message`. */
 static void show(struct value v, struct buf *out)
 {
     size_t start = out->len;
@@ -72,7 +73,8 @@ static void show(struct value v, struct buf *out)
 static struct cel_name test_name(void *context, struct str text)
 {
     (void)context;
-    static const struct value names[] = {{.type = VALUE_STRING, .n = 1, .s = "a"}, {.type = VALUE_STRING, .n = 1, .s = "b"}};
+    static const struct value names[] = {{.type = VALUE_STRING, .n = 1, .s = "a"},
+                                         {.type = VALUE_STRING, .n = 1, .s = "b"}};
     struct cel_name meaning = {.kind = CEL_NAME_NONE, .type = cel_type_of(TYPE_ANY)};
     if (str_is(text, "event")) {
         meaning.kind = CEL_NAME_EVENT;

@@ -132,7 +132,8 @@ static void questions(void **state)
     assert_int_equal(template_compile(&arena, str_of("plain"), &template_env, &template, &err), 0);
     assert_true(template_is_constant(template, &text));
     assert_true(str_is(text, "plain"));
-    assert_int_equal(template_compile(&arena, str_of("{{ nothing }} {{ event.value }}"), &template_env, &template, &err), 0);
+    assert_int_equal(
+        template_compile(&arena, str_of("{{ nothing }} {{ event.value }}"), &template_env, &template, &err), 0);
     assert_false(template_is_constant(template, &text));
     template_slots(template, collect, &slots);
     assert_int_equal(slots, 1U << 1);
