@@ -1,9 +1,11 @@
 /* Records that fastavro has read (test_codec_fastavro.py made the file): the plan must read the same. */
-#include <cmocka.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+
+#include <cmocka.h>
+
 #include <stdio.h>
 #include <stdlib.h>
 

@@ -1,9 +1,11 @@
 /* JSON texts as values and as events. */
-#include <cmocka.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+
+#include <cmocka.h>
+
 #include <stdlib.h>
 
 #include "codec/decoder.h"

@@ -1,9 +1,11 @@
 /* Decoding of Avro records by a plan: resolution, framing, and records that lie. */
-#include <cmocka.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+
+#include <cmocka.h>
+
 #include <stdlib.h>
 
 #include "codec/decoder.h"

@@ -1,10 +1,12 @@
 /* The schema parser, and that the program's own schemas say what the streams' tables say. */
-#include <cmocka.h>
-#include <jansson.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+
+#include <cmocka.h>
+
+#include <jansson.h>
 
 #include "codec/avro_schema.h"
 #include "codec/schemas_embedded.h"

@@ -1,10 +1,12 @@
 /* Values to Avro: what is written is read back by the decoders and by Avro-C. */
-#include <avro.h>
-#include <cmocka.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+
+#include <cmocka.h>
+
+#include <avro.h>
 #include <stdlib.h>
 
 #include "codec/avro_write.h"
