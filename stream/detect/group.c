@@ -3,6 +3,8 @@
 
 #include <stdlib.h>
 
+#define DELETE_STATE "stop, delete the state directory and start: it is restored from the changelog"
+
 void group_key_encode(struct buf *out, const struct rule *rule, const struct value *values)
 {
     for (size_t i = 0; i < rule->group_count; i++) {
@@ -75,8 +77,9 @@ void group_save(struct group *group, struct state *state)
     buf_zigzag(&value, group->timer_ms);
     buf_zigzag(&value, group->last_ms);
     buf_zigzag(&value, group->evaluated_ms);
-    buf_byte(&value, (uint8_t)(group->previous | group->fired << 1 | group->capped << 2));
+    buf_byte(&value, (uint8_t)(group->previous | group->capped << 1));
     state_put(state, buf_str(&key), buf_str(&value));
+    group->unsaved = false;
     buf_fini(&key);
     buf_fini(&value);
 }
@@ -90,8 +93,9 @@ static bool decode_record(struct group *group, struct str value)
     group->evaluated_ms = read_zigzag(&r);
     uint8_t flags = read_byte(&r);
     group->previous = (flags & 1) != 0;
-    group->fired = (flags & 2) != 0;
-    group->capped = (flags & 4) != 0;
+    group->capped = (flags & 2) != 0;
+    if (group->key.p == NULL && !r.failed)
+        group->key = (struct str){mem_strdup(key), key.n};
     return !r.failed && str_eq(key, group->key);
 }
 
@@ -106,7 +110,12 @@ static int load_entry(void *context, struct str key, struct str value)
     entry.at.offset = read_i64_sorted(&k);
     struct reader r = reader_of(value.p, value.n);
     entry.inputs = read_u16(&r);
-    if (k.failed || r.failed)
+    struct arena arena = {0};
+    struct event decoded;
+    struct reader check = r;
+    bool good = !k.failed && !r.failed && event_decode(&check, &arena, &decoded) && reader_left(&check) == 0;
+    arena_fini(&arena);
+    if (!good)
         return -1;
     struct str event = {(const char *)r.p, reader_left(&r)};
     entry.event = (struct str){mem_strdup(event), event.n};
@@ -140,35 +149,67 @@ static int load_contents(struct group *group, struct state *state, struct buf *s
         put_prefix(scratch, group, parts[i].kind);
         *err = (struct error){0};
         if (state_scan(state, buf_str(scratch), parts[i].visit, group, err) != 0)
-            return err->class != ERROR_NONE ? -1 : error_set(err, ERROR_FATAL, "the state of rule '%.*s' is damaged: delete the state directory, it is restored from the changelog", STR_ARG(group->rule->id));
+            return err->class != ERROR_NONE ? -1
+                                            : error_set(err, ERROR_FATAL, "the state of rule '%.*s' is damaged: " DELETE_STATE,
+                                                        STR_ARG(group->rule->id));
     }
     return 0;
 }
 
-int group_load(struct group **out, struct state *state, const struct rule *rule, int rule_number, uint64_t hash,
-               struct str key, int task, struct error *err)
+int64_t group_timer_at(const struct rule *rule, int64_t timer_ms, int64_t restored_ms)
 {
-    struct group *group = mem_zalloc(sizeof *group);
-    *group = (struct group){.rule = rule, .rule_number = rule_number, .task = task, .hash = hash, .key = {mem_strdup(key), key.n}, .timer_ms = INT64_MAX, .last_ms = INT64_MIN, .evaluated_ms = INT64_MIN};
+    if (rule->window.kind != WINDOW_HOPPING || timer_ms >= restored_ms)
+        return timer_ms;
+    int64_t slides = floor_div(restored_ms - timer_ms + rule->window.slide_ms - 1, rule->window.slide_ms);
+    return timer_ms + slides * rule->window.slide_ms;
+}
+
+/* Reads what the state has of the group. */
+static int load(struct group *group, struct state *state, int64_t restored_ms, bool *found_out, struct error *err)
+{
     struct buf scratch = {0};
     struct buf value = {0};
     bool found = false;
     put_prefix(&scratch, group, STATE_GROUP);
     int result = state_get(state, buf_str(&scratch), &value, &found, err);
-    if (result == 0 && found) {
-        if (!decode_record(group, buf_str(&value)))
-            result = error_set(err, ERROR_FATAL, "two groups of rule '%.*s' share the hash %016llx, or the state is damaged", STR_ARG(rule->id), (unsigned long long)hash);
-        else
-            result = load_contents(group, state, &scratch, err);
+    if (result == 0 && found && !decode_record(group, buf_str(&value)))
+        result = error_set(err, ERROR_FATAL, "the state of rule '%.*s', group %016llx, is damaged: " DELETE_STATE,
+                           STR_ARG(group->rule->id), (unsigned long long)group->hash);
+    if (result == 0 && found)
+        result = load_contents(group, state, &scratch, err);
+    *found_out = found;
+    int64_t timer_ms = group_timer_at(group->rule, group->timer_ms, restored_ms);
+    if (timer_ms != group->timer_ms) {
+        group->timer_ms = timer_ms;
+        group->evaluated_ms = timer_ms - group->rule->window.wait_ms - group->rule->window.slide_ms;
+        group->unsaved = true;
     }
     buf_fini(&scratch);
     buf_fini(&value);
-    if (result != 0) {
+    return result;
+}
+
+int group_load(struct group **out, struct state *state, const struct group_options *options, struct error *err)
+{
+    struct group *group = mem_zalloc(sizeof *group);
+    *group = (struct group){
+        .rule = options->rule,
+        .rule_number = options->rule_number,
+        .task = options->task,
+        .hash = options->hash,
+        .timer_ms = INT64_MAX,
+        .last_ms = INT64_MIN,
+        .evaluated_ms = INT64_MIN,
+    };
+    bool found = false;
+    if (options->key.p != NULL)
+        group->key = (struct str){mem_strdup(options->key), options->key.n};
+    int result = load(group, state, options->restored_ms, &found, err);
+    bool known = found || options->key.p != NULL;
+    *out = result == 0 && known ? group : NULL;
+    if (*out == NULL)
         group_free(group);
-        return -1;
-    }
-    *out = group;
-    return 0;
+    return result;
 }
 
 static void free_contents(struct group *group)
@@ -214,7 +255,7 @@ void group_remove(struct group *group, struct state *state)
     del(state, &key);
     group->timer_ms = INT64_MAX;
     group->evaluated_ms = INT64_MIN;
-    group->previous = group->fired = group->capped = false;
+    group->previous = group->capped = group->unsaved = false;
 }
 
 static int entry_order(const struct entry *entry, int64_t time_ms, const struct position *at)

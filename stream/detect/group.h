@@ -32,8 +32,8 @@ struct group {
     int64_t last_ms;      /* newest activity, for eviction: stalest first */
     int64_t evaluated_ms; /* the last window's end that was evaluated (hopping); INT64_MIN: none */
     bool previous;        /* the last evaluation was true and its window not empty */
-    bool fired;           /* ever fired */
     bool capped;          /* entries were dropped for the limit */
+    bool unsaved;         /* timer_ms and evaluated_ms have moved on since group_save, by time alone */
     uint64_t used;        /* tick of the last use, for the memory's eviction */
 };
 
@@ -48,10 +48,25 @@ static inline int group_task(uint64_t hash, int tasks)
     return (int)(hash >> 48) % tasks;
 }
 
-/* Loads the group from the state, or makes an empty one that the state does not know yet. */
-int group_load(struct group **out, struct state *state, const struct rule *rule, int rule_number, uint64_t hash,
-               struct str key, int task, struct error *err) MUST_CHECK;
+/* Loads the group from the state, or makes an empty one that the state does not know yet. `restored_ms` is the time up
+ * to which everything was applied at the last restore (INT64_MIN: none): a hopping group whose saved timer lies below it
+ * was evaluated at each slide since, which nobody wrote down. */
+struct group_options {
+    const struct rule *rule;
+    int rule_number;
+    int task;
+    uint64_t hash;
+    struct str key;      /* p NULL: as the state has it */
+    int64_t restored_ms;
+};
+/* *out is NULL where no key was given and the state does not know the group. */
+int group_load(struct group **out, struct state *state, const struct group_options *options, struct error *err) MUST_CHECK;
 void group_free(struct group *group);
+/* Nothing in it and nothing to come: as one that was never seen. */
+static inline bool group_is_empty(const struct group *group)
+{
+    return group->entry_count == 0 && group->pane_count == 0 && group->timer_ms == INT64_MAX;
+}
 /* The memory it takes, roughly: for the budget. */
 size_t group_bytes(const struct group *group);
 
@@ -82,5 +97,7 @@ struct group_record {
     int64_t last_ms;
 };
 bool group_record_read(struct str state_key, struct str value, struct group_record *record);
+/* The saved timer as it stands at `restored_ms` (see group_load). */
+int64_t group_timer_at(const struct rule *rule, int64_t timer_ms, int64_t restored_ms);
 
 #endif

@@ -3,29 +3,6 @@
 
 #include <stdlib.h>
 
-static int64_t gcd(int64_t a, int64_t b)
-{
-    while (b != 0) {
-        int64_t rest = a % b;
-        a = b;
-        b = rest;
-    }
-    return a;
-}
-
-int64_t pane_length_ms(const struct window *window)
-{
-    int64_t whole = gcd(window->size_ms, window->slide_ms);
-    if (whole <= PANE_MS_MAX)
-        return whole;
-    int64_t parts = (whole + PANE_MS_MAX - 1) / PANE_MS_MAX;
-    /* `whole` is at least 10 min, so a divisor is found soon: at the latest 1 ms panes, after `whole` steps, for a prime
-     * number of milliseconds; the loader refuses windows that are not whole seconds beyond 10 min. */
-    while (whole % parts != 0)
-        parts++;
-    return whole / parts;
-}
-
 field_mask pane_evidence_fields(const struct stream *stream)
 {
     switch (stream->id) {

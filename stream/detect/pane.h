@@ -1,4 +1,4 @@
-/* A pane: everything that folds of one rule and group in one stretch of event time. The same structure is a partial
+/* A pane: everything that folds of one rule and group in one stretch of event time, window.pane_ms long. The same structure is a partial
  * (what map has merged so far) and, once closed, the pane in the state. Merging commutes.
  *
  * Memory: a fold an aggregate, one encoded event as evidence, and up to PANE_SERVICES_MAX service names.
@@ -23,8 +23,6 @@ struct pane {
     struct fold folds[];    /* by the rule's aggregate */
 };
 
-/* Length of the rule's panes: the largest divisor of gcd(size, slide) that is at most PANE_MS_MAX. */
-int64_t pane_length_ms(const struct window *window);
 /* Which fields of the stream are kept as evidence. */
 field_mask pane_evidence_fields(const struct stream *stream);
 

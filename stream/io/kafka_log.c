@@ -38,6 +38,16 @@ int kafka_log_open(struct kafka_log **log, const struct kafka_log_options *optio
     return 0;
 }
 
+/* What has arrived, or else the first thing that does: a batch call by itself would wait until the batch is full. */
+static size_t batch_take(struct kafka_log *log, rd_kafka_queue_t *queue)
+{
+    ssize_t got = rd_kafka_consume_batch_queue(queue, 0, log->batch, BATCH);
+    if (got > 0)
+        return (size_t)got;
+    log->batch[0] = rd_kafka_consume_queue(queue, POLL_MS);
+    return log->batch[0] != NULL ? 1 : 0;
+}
+
 /* One thing from the queue: 0 go on, 1 the end (or what `visit` said), -1. */
 static int message_take(const struct kafka_stretch *stretch, int64_t to, const rd_kafka_message_t *message,
                         struct error *err)
@@ -72,8 +82,8 @@ static int stretch_read(struct kafka_log *log, rd_kafka_queue_t *queue, const st
     int64_t moved_us = clock_mono_us();
     int result = 0;
     while (result == 0) {
-        ssize_t got = rd_kafka_consume_batch_queue(queue, POLL_MS, log->batch, BATCH);
-        for (ssize_t i = 0; i < got; i++) {
+        size_t got = batch_take(log, queue);
+        for (size_t i = 0; i < got; i++) {
             if (result == 0)
                 result = message_take(stretch, to, log->batch[i], err);
             rd_kafka_message_destroy(log->batch[i]);

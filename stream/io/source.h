@@ -38,6 +38,9 @@ struct source_ops {
     int (*seek)(struct source *source, size_t partition, int64_t offset, struct error *err);
     /* The log's end now, by a fresh query that sees open transactions; a bounded source: where it ends. */
     int (*end_offset)(struct source *source, size_t partition, int64_t *offset, struct error *err);
+    /* Up to which offset of the log all was given, records that are not for readers (transaction markers) included: at
+     * the log's end it equals what end_offset answers. NULL where every partition ends. */
+    int64_t (*read_to)(struct source *source, size_t partition);
     /* A bounded source has given every record of the partition. Unbounded: always false. */
     bool (*finished)(struct source *source, size_t partition);
     /* Work done and in all, in records or bytes: for progress bars. Unbounded: both 0. */

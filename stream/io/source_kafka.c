@@ -35,6 +35,7 @@ struct kafka_partition {
     int64_t end;             /* bounded: where it ends; INT64_MAX: it does not */
     bool more;               /* the last poll filled its array: there may be more without an event */
     bool finished;
+    int64_t read_to; /* all below it was given, transaction markers included */
 };
 
 struct source_kafka {
@@ -91,6 +92,7 @@ static int event_take(struct source_kafka *kafka, struct kafka_partition *partit
 {
     const char *topic = rd_kafka_topic_name(partition->topic);
     if (message->err == RD_KAFKA_RESP_ERR__PARTITION_EOF) {
+        partition->read_to = message->offset;
         if (message->offset >= partition->end)
             partition->finished = true;
         return 0;
@@ -175,7 +177,7 @@ static int kafka_poll_records(struct source *source, size_t partition, struct so
             break;
         }
         record_fill(&records[n++], message);
-        from->next = message->offset + 1;
+        from->next = from->read_to = message->offset + 1;
     }
     from->finished = from->finished || from->next >= from->end;
     *count = n;
@@ -218,7 +220,7 @@ static int kafka_seek(struct source *source, size_t partition, int64_t offset, s
     struct source_kafka *kafka = kafka_of(source);
     struct kafka_partition *in = partition_of(source, partition);
     partition_stop(in);
-    in->next = in->start = offset;
+    in->next = in->start = in->read_to = offset;
     in->more = false;
     in->finished = offset >= in->end;
     if (in->finished)
@@ -248,6 +250,11 @@ static int kafka_end_offset(struct source *source, size_t partition, int64_t *of
         return source_kafka_range(source, partition, &low, offset, err);
     *offset = in->end;
     return 0;
+}
+
+static int64_t kafka_read_to(struct source *source, size_t partition)
+{
+    return partition_of(source, partition)->read_to;
 }
 
 static bool kafka_finished(struct source *source, size_t partition)
@@ -323,7 +330,7 @@ static int reader_open(struct source_kafka *kafka, const struct source_kafka_opt
         {"enable.auto.offset.store", "false"},
         {"isolation.level", "read_committed"},
         {"auto.offset.reset", "error"},
-        {"enable.partition.eof", options->group_id == NULL ? "true" : "false"},
+        {"enable.partition.eof", "true"},
         {NULL, NULL},
     };
     const struct kafka_client client = {
@@ -444,7 +451,7 @@ int source_kafka_open(struct source **source, const struct source_kafka_options 
 {
     static const struct source_ops ops = {
         kafka_poll_records, kafka_release,  kafka_wait,     kafka_seek,
-        kafka_end_offset,   kafka_finished, kafka_progress, kafka_close,
+        kafka_end_offset,   kafka_read_to, kafka_finished, kafka_progress, kafka_close,
     };
     struct source_kafka *kafka = mem_zalloc(sizeof *kafka);
     kafka->base.ops = &ops;

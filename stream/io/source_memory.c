@@ -72,6 +72,12 @@ static int memory_end_offset(struct source *source, size_t partition, int64_t *o
     return 0;
 }
 
+static int64_t memory_read_to(struct source *source, size_t partition)
+{
+    const struct memory_partition *in = partition_of(source, partition);
+    return in->next < in->count ? in->records[in->next].offset : in->next_offset;
+}
+
 static bool memory_finished(struct source *source, size_t partition)
 {
     struct memory_partition *in = partition_of(source, partition);
@@ -102,7 +108,7 @@ struct source *source_memory_new(const struct source_partition *partitions, size
 {
     static const struct source_ops ops = {
         memory_poll,       memory_release,  memory_wait,     memory_seek,
-        memory_end_offset, memory_finished, memory_progress, memory_close,
+        memory_end_offset, memory_read_to, memory_finished, memory_progress, memory_close,
     };
     struct source_memory *memory = mem_zalloc(sizeof *memory);
     memory->described = mem_alloc((count + 1) * sizeof *memory->described);

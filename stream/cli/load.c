@@ -1,0 +1,59 @@
+/* Configuration and rules for commands. */
+#include "cli/load.h"
+
+#include "cli/diagnostics.h"
+
+extern char **environ;
+
+/* Feedback is not applied yet: its topic stays unread, so that nothing of it is lost. */
+static void leave_out_feedback(struct config *config)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < config->source_count; i++) {
+        if (config->sources[i].stream->id == STREAM_FEEDBACK)
+            log_warn("feedback is not applied by this version: its topic is not read", LOG_T("topic", config->sources[i].topic));
+        else
+            config->sources[kept++] = config->sources[i];
+    }
+    config->source_count = kept;
+}
+
+static void load_rules(struct loaded *loaded, struct diagnostics *diagnostics)
+{
+    struct ruleset_options options = {.row_retention_ms = loaded->config->row_retention_ms, .tests_unread = true};
+    loaded->rules = ruleset_load_with(loaded->config->rules, loaded->config->rule_count, &options, diagnostics);
+}
+
+bool load(struct loaded *loaded, const char *path, unsigned needs)
+{
+    struct arena arena = {0};
+    struct diagnostics diagnostics = {.arena = &arena};
+    *loaded = (struct loaded){0};
+    loaded->config = config_load(path, environ, needs, &diagnostics);
+    bool good = loaded->config != NULL;
+    if (good) {
+        log_setup(loaded->config->log_level, loaded->config->log_format);
+        leave_out_feedback(loaded->config);
+        if ((needs & CONFIG_NEED_RULES) != 0)
+            load_rules(loaded, &diagnostics);
+        good = (needs & CONFIG_NEED_RULES) == 0 || loaded->rules != NULL;
+        if (good && (needs & CONFIG_NEED_SOURCES) != 0 && loaded->config->source_count == 0) {
+            (void)fprintf(stderr, "%s:1:1: error: no source but feedback: name the topics to read under `sources:`\n", path);
+            good = false;
+        }
+    }
+    diagnostics_sort(&diagnostics);
+    diagnostics_print(stderr, &diagnostics);
+    diagnostics_fini(&diagnostics);
+    arena_fini(&arena);
+    if (!good)
+        loaded_free(loaded);
+    return good;
+}
+
+void loaded_free(struct loaded *loaded)
+{
+    ruleset_free(loaded->rules);
+    config_free(loaded->config);
+    *loaded = (struct loaded){0};
+}

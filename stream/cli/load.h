@@ -1,0 +1,18 @@
+/* Loading what a command needs of the configuration and its rules, with messages where it fails. */
+#ifndef FORESTALL_CLI_LOAD_H
+#define FORESTALL_CLI_LOAD_H
+
+#include "engine/config.h"
+#include "rule/ruleset.h"
+
+struct loaded {
+    struct config *config;
+    struct ruleset *rules;
+};
+
+/* Loads the file (and rules, with CONFIG_NEED_RULES), prints every message, sets the log up. Sources that this version
+ * does not read are named in the log and taken out. False: it failed, and said why. */
+bool load(struct loaded *loaded, const char *path, unsigned needs);
+void loaded_free(struct loaded *loaded);
+
+#endif

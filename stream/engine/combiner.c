@@ -1,0 +1,121 @@
+/* The table of partials: open addressing over a dense array. */
+#include "engine/combiner.h"
+
+#include <stdlib.h>
+
+struct combiner {
+    struct partial *partials;
+    size_t count;
+    size_t cap;
+    uint32_t *slots; /* index + 1; 0 free */
+    size_t slots_cap;
+    int64_t first_end_ms;
+    struct arena keys;
+};
+
+struct combiner *combiner_new(void)
+{
+    struct combiner *combiner = mem_zalloc(sizeof *combiner);
+    combiner->first_end_ms = INT64_MAX;
+    return combiner;
+}
+
+static uint64_t place(uint64_t group, int rule, int64_t start_ms)
+{
+    uint64_t h = group ^ ((uint64_t)rule * UINT64_C(0x9E3779B97F4A7C15)) ^ ((uint64_t)start_ms * UINT64_C(0xC2B2AE3D27D4EB4F));
+    return h ^ h >> 29;
+}
+
+static void grow(struct combiner *combiner)
+{
+    size_t cap = combiner->slots_cap == 0 ? 1024 : combiner->slots_cap * 2;
+    free(combiner->slots);
+    combiner->slots = mem_zalloc(cap * sizeof *combiner->slots);
+    combiner->slots_cap = cap;
+    for (size_t i = 0; i < combiner->count; i++) {
+        const struct partial *partial = &combiner->partials[i];
+        size_t at = place(partial->group, partial->rule, partial->pane->start_ms) & (cap - 1);
+        while (combiner->slots[at] != 0)
+            at = (at + 1) & (cap - 1);
+        combiner->slots[at] = (uint32_t)(i + 1);
+    }
+}
+
+static struct partial *add(struct combiner *combiner)
+{
+    size_t old_cap = combiner->cap;
+    combiner->partials = mem_grow(combiner->partials, combiner->count, &combiner->cap, sizeof *combiner->partials);
+    if (combiner->cap != old_cap)
+        memset(combiner->partials + old_cap, 0, (combiner->cap - old_cap) * sizeof *combiner->partials);
+    return &combiner->partials[combiner->count++];
+}
+
+struct partial *combiner_partial(struct combiner *combiner, const struct rule *rule, int rule_number, uint64_t group,
+                                 struct str key, int64_t start_ms)
+{
+    if ((combiner->count + 1) * 2 > combiner->slots_cap)
+        grow(combiner);
+    size_t at = place(group, rule_number, start_ms) & (combiner->slots_cap - 1);
+    for (; combiner->slots[at] != 0; at = (at + 1) & (combiner->slots_cap - 1)) {
+        struct partial *partial = &combiner->partials[combiner->slots[at] - 1];
+        if (partial->group == group && partial->rule == rule_number && partial->pane->start_ms == start_ms)
+            return partial;
+    }
+    struct partial *partial = add(combiner);
+    combiner->slots[at] = (uint32_t)combiner->count;
+    partial->rule = rule_number;
+    partial->group = group;
+    partial->pane = pane_new(rule, start_ms);
+    partial->key = arena_str(&combiner->keys, key);
+    buf_reset(&partial->newest);
+    int64_t end_ms = start_ms + rule->window.pane_ms;
+    if (end_ms < combiner->first_end_ms)
+        combiner->first_end_ms = end_ms;
+    return partial;
+}
+
+size_t combiner_count(const struct combiner *combiner)
+{
+    return combiner->count;
+}
+
+int64_t combiner_first_end(const struct combiner *combiner)
+{
+    return combiner->first_end_ms;
+}
+
+static void empty(struct combiner *combiner)
+{
+    combiner->count = 0;
+    combiner->first_end_ms = INT64_MAX;
+    if (combiner->slots_cap > 0)
+        memset(combiner->slots, 0, combiner->slots_cap * sizeof *combiner->slots);
+    arena_reset(&combiner->keys);
+}
+
+void combiner_flush(struct combiner *combiner, void (*send)(void *context, struct partial *partial), void *context)
+{
+    for (size_t i = 0; i < combiner->count; i++) {
+        send(context, &combiner->partials[i]);
+        combiner->partials[i].pane = NULL;
+    }
+    empty(combiner);
+}
+
+void combiner_clear(struct combiner *combiner)
+{
+    for (size_t i = 0; i < combiner->count; i++)
+        pane_free(combiner->partials[i].pane);
+    empty(combiner);
+}
+
+void combiner_free(struct combiner *combiner)
+{
+    combiner_clear(combiner);
+    for (size_t i = 0; i < combiner->cap; i++)
+        buf_fini(&combiner->partials[i].newest);
+    free(combiner->partials);
+    free(combiner->slots);
+    arena_fini(&combiner->keys);
+    free(combiner);
+}

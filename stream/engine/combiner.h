@@ -1,0 +1,33 @@
+/* Map's partials: what has been merged of each (rule, group, pane) since the last flush. A hash table emptied by
+ * combiner_flush; one combiner a worker. The newest event's bytes are kept raw, and decoded once a flush, so that a
+ * million events become a few thousand decoded pieces of evidence. */
+#ifndef FORESTALL_ENGINE_COMBINER_H
+#define FORESTALL_ENGINE_COMBINER_H
+
+#include "engine/exchange.h"
+
+struct partial {
+    int rule;
+    uint64_t group;
+    struct pane *pane;
+    struct str key;       /* in the combiner's arena */
+    struct buf newest;    /* the newest event's record, not decoded yet; empty: the pane has its evidence */
+    size_t newest_source; /* the source partition whose decoder reads it */
+};
+
+struct combiner;
+
+struct combiner *combiner_new(void);
+void combiner_free(struct combiner *combiner);
+/* The partial of a pane; made empty where it is new. Valid until the next flush. */
+struct partial *combiner_partial(struct combiner *combiner, const struct rule *rule, int rule_number, uint64_t group,
+                                 struct str key, int64_t start_ms);
+size_t combiner_count(const struct combiner *combiner);
+/* The earliest end of a pane held; INT64_MAX: none. */
+int64_t combiner_first_end(const struct combiner *combiner);
+/* Hands each partial to `send`, which takes its pane, in order of arrival; then the combiner is empty. */
+void combiner_flush(struct combiner *combiner, void (*send)(void *context, struct partial *partial), void *context);
+/* Drops everything. */
+void combiner_clear(struct combiner *combiner);
+
+#endif

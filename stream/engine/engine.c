@@ -1,0 +1,341 @@
+/* Turning the engine: see engine.h. */
+#include "engine/engine.h"
+
+#include <stdlib.h>
+
+#include "base/clock.h"
+#include "codec/avro_write.h"
+#include "codec/schemas_embedded.h"
+#include "engine/idle.h"
+
+enum {
+    BATCH_MAX = 4096,                          /* records of one poll */
+    DIRTY_BYTES_MAX = 32 * 1024 * 1024,        /* state changes that make a commit due at once */
+    OUTBOX_MAX = 50000,                        /* records, likewise */
+    PENDING_BYTES_MAX = 128 * 1024 * 1024,     /* beyond it only the slowest partition is read */
+};
+
+struct engine {
+    struct engine_options options;
+    struct outbox outbox;
+    struct watermark watermark;
+    struct event_map *map;
+    struct reduce *reduce;
+    struct idle *idle; /* NULL: bounded */
+    struct avro_encoder *avro;
+    struct buf scratch;
+    struct arena arena; /* of a restore or commit */
+    struct source_record records[BATCH_MAX];
+    size_t *order; /* partitions, slowest first */
+    int64_t commit_due_us;
+    struct engine_counters counters;
+};
+
+/* The record as the output topic takes it. */
+static void publish(void *context, struct str id, struct value record, bool detection, int64_t time_ms)
+{
+    struct engine *engine = context;
+    struct error err;
+    if (engine->options.observe != NULL)
+        engine->options.observe(engine->options.observe_context, id, record, detection, time_ms);
+    if (time_ms < engine->options.publish_from_ms)
+        return;
+    buf_reset(&engine->scratch);
+    if (engine->avro == NULL)
+        value_json(&engine->scratch, record);
+    else if (avro_encode(engine->avro, record, &engine->scratch, &err) != 0)
+        assert_failed(err.message, __FILE__, __LINE__); /* our record by our schema */
+    outbox_add(&engine->outbox, &(struct commit_record){
+                                    .output = OUTPUT_RECOMMENDATIONS, .key = id, .value = buf_str(&engine->scratch)});
+    engine->counters.published++;
+}
+
+int engine_new(struct engine **out, const struct engine_options *options, struct error *err)
+{
+    struct engine *engine = mem_zalloc(sizeof *engine);
+    size_t n = options->source->partition_count;
+    engine->options = *options;
+    engine->order = mem_alloc((n + 1) * sizeof *engine->order);
+    watermark_init(&engine->watermark, n);
+    engine->reduce = reduce_new(&(struct reduce_options){.rules = options->rules,
+                                                         .config = options->config,
+                                                         .state = options->state,
+                                                         .publish = publish,
+                                                         .context = engine});
+    int result = event_map_new(&engine->map,
+                               &(struct map_options){.rules = options->rules,
+                                                     .config = options->config,
+                                                     .exchange = reduce_exchange(engine->reduce),
+                                                     .outbox = &engine->outbox,
+                                                     .watermark = &engine->watermark,
+                                                     .partitions = options->source->partitions,
+                                                     .partition_count = n},
+                               err);
+    if (result == 0 && options->config->recommendations.format == FORMAT_AVRO)
+        result = avro_encoder_new(&engine->avro, str_of(schema_embedded_find("recommendation")), err);
+    if (options->live)
+        engine->idle = idle_new(options->config, options->source, &engine->watermark);
+    if (result != 0) {
+        engine_free(engine);
+        return -1;
+    }
+    *out = engine;
+    return 0;
+}
+
+void engine_free(struct engine *engine)
+{
+    if (engine == NULL)
+        return;
+    event_map_free(engine->map);
+    reduce_free(engine->reduce);
+    idle_free(engine->idle);
+    avro_encoder_free(engine->avro);
+    watermark_fini(&engine->watermark);
+    outbox_fini(&engine->outbox);
+    arena_fini(&engine->arena);
+    buf_fini(&engine->scratch);
+    free(engine->order);
+    free(engine);
+}
+
+/* Sets each partition to what was committed. */
+static void take_positions(struct engine *engine, const struct commit_restored *restored)
+{
+    for (size_t i = 0; i < engine->watermark.count; i++) {
+        struct watermark_partition *partition = &engine->watermark.partitions[i];
+        struct commit_position position = {0, 0, TIME_NONE};
+        if (restored->positions != NULL)
+            position = restored->positions[i];
+        const struct config_source *source =
+            &engine->options.config->sources[engine->options.source->partitions[i].topic];
+        partition->out_of_orderness_ms = source->out_of_orderness_ms;
+        partition->max_time_ms = position.max_time_ms;
+        partition->mark_ms = TIME_NONE;
+        partition->next_offset = position.offset;
+        partition->read_offset = position.read_offset;
+        partition->finished = false;
+        partition->bucket_count = 0;
+        partition->mark_count = 0;
+    }
+    for (size_t i = 0; i < restored->mark_count; i++) {
+        const struct commit_mark *mark = &restored->marks[i];
+        struct watermark_partition *partition = &engine->watermark.partitions[mark->partition];
+        partition->marks = mem_realloc(partition->marks, (partition->mark_count + 1) * sizeof *partition->marks);
+        size_t at = partition->mark_count++;
+        for (; at > 0 && partition->marks[at - 1].offset > mark->offset; at--)
+            partition->marks[at] = partition->marks[at - 1];
+        partition->marks[at] = *mark;
+    }
+}
+
+/* A partition whose log holds nothing from its position on, and that had no event yet, does not hold time back. */
+static int note_empty(struct engine *engine, struct error *err)
+{
+    struct source *source = engine->options.source;
+    for (size_t i = 0; i < engine->watermark.count; i++) {
+        struct watermark_partition *partition = &engine->watermark.partitions[i];
+        int64_t end = 0;
+        partition->empty = false;
+        if (!engine->options.live || partition->max_time_ms != TIME_NONE)
+            continue;
+        TRY(source->ops->end_offset(source, i, &end, err));
+        partition->empty = end <= partition->next_offset;
+    }
+    return 0;
+}
+
+int engine_restore(struct engine *engine, struct error *err)
+{
+    struct commit_restored restored = {0};
+    state_drop(engine->options.state);
+    outbox_clear(&engine->outbox);
+    event_map_clear(engine->map);
+    arena_reset(&engine->arena);
+    TRY(engine->options.commit->ops->restore(engine->options.commit, engine->options.state, &engine->arena, &restored,
+                                             err));
+    take_positions(engine, &restored);
+    TRY(note_empty(engine, err));
+    if (engine->idle != NULL)
+        idle_restart(engine->idle);
+    engine->commit_due_us = clock_mono_us() + engine->options.config->commit_interval_ms * 1000;
+    return reduce_restore(engine->reduce, restored.first_start ? TIME_NONE : restored.applied_ms, err);
+}
+
+/* Partitions in order of their time, those without one first. */
+static void order_partitions(struct engine *engine)
+{
+    for (size_t i = 0; i < engine->watermark.count; i++) {
+        int64_t time_ms = watermark_of(&engine->watermark.partitions[i]);
+        size_t at = i;
+        for (; at > 0 && watermark_of(&engine->watermark.partitions[engine->order[at - 1]]) > time_ms; at--)
+            engine->order[at] = engine->order[at - 1];
+        engine->order[at] = i;
+    }
+}
+
+/* Reads what has come of one partition. */
+static int read_partition(struct engine *engine, size_t partition, size_t *count, struct error *err)
+{
+    struct source *source = engine->options.source;
+    int64_t applied_ms = reduce_applied(engine->reduce);
+    *count = 0;
+    if (engine->watermark.partitions[partition].finished)
+        return 0;
+    TRY(source->ops->poll(source, partition, engine->records, BATCH_MAX, count, err));
+    if (*count > 0 && engine->watermark.partitions[partition].empty)
+        idle_first(engine->idle, partition, applied_ms, &engine->outbox);
+    for (size_t i = 0; i < *count; i++)
+        event_map_record(engine->map, partition, &engine->records[i], applied_ms);
+    source->ops->release(source);
+    if (*count > 0 && engine->idle != NULL)
+        idle_saw(engine->idle, partition);
+    if (*count == 0 && source->ops->finished(source, partition))
+        engine->watermark.partitions[partition].finished = true;
+    return 0;
+}
+
+/* The slowest partitions first; those ahead only while what waits for the slowest is within its budget. */
+static int read_all(struct engine *engine, bool *worked, struct error *err)
+{
+    order_partitions(engine);
+    for (size_t i = 0; i < engine->watermark.count; i++) {
+        size_t count = 0;
+        if (i > 0 && reduce_pending_bytes(engine->reduce) > PENDING_BYTES_MAX)
+            break;
+        TRY(read_partition(engine, engine->order[i], &count, err));
+        *worked = *worked || count > 0;
+    }
+    return 0;
+}
+
+static int advance(struct engine *engine, int64_t before_ms, struct error *err)
+{
+    if (before_ms == TIME_NONE || before_ms <= reduce_applied(engine->reduce))
+        return 0;
+    event_map_flush(engine->map, before_ms);
+    return reduce_advance(engine->reduce, before_ms, err);
+}
+
+static bool commit_is_due(const struct engine *engine)
+{
+    return clock_mono_us() >= engine->commit_due_us || engine->outbox.count > OUTBOX_MAX ||
+           state_dirty_bytes(engine->options.state) > DIRTY_BYTES_MAX;
+}
+
+int engine_step(struct engine *engine, bool *worked, struct error *err)
+{
+    *worked = false;
+    TRY(read_all(engine, worked, err));
+    if (engine->idle != NULL)
+        TRY(idle_look(engine->idle, &engine->outbox, &engine->counters.marks, err));
+    int64_t time_ms = watermark_least(&engine->watermark);
+    if (time_ms != TIME_END)
+        TRY(advance(engine, time_ms, err));
+    return commit_is_due(engine) ? engine_commit(engine, err) : 0;
+}
+
+int engine_wait(struct engine *engine, struct error *err)
+{
+    struct source *source = engine->options.source;
+    int64_t left_ms = (engine->commit_due_us - clock_mono_us()) / 1000;
+    return source->ops->wait(source, left_ms < 1 ? 1 : left_ms > 100 ? 100 : (int)left_ms, err);
+}
+
+int engine_commit(struct engine *engine, struct error *err)
+{
+    size_t n = engine->watermark.count;
+    reduce_shrink(engine->reduce);
+    arena_reset(&engine->arena);
+    struct commit_position *positions = arena_alloc(&engine->arena, (n + 1) * sizeof *positions);
+    for (size_t i = 0; i < n; i++)
+        positions[i] = watermark_position(&engine->watermark.partitions[i], reduce_applied(engine->reduce));
+    struct commit_batch batch = {.records = engine->outbox.records,
+                                 .record_count = engine->outbox.count,
+                                 .positions = positions,
+                                 .position_count = n,
+                                 .applied_ms = reduce_applied(engine->reduce),
+                                 .rules_digest = engine->options.rules->digest};
+    TRY(engine->options.commit->ops->commit(engine->options.commit, &batch, engine->options.state, err));
+    outbox_clear(&engine->outbox);
+    engine->counters.commits++;
+    engine->commit_due_us = clock_mono_us() + engine->options.config->commit_interval_ms * 1000;
+    return 0;
+}
+
+bool engine_finished(const struct engine *engine)
+{
+    for (size_t i = 0; i < engine->watermark.count; i++)
+        if (!engine->watermark.partitions[i].finished)
+            return false;
+    return true;
+}
+
+int engine_end(struct engine *engine, int64_t to_ms, bool drain, struct error *err)
+{
+    int64_t end_ms = to_ms == INT64_MAX ? watermark_greatest(&engine->watermark) : to_ms;
+    if (end_ms != TIME_NONE)
+        TRY(advance(engine, end_ms + 1, err));
+    if (drain) {
+        event_map_flush(engine->map, INT64_MAX);
+        TRY(reduce_drain(engine->reduce, err));
+    }
+    return engine_commit(engine, err);
+}
+
+void engine_event(struct engine *engine, size_t partition, struct event *event)
+{
+    event_map_event(engine->map, partition, event, reduce_applied(engine->reduce));
+}
+
+int engine_advance(struct engine *engine, int64_t until_ms, struct error *err)
+{
+    return advance(engine, until_ms + 1, err);
+}
+
+int64_t engine_applied(const struct engine *engine)
+{
+    return reduce_applied(engine->reduce);
+}
+
+const struct watermark *engine_watermark(const struct engine *engine)
+{
+    return &engine->watermark;
+}
+
+const struct engine_counters *engine_counters(const struct engine *engine)
+{
+    return &engine->counters;
+}
+
+const struct map_counters *engine_map_counters(const struct engine *engine)
+{
+    return event_map_counters(engine->map);
+}
+
+const struct reduce_counters *engine_reduce_counters(const struct engine *engine)
+{
+    return reduce_counters(engine->reduce);
+}
+
+void engine_log_counters(const struct engine *engine, const char *message)
+{
+    const struct map_counters *map = event_map_counters(engine->map);
+    const struct reduce_counters *reduce = reduce_counters(engine->reduce);
+    struct buf applied = {0};
+    if (reduce_applied(engine->reduce) == TIME_NONE)
+        buf_puts(&applied, "none");
+    else
+        time_print_ms(&applied, reduce_applied(engine->reduce));
+    log_info(message, LOG_I("records", map->records), LOG_I("events", map->events), LOG_I("matched", map->matched),
+             LOG_I("undecodable", map->undecodable), LOG_I("too_large", map->too_large), LOG_I("future", map->future),
+             LOG_I("late", map->late), LOG_I("tombstones", map->tombstones), LOG_I("rows", reduce->rows_changed),
+             LOG_I("unchanged", reduce->updates_unchanged), LOG_I("evaluations", reduce->evaluations),
+             LOG_I("firings", reduce->firings), LOG_I("detections", reduce->detections),
+             LOG_I("published", engine->counters.published), LOG_I("commits", engine->counters.commits),
+             LOG_I("where_errors", map->where_errors + reduce->where_errors),
+             LOG_I("where_null", map->where_null_errors + reduce->where_null_errors),
+             LOG_I("when_errors", reduce->detector.when_errors), LOG_I("evicted", reduce->groups_evicted),
+             LOG_T("applied", buf_str(&applied)));
+    buf_fini(&applied);
+}

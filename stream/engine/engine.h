@@ -1,0 +1,64 @@
+/* The engine: source -> map -> exchange -> reduce -> outbox -> commit, turned by its caller one step at a time.
+ *
+ *     engine_step     poll, decode, match, fold; advance; now and then commit
+ *
+ * The same engine runs `run`, `replay`, `demo` and `test`; they differ in source, store and commit. One thread.
+ */
+#ifndef FORESTALL_ENGINE_ENGINE_H
+#define FORESTALL_ENGINE_ENGINE_H
+
+#include "engine/commit.h"
+#include "engine/map.h"
+#include "engine/reduce.h"
+
+struct engine_options {
+    const struct ruleset *rules;
+    const struct config *config;
+    struct source *source; /* borrowed, as all here */
+    struct state *state;
+    struct commit *commit;
+    bool live;               /* idle partitions are marked; partitions end never */
+    int64_t publish_from_ms; /* what is published before it is left out; INT64_MIN: nothing */
+    /* Sees every version, beside its way to the output; may be NULL. */
+    void (*observe)(void *context, struct str id, struct value record, bool detection, int64_t time_ms);
+    void *observe_context;
+};
+
+struct engine_counters {
+    uint64_t commits;
+    uint64_t published;   /* recommendation versions */
+    uint64_t marks;
+};
+
+struct engine;
+
+int engine_new(struct engine **engine, const struct engine_options *options, struct error *err) MUST_CHECK;
+void engine_free(struct engine *engine);
+
+/* The one way back: for start, abort, ambiguity and takeover. Fences, reads the committed positions and state. */
+int engine_restore(struct engine *engine, struct error *err) MUST_CHECK;
+/* One turn. *worked: records were read. ERROR_ABORT: call engine_restore. */
+int engine_step(struct engine *engine, bool *worked, struct error *err) MUST_CHECK;
+/* Waits for records, at most until the next commit is due. */
+int engine_wait(struct engine *engine, struct error *err) MUST_CHECK;
+/* Commits what there is. */
+int engine_commit(struct engine *engine, struct error *err) MUST_CHECK;
+/* Every partition of a bounded source was read. */
+bool engine_finished(const struct engine *engine);
+/* The end of a bounded input: applies what lies up to and at `to_ms` (INT64_MAX: the greatest event time seen), and with
+ * `drain` everything that still waits; commits. */
+int engine_end(struct engine *engine, int64_t to_ms, bool drain, struct error *err) MUST_CHECK;
+
+/* For tests of rules: an event, and time. `until_ms` inclusive. */
+void engine_event(struct engine *engine, size_t partition, struct event *event);
+int engine_advance(struct engine *engine, int64_t until_ms, struct error *err) MUST_CHECK;
+
+int64_t engine_applied(const struct engine *engine);
+const struct watermark *engine_watermark(const struct engine *engine);
+const struct engine_counters *engine_counters(const struct engine *engine);
+const struct map_counters *engine_map_counters(const struct engine *engine);
+const struct reduce_counters *engine_reduce_counters(const struct engine *engine);
+/* One log line with every counter that a person would look for. */
+void engine_log_counters(const struct engine *engine, const char *message);
+
+#endif

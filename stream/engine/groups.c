@@ -1,0 +1,255 @@
+/* The cache of groups over the state. */
+#include "engine/groups.h"
+
+#include <stdlib.h>
+
+struct groups {
+    struct groups_options options;
+    struct map cache; /* (rule number, hash) -> struct group */
+    int64_t restored_ms;
+    uint64_t tick;
+    size_t *counts; /* groups known of each (rule, task); SIZE_MAX: not counted yet */
+};
+
+struct cache_key {
+    uint64_t rule_number;
+    uint64_t hash;
+};
+
+static struct str key_of(const struct cache_key *key)
+{
+    return (struct str){(const char *)key, sizeof *key};
+}
+
+struct groups *groups_new(const struct groups_options *options)
+{
+    struct groups *groups = mem_zalloc(sizeof *groups);
+    groups->options = *options;
+    groups->counts = mem_alloc((options->rules->count * (size_t)options->tasks + 1) * sizeof *groups->counts);
+    groups_restore(groups, INT64_MIN);
+    return groups;
+}
+
+static void drop_cache(struct groups *groups)
+{
+    struct map_entry *entry;
+    for (size_t i = 0; map_next(&groups->cache, &i, &entry);)
+        group_free(entry->value);
+    map_fini(&groups->cache);
+}
+
+void groups_free(struct groups *groups)
+{
+    drop_cache(groups);
+    free(groups->counts);
+    free(groups);
+}
+
+void groups_restore(struct groups *groups, int64_t restored_ms)
+{
+    drop_cache(groups);
+    groups->restored_ms = restored_ms;
+    size_t n = groups->options.rules->count * (size_t)groups->options.tasks;
+    for (size_t i = 0; i < n; i++)
+        groups->counts[i] = SIZE_MAX;
+}
+
+int groups_get(struct groups *groups, int rule_number, uint64_t hash, struct str key, struct group **out,
+               struct error *err)
+{
+    struct cache_key cache_key = {(uint64_t)rule_number, hash};
+    struct group *group = map_get(&groups->cache, key_of(&cache_key));
+    if (group == NULL) {
+        struct group_options options = {
+            .rule = &groups->options.rules->rules[rule_number],
+            .rule_number = rule_number,
+            .task = group_task(hash, groups->options.tasks),
+            .hash = hash,
+            .key = key,
+            .restored_ms = groups->restored_ms,
+        };
+        TRY(group_load(&group, groups->options.state, &options, err));
+        if (group != NULL)
+            *map_slot(&groups->cache, key_of(&cache_key)) = group;
+    }
+    if (group != NULL)
+        group->used = ++groups->tick;
+    *out = group;
+    return 0;
+}
+
+static void forget(struct groups *groups, struct group *group)
+{
+    struct cache_key cache_key = {(uint64_t)group->rule_number, group->hash};
+    (void)map_remove(&groups->cache, key_of(&cache_key));
+    group_free(group);
+}
+
+static size_t *count_of(struct groups *groups, const struct group *group)
+{
+    return &groups->counts[(size_t)group->rule_number * (size_t)groups->options.tasks + (size_t)group->task];
+}
+
+void groups_settle(struct groups *groups, struct group *group)
+{
+    if (!group_is_empty(group))
+        return;
+    size_t *count = count_of(groups, group);
+    if (*count != SIZE_MAX && *count > 0)
+        (*count)--;
+    forget(groups, group);
+}
+
+static int by_use(const void *a, const void *b)
+{
+    const struct group *x = *(struct group *const *)a;
+    const struct group *y = *(struct group *const *)b;
+    return (x->used > y->used) - (x->used < y->used);
+}
+
+void groups_shrink(struct groups *groups)
+{
+    size_t bytes = 0;
+    struct map_entry *entry;
+    for (size_t i = 0; map_next(&groups->cache, &i, &entry);)
+        bytes += group_bytes(entry->value);
+    if ((int64_t)bytes <= groups->options.memory_bytes)
+        return;
+    struct group **all = mem_alloc(groups->cache.count * sizeof *all);
+    size_t n = 0;
+    for (size_t i = 0; map_next(&groups->cache, &i, &entry);)
+        all[n++] = entry->value;
+    qsort(all, n, sizeof *all, by_use);
+    for (size_t i = 0; i < n && (int64_t)bytes > groups->options.memory_bytes / 2; i++) {
+        bytes -= group_bytes(all[i]);
+        if (all[i]->unsaved)
+            group_save(all[i], groups->options.state);
+        forget(groups, all[i]);
+    }
+    free(all);
+}
+
+struct timers {
+    struct groups *groups;
+    void (*arm)(void *context, int64_t time_ms, int rule_number, uint64_t hash);
+    void *context;
+};
+
+static int arm_timer(void *context, struct str key, struct str value)
+{
+    struct timers *timers = context;
+    struct group_record record;
+    const struct ruleset *rules = timers->groups->options.rules;
+    if (!group_record_read(key, value, &record))
+        return -1;
+    for (size_t i = 0; i < rules->count; i++)
+        if (rules->rules[i].hash == record.rule_hash && record.timer_ms != INT64_MAX)
+            timers->arm(timers->context, group_timer_at(&rules->rules[i], record.timer_ms, timers->groups->restored_ms),
+                        (int)i, record.hash);
+    return 0;
+}
+
+int groups_timers(struct groups *groups, void (*arm)(void *context, int64_t time_ms, int rule_number, uint64_t hash),
+                  void *context, struct error *err)
+{
+    struct timers timers = {groups, arm, context};
+    struct buf prefix = {0};
+    int result = 0;
+    for (int task = 0; task < groups->options.tasks && result == 0; task++) {
+        buf_reset(&prefix);
+        state_key(&prefix, task, STATE_GROUP);
+        err->class = ERROR_NONE;
+        result = state_scan(groups->options.state, buf_str(&prefix), arm_timer, &timers, err);
+    }
+    buf_fini(&prefix);
+    if (result != 0 && err->class == ERROR_NONE)
+        return error_set(err, ERROR_FATAL, "the state is damaged: stop, delete the state directory and start: it is restored from the changelog");
+    return result;
+}
+
+struct stale {
+    int64_t last_ms;
+    uint64_t hash;
+};
+
+struct stale_list {
+    struct stale *items;
+    size_t count;
+    size_t cap;
+};
+
+static int note_stale(void *context, struct str key, struct str value)
+{
+    struct stale_list *list = context;
+    struct group_record record;
+    if (!group_record_read(key, value, &record))
+        return -1;
+    list->items = mem_grow(list->items, list->count, &list->cap, sizeof *list->items);
+    list->items[list->count++] = (struct stale){record.last_ms, record.hash};
+    return 0;
+}
+
+static int by_staleness(const void *a, const void *b)
+{
+    const struct stale *x = a;
+    const struct stale *y = b;
+    if (x->last_ms != y->last_ms)
+        return x->last_ms < y->last_ms ? -1 : 1;
+    return (x->hash > y->hash) - (x->hash < y->hash);
+}
+
+static bool has_recommendation(struct groups *groups, const struct group *like, uint64_t hash)
+{
+    struct buf key = {0};
+    struct buf value = {0};
+    bool found = false;
+    struct error ignored;
+    state_key(&key, like->task, STATE_RECOMMENDATION);
+    buf_u64(&key, like->rule->hash);
+    buf_u64(&key, hash);
+    /* A state that cannot be read shows at the next read that matters; here it only keeps a group. */
+    if (state_get(groups->options.state, buf_str(&key), &value, &found, &ignored) != 0)
+        found = true;
+    buf_fini(&key);
+    buf_fini(&value);
+    return found;
+}
+
+static int evict_stalest(struct groups *groups, const struct group *newcomer, struct stale_list *list, size_t *evicted,
+                         struct error *err)
+{
+    qsort(list->items, list->count, sizeof *list->items, by_staleness);
+    size_t wanted = (size_t)groups->options.groups_max / 100 + 1;
+    for (size_t i = 0; i < list->count && *evicted < wanted; i++) {
+        struct group *group = NULL;
+        if (list->items[i].hash == newcomer->hash || has_recommendation(groups, newcomer, list->items[i].hash))
+            continue;
+        TRY(groups_get(groups, newcomer->rule_number, list->items[i].hash, (struct str){NULL, 0}, &group, err));
+        if (group == NULL)
+            continue;
+        group_remove(group, groups->options.state);
+        groups_settle(groups, group);
+        (*evicted)++;
+    }
+    return 0;
+}
+
+int groups_bound(struct groups *groups, const struct group *newcomer, size_t *evicted, struct error *err)
+{
+    size_t *count = count_of(groups, newcomer);
+    *evicted = 0;
+    if (*count != SIZE_MAX && ++*count <= (size_t)groups->options.groups_max)
+        return 0;
+    struct stale_list list = {0};
+    struct buf prefix = {0};
+    state_key(&prefix, newcomer->task, STATE_GROUP);
+    buf_u64(&prefix, newcomer->rule->hash);
+    err->class = ERROR_NONE;
+    int result = state_scan(groups->options.state, buf_str(&prefix), note_stale, &list, err);
+    *count = list.count;
+    if (result == 0 && list.count > (size_t)groups->options.groups_max)
+        result = evict_stalest(groups, newcomer, &list, evicted, err);
+    free(list.items);
+    buf_fini(&prefix);
+    return result;
+}

@@ -1,0 +1,325 @@
+/* Decode, check, match, fold or forward: see map.h. One worker's thread owns it. */
+#include "engine/map.h"
+
+#include <stdlib.h>
+
+#include "codec/schemas_embedded.h"
+#include "detect/detector.h"
+#include "engine/combiner.h"
+
+enum { RAW_EVIDENCE_MAX = 4096, MATCHES_MAX = 4096 };
+
+struct event_map {
+    struct map_options options;
+    struct decoder **decoders;                 /* by source (topic number) */
+    struct rule_index *indexes[STREAM_COUNT];  /* inputs that see single events of the stream */
+    bool rows_read[STREAM_COUNT];              /* some rule reads the stream's rows */
+    struct combiner *combiner;
+    struct arena arena;                        /* of one record */
+    struct buf key;
+    struct exchange_match matches[MATCHES_MAX];
+    size_t match_count;
+    struct map_counters counters;
+    /* The event in hand, for the index's visits. */
+    const struct event *event;
+    const struct source_record *record; /* NULL: it was not decoded from one */
+    size_t partition;
+    int64_t applied_ms;
+    bool selected;
+};
+
+static bool sees_events(const struct rule *rule, const struct rule_input *input)
+{
+    (void)rule;
+    return input->detects && (!input->stream->rows || input->updates);
+}
+
+static bool sees_rows(const struct rule *rule, const struct rule_input *input)
+{
+    (void)rule;
+    return input->detects && input->stream->rows && !input->updates;
+}
+
+static bool reads_rows(const struct ruleset *rules, enum stream_id stream)
+{
+    struct rule_index *index = rule_index_new(rules, stream, sees_rows);
+    bool any = !rule_index_empty(index);
+    rule_index_free(index);
+    return any;
+}
+
+static field_mask wanted_fields(const struct event_map *map, const struct config_source *source)
+{
+    if (source->stream->rows || map->indexes[source->stream->id] == NULL)
+        return FIELD_BIT(source->stream->record_field_count) - 1;
+    return rule_index_reads(map->indexes[source->stream->id]) | pane_evidence_fields(source->stream);
+}
+
+static int new_decoder(struct event_map *map, size_t i, struct error *err)
+{
+    const struct config_source *source = &map->options.config->sources[i];
+    struct arena arena = {0};
+    struct decoder_options options = {.stream = source->stream,
+                                      .format = source->format,
+                                      .framing = source->framing,
+                                      .wanted = wanted_fields(map, source)};
+    int result = 0;
+    if (source->format == FORMAT_AVRO && source->schema_path.n > 0) {
+        size_t n = 0;
+        const char *text = yaml_read_file(&arena, source->schema_path.p, 1024 * 1024, &n, err);
+        result = text == NULL ? -1 : 0;
+        options.schema = (struct str){text, n};
+    } else if (source->format == FORMAT_AVRO) {
+        options.schema = str_of(schema_embedded_find(source->stream->name));
+    }
+    if (result == 0)
+        result = decoder_new(&map->decoders[i], &options, err);
+    arena_fini(&arena);
+    return result == 0 ? 0 : error_prefix(err, "topic '%.*s'", STR_ARG(source->topic));
+}
+
+int event_map_new(struct event_map **out, const struct map_options *options, struct error *err)
+{
+    struct event_map *map = mem_zalloc(sizeof *map);
+    map->options = *options;
+    map->combiner = combiner_new();
+    for (int i = 0; i < STREAM_COUNT; i++)
+        map->indexes[i] = rule_index_new(options->rules, (enum stream_id)i, sees_events);
+    for (int i = 0; i < STREAM_COUNT; i++)
+        map->rows_read[i] = stream_get((enum stream_id)i)->rows && reads_rows(options->rules, (enum stream_id)i);
+    map->decoders = mem_zalloc(options->config->source_count * sizeof(struct decoder *));
+    for (size_t i = 0; i < options->config->source_count; i++)
+        if (new_decoder(map, i, err) != 0) {
+            event_map_free(map);
+            return -1;
+        }
+    *out = map;
+    return 0;
+}
+
+void event_map_free(struct event_map *map)
+{
+    if (map == NULL)
+        return;
+    for (size_t i = 0; i < map->options.config->source_count; i++)
+        decoder_free(map->decoders[i]);
+    free(map->decoders);
+    for (int i = 0; i < STREAM_COUNT; i++)
+        rule_index_free(map->indexes[i]);
+    combiner_free(map->combiner);
+    arena_fini(&map->arena);
+    buf_fini(&map->key);
+    free(map);
+}
+
+static struct watermark_partition *time_of(struct event_map *map, size_t partition)
+{
+    return &map->options.watermark->partitions[partition];
+}
+
+static const struct config_source *source_of(const struct event_map *map, size_t partition)
+{
+    return &map->options.config->sources[map->options.partitions[partition].topic];
+}
+
+static void dead_letter(struct event_map *map, size_t partition, const struct source_record *record, const char *reason,
+                        bool truncated)
+{
+    const struct source_partition *from = &map->options.partitions[partition];
+    struct str number = str_of(arena_printf(&map->arena, "%d", from->partition));
+    struct str offset = str_of(arena_printf(&map->arena, "%lld", (long long)record->offset));
+    struct commit_record letter = {
+        .output = OUTPUT_DEAD_LETTER,
+        .key = {record->key, record->key_n},
+        .value = {truncated ? "" : record->value, truncated ? 0 : record->value_n},
+        .headers = {{"forestall.error", str_of(reason)},
+                    {"forestall.topic", from->topic_name},
+                    {"forestall.partition", number},
+                    {"forestall.offset", offset}},
+        .header_count = 4,
+    };
+    if (truncated)
+        letter.headers[letter.header_count++] = (struct commit_header){"forestall.truncated", STR_LIT("true")};
+    outbox_add(map->options.outbox, &letter);
+}
+
+/* The canonical key of the event's group, in map->key. */
+static void group_key_of(struct event_map *map, const struct rule *rule, const struct rule_input *input)
+{
+    struct value values[RULE_GROUP_KEYS_MAX];
+    struct cel_frame frame = {.event = map->event, .arena = &map->arena};
+    for (size_t i = 0; i < rule->group_count; i++) {
+        const struct group_key *key = &input->group[i];
+        values[i] = key->field >= 0 ? map->event->values[key->field] : cel_eval(key->expr, &frame);
+        if (values[i].type == VALUE_ERROR)
+            values[i] = value_null();
+    }
+    buf_reset(&map->key);
+    group_key_encode(&map->key, rule, values);
+}
+
+static void fold_into_pane(struct event_map *map, const struct index_entry *entry, const struct rule_input *input)
+{
+    const struct rule *rule = entry->rule;
+    int64_t pane_ms = rule->window.pane_ms;
+    int64_t start_ms = floor_div(map->event->time_ms, pane_ms) * pane_ms;
+    if (start_ms + pane_ms < map->applied_ms)
+        return;
+    group_key_of(map, rule, input);
+    struct str key = buf_str(&map->key);
+    struct partial *partial =
+        combiner_partial(map->combiner, rule, entry->rule_number, group_hash(key), key, start_ms);
+    if (!pane_add(partial->pane, rule, entry->input, map->event, &map->arena))
+        return;
+    buf_reset(&partial->newest);
+    if (map->record == NULL || map->record->value_n > RAW_EVIDENCE_MAX) {
+        pane_newest(partial->pane, map->event);
+        return;
+    }
+    buf_put(&partial->newest, map->record->value, map->record->value_n);
+    partial->newest_source = map->partition;
+}
+
+static void selected(void *context, const struct index_entry *entry)
+{
+    struct event_map *map = context;
+    const struct rule_input *input = &entry->rule->inputs[entry->input];
+    map->selected = true;
+    if (detector_folds(entry->rule, input)) {
+        fold_into_pane(map, entry, input);
+        return;
+    }
+    if (map->event->time_ms >= map->applied_ms && map->match_count < MATCHES_MAX)
+        map->matches[map->match_count++] = (struct exchange_match){entry->rule_number, entry->input};
+}
+
+static void match(struct event_map *map, size_t partition, struct event *event, const struct source_record *record,
+                  int64_t applied_ms)
+{
+    struct exchange *exchange = map->options.exchange;
+    map->event = event;
+    map->record = record;
+    map->partition = partition;
+    map->applied_ms = applied_ms;
+    map->match_count = 0;
+    map->selected = false;
+    if (map->rows_read[event->stream->id] && event->time_ms >= applied_ms)
+        exchange->ops->update(exchange, event);
+    if (!rule_index_empty(map->indexes[event->stream->id]))
+        rule_index_select(map->indexes[event->stream->id], event, &map->arena, selected, map,
+                          &map->counters.where_errors, &map->counters.where_null_errors);
+    if (map->match_count > 0)
+        exchange->ops->event(exchange, event, map->matches, map->match_count);
+    map->counters.matched += map->selected;
+}
+
+void event_map_event(struct event_map *map, size_t partition, struct event *event, int64_t applied_ms)
+{
+    struct watermark_partition *time = time_of(map, partition);
+    event->at = (struct position){map->options.partitions[partition].topic, map->options.partitions[partition].partition,
+                                  time->next_offset};
+    watermark_event(time, time->next_offset, event->time_ms);
+    time->next_offset++;
+    map->counters.events++;
+    match(map, partition, event, NULL, applied_ms);
+    arena_reset(&map->arena);
+}
+
+/* Checks of an event that decoded: from the future, or behind its partition's watermark. False: not to be used. */
+static bool in_time(struct event_map *map, size_t partition, const struct source_record *record,
+                    const struct event *event, bool again)
+{
+    const struct config_source *source = source_of(map, partition);
+    struct watermark_partition *time = time_of(map, partition);
+    if (record->timestamp_ms >= 0 && event->time_ms > record->timestamp_ms + source->max_future_skew_ms) {
+        map->counters.future += !again;
+        if (!again)
+            dead_letter(map, partition, record, "occurred_at is later than the record's timestamp by more than max_future_skew",
+                        false);
+        return false;
+    }
+    if (event->time_ms < watermark_of(time)) {
+        map->counters.late += !again;
+        if (!again && source->late == LATE_DEAD_LETTER)
+            dead_letter(map, partition, record, "late: occurred_at is behind the partition's watermark", false);
+        return false;
+    }
+    return true;
+}
+
+/* Reads the record into `event`; false: it went to dead letter, or has no value. */
+static bool decode(struct event_map *map, size_t partition, const struct source_record *record, bool again,
+                   struct event *event)
+{
+    struct error reason = {0};
+    if (record->value == NULL) {
+        map->counters.tombstones += !again;
+        return false;
+    }
+    if ((int64_t)record->value_n > map->options.config->record_bytes_max) {
+        map->counters.too_large += !again;
+        if (!again)
+            dead_letter(map, partition, record, "the record is over limits.record_bytes", true);
+        return false;
+    }
+    int topic = map->options.partitions[partition].topic;
+    if (decoder_decode(map->decoders[topic], record->value, record->value_n, &map->arena, event, &reason) == 0)
+        return true;
+    map->counters.undecodable += !again;
+    if (!again)
+        dead_letter(map, partition, record, reason.message, false);
+    return false;
+}
+
+void event_map_record(struct event_map *map, size_t partition, const struct source_record *record, int64_t applied_ms)
+{
+    struct watermark_partition *time = time_of(map, partition);
+    bool again = record->offset < time->read_offset; /* read before a restart: its dead letter is out already */
+    struct event event;
+    watermark_reach(time, record->offset);
+    time->empty = false;
+    map->counters.records++;
+    if (decode(map, partition, record, again, &event) && in_time(map, partition, record, &event, again)) {
+        event.at = (struct position){map->options.partitions[partition].topic,
+                                     map->options.partitions[partition].partition, record->offset};
+        watermark_event(time, record->offset, event.time_ms);
+        map->counters.events++;
+        match(map, partition, &event, record, applied_ms);
+    }
+    time->next_offset = record->offset + 1;
+    arena_reset(&map->arena);
+}
+
+/* Decodes the newest event, which was kept raw, and hands the partial over. */
+static void send_partial(void *context, struct partial *partial)
+{
+    struct event_map *map = context;
+    if (partial->newest.len > 0) {
+        struct event event;
+        struct error reason;
+        int topic = map->options.partitions[partial->newest_source].topic;
+        int result = decoder_decode(map->decoders[topic], partial->newest.p, partial->newest.len, &map->arena, &event, &reason);
+        ASSERT(result == 0); /* it decoded once */
+        event.at = partial->pane->newest_at;
+        pane_newest(partial->pane, &event);
+        arena_reset(&map->arena);
+    }
+    struct exchange *exchange = map->options.exchange;
+    exchange->ops->partial(exchange, partial->rule, partial->group, partial->key, partial->pane);
+}
+
+void event_map_flush(struct event_map *map, int64_t before_ms)
+{
+    if (combiner_first_end(map->combiner) < before_ms)
+        combiner_flush(map->combiner, send_partial, map);
+}
+
+void event_map_clear(struct event_map *map)
+{
+    combiner_clear(map->combiner);
+}
+
+const struct map_counters *event_map_counters(const struct event_map *map)
+{
+    return &map->counters;
+}

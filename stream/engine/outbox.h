@@ -1,0 +1,18 @@
+/* Records to be published with the next commit, in order. Everything is copied. */
+#ifndef FORESTALL_ENGINE_OUTBOX_H
+#define FORESTALL_ENGINE_OUTBOX_H
+
+#include "engine/commit.h"
+
+struct outbox {
+    struct arena arena;
+    struct commit_record *records;
+    size_t count;
+    size_t cap;
+};
+
+void outbox_fini(struct outbox *outbox);
+void outbox_clear(struct outbox *outbox);
+void outbox_add(struct outbox *outbox, const struct commit_record *record);
+
+#endif

@@ -1,0 +1,60 @@
+/* What is ahead of the reduce's time, in the one total order in which it will be applied:
+ *
+ *     (time, level, kind, rule and group | source position)
+ *
+ * A binary heap. Events' bytes lie in chunks that go when all of theirs were applied, so there is no allocation an
+ * event. Pending is not state: a restart reads it again from the sources.
+ */
+#ifndef FORESTALL_ENGINE_PENDING_H
+#define FORESTALL_ENGINE_PENDING_H
+
+#include "detect/pane.h"
+
+/* Sources are level 0; what they fold into (rows) reaches rules at level 1, and so do telemetry and panes. */
+enum { LEVEL_SOURCE, LEVEL_RULE };
+
+/* The order at one time and level. */
+enum pending_kind {
+    PENDING_PANE,         /* a closed pane: before the windows that it completes */
+    PENDING_WINDOW_CLOSE, /* a group's timer */
+    PENDING_UPDATE,       /* level 0: an update of a row */
+    PENDING_CHANGE,       /* level 1: a row as it was and as it is */
+    PENDING_EVENT,        /* level 1: an event forwarded for rules that do not fold it */
+    PENDING_ROW_EXPIRY,   /* level 0, at midnight: rows not updated for row_retention */
+    PENDING_COOLDOWN,
+    PENDING_AGEING,
+};
+
+struct pending_chunk;
+
+struct pending_item {
+    int64_t time_ms;
+    uint8_t level;
+    uint8_t kind;
+    int32_t rule;       /* of panes and timers */
+    uint64_t group;     /* its hash */
+    struct position at; /* of events */
+    struct pane *pane;  /* PENDING_PANE: owned */
+    struct str key;     /* PENDING_PANE: the group's key, in the chunk */
+    struct str bytes;   /* events, in the chunk */
+    struct pending_chunk *chunk;
+};
+
+struct pending;
+
+struct pending *pending_new(void);
+void pending_free(struct pending *pending);
+/* Adds an item; `bytes` and `key` are copied. */
+void pending_push(struct pending *pending, struct pending_item item);
+/* The first item in order strictly before `before_ms`, taken out; false: none. Its bytes hold until pending_done. */
+bool pending_pop(struct pending *pending, int64_t before_ms, struct pending_item *item);
+void pending_done(struct pending *pending, struct pending_item *item);
+/* The first item without taking it; NULL: none. */
+const struct pending_item *pending_first(const struct pending *pending);
+/* Drops everything. */
+void pending_clear(struct pending *pending);
+size_t pending_count(const struct pending *pending);
+/* Bytes of events and panes that wait: for back pressure. */
+size_t pending_bytes(const struct pending *pending);
+
+#endif

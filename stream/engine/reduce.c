@@ -1,0 +1,440 @@
+/* The loop over the total order: what each pending item does. See reduce.h. */
+#include "engine/reduce.h"
+
+#include <stdlib.h>
+
+#include "engine/groups.h"
+#include "engine/pending.h"
+#include "engine/rows.h"
+#include "engine/touch.h"
+
+struct reduce {
+    struct exchange exchange; /* first: the exchange's functions find the reduce by it */
+    struct reduce_options options;
+    struct pending *pending;
+    struct map panes; /* panes that wait for their end, by (rule, group, start): partials of one pane merge */
+    struct groups *groups;
+    struct rows *rows;
+    struct touches *touches;
+    struct recommender *recommender;
+    struct arena arena; /* of one item */
+    struct reduce_counters counters;
+    int64_t applied_ms;
+};
+
+struct pane_key {
+    uint64_t rule;
+    uint64_t group;
+    int64_t start_ms;
+};
+
+static struct str pane_key_of(const struct pane_key *key)
+{
+    return (struct str){(const char *)key, sizeof *key};
+}
+
+static void receive_partial(struct exchange *exchange, int rule, uint64_t group, struct str key, struct pane *pane)
+{
+    struct reduce *reduce = (struct reduce *)exchange;
+    struct pane_key pane_key = {(uint64_t)rule, group, pane->start_ms};
+    void **waiting = map_slot(&reduce->panes, pane_key_of(&pane_key));
+    if (*waiting != NULL) {
+        pane_merge(*waiting, pane);
+        pane_free(pane);
+        return;
+    }
+    *waiting = pane;
+    int64_t end_ms = pane->start_ms + reduce->options.rules->rules[rule].window.pane_ms;
+    pending_push(reduce->pending, (struct pending_item){.time_ms = end_ms,
+                                                        .level = LEVEL_RULE,
+                                                        .kind = PENDING_PANE,
+                                                        .rule = rule,
+                                                        .group = group,
+                                                        .pane = pane,
+                                                        .key = key});
+}
+
+static void receive_update(struct exchange *exchange, const struct event *event)
+{
+    struct reduce *reduce = (struct reduce *)exchange;
+    struct buf bytes = {0};
+    event_encode(&bytes, event, FIELD_BIT(event->stream->field_count) - 1);
+    pending_push(reduce->pending, (struct pending_item){.time_ms = event->time_ms,
+                                                        .level = LEVEL_SOURCE,
+                                                        .kind = PENDING_UPDATE,
+                                                        .at = event->at,
+                                                        .bytes = buf_str(&bytes)});
+    buf_fini(&bytes);
+}
+
+static void receive_event(struct exchange *exchange, const struct event *event, const struct exchange_match *matches,
+                          size_t n)
+{
+    struct reduce *reduce = (struct reduce *)exchange;
+    struct buf bytes = {0};
+    buf_varint(&bytes, n);
+    for (size_t i = 0; i < n; i++) {
+        buf_varint(&bytes, (uint64_t)matches[i].rule);
+        buf_varint(&bytes, (uint64_t)matches[i].input);
+    }
+    event_encode(&bytes, event, FIELD_BIT(event->stream->field_count) - 1);
+    pending_push(reduce->pending, (struct pending_item){.time_ms = event->time_ms,
+                                                        .level = LEVEL_RULE,
+                                                        .kind = PENDING_EVENT,
+                                                        .at = event->at,
+                                                        .bytes = buf_str(&bytes)});
+    buf_fini(&bytes);
+}
+
+static void push_timer(struct reduce *reduce, int64_t time_ms, enum pending_kind kind, int rule, uint64_t group)
+{
+    uint8_t level = kind == PENDING_ROW_EXPIRY ? LEVEL_SOURCE : LEVEL_RULE;
+    pending_push(reduce->pending, (struct pending_item){
+                                      .time_ms = time_ms, .level = level, .kind = (uint8_t)kind, .rule = rule, .group = group});
+}
+
+static void arm_group(void *context, int64_t time_ms, int rule_number, uint64_t hash)
+{
+    push_timer(context, time_ms, PENDING_WINDOW_CLOSE, rule_number, hash);
+}
+
+static void arm_rows(void *context, int64_t time_ms)
+{
+    push_timer(context, time_ms, PENDING_ROW_EXPIRY, 0, 0);
+}
+
+static void arm_recommendation(void *context, int64_t time_ms, int kind, int rule_number, uint64_t group_hash)
+{
+    push_timer(context, time_ms, kind == RECOMMEND_COOLDOWN ? PENDING_COOLDOWN : PENDING_AGEING, rule_number, group_hash);
+}
+
+static void publish(void *context, struct str id, struct value record, bool detection, int64_t time_ms)
+{
+    const struct reduce *reduce = context;
+    reduce->options.publish(reduce->options.context, id, record, detection, time_ms);
+}
+
+struct reduce *reduce_new(const struct reduce_options *options)
+{
+    static const struct exchange_ops ops = {receive_partial, receive_update, receive_event};
+    const struct config *config = options->config;
+    struct reduce *reduce = mem_zalloc(sizeof *reduce);
+    reduce->exchange.ops = &ops;
+    reduce->options = *options;
+    reduce->pending = pending_new();
+    reduce->applied_ms = INT64_MIN;
+    reduce->touches = touches_new(options->rules);
+    reduce->groups = groups_new(&(struct groups_options){.rules = options->rules,
+                                                         .state = options->state,
+                                                         .tasks = config->tasks,
+                                                         .memory_bytes = config->state_memory_bytes / 2,
+                                                         .groups_max = config->groups_max});
+    reduce->rows = rows_new(
+        &(struct rows_options){.state = options->state, .config = config, .arm = arm_rows, .context = reduce});
+    reduce->recommender = recommender_new(&(struct recommender_options){.rules = options->rules,
+                                                                        .state = options->state,
+                                                                        .tasks = config->tasks,
+                                                                        .impact_high = config->impact_high,
+                                                                        .impact_medium = config->impact_medium,
+                                                                        .evidence_max = config->evidence_max,
+                                                                        .memory_bytes = config->state_memory_bytes / 8,
+                                                                        .publish = publish,
+                                                                        .timer = arm_recommendation,
+                                                                        .context = reduce});
+    return reduce;
+}
+
+static void forget_pending(struct reduce *reduce)
+{
+    pending_clear(reduce->pending);
+    map_fini(&reduce->panes);
+}
+
+void reduce_free(struct reduce *reduce)
+{
+    if (reduce == NULL)
+        return;
+    forget_pending(reduce);
+    pending_free(reduce->pending);
+    groups_free(reduce->groups);
+    rows_free(reduce->rows);
+    touches_free(reduce->touches);
+    recommender_free(reduce->recommender);
+    arena_fini(&reduce->arena);
+    free(reduce);
+}
+
+struct exchange *reduce_exchange(struct reduce *reduce)
+{
+    return &reduce->exchange;
+}
+
+static struct detector_context detector_context(struct reduce *reduce)
+{
+    return (struct detector_context){.state = reduce->options.state,
+                                     .arena = &reduce->arena,
+                                     .window_events_max = reduce->options.config->window_events_max,
+                                     .counters = &reduce->counters.detector};
+}
+
+/* What a detector said goes to the recommendation stage. */
+static int evaluated(struct reduce *reduce, const struct group *group, const struct evaluation *evaluation,
+                     struct error *err)
+{
+    reduce->counters.evaluations++;
+    reduce->counters.firings += evaluation->firing;
+    reduce->counters.detections += evaluation->detection;
+    if (group->rule->recommend == NULL)
+        return 0;
+    return recommender_evaluated(reduce->recommender, group, evaluation, &reduce->arena, err);
+}
+
+/* Arms the group's timer where it moved, bounds the number of groups, and forgets an empty one. */
+static int settle(struct reduce *reduce, struct group *group, int64_t timer_ms, bool newcomer, struct error *err)
+{
+    if (group->timer_ms != timer_ms && group->timer_ms != INT64_MAX)
+        push_timer(reduce, group->timer_ms, PENDING_WINDOW_CLOSE, group->rule_number, group->hash);
+    if (newcomer && !group_is_empty(group)) {
+        size_t evicted = 0;
+        TRY(groups_bound(reduce->groups, group, &evicted, err));
+        reduce->counters.groups_evicted += evicted;
+    }
+    groups_settle(reduce->groups, group);
+    return 0;
+}
+
+static int apply_pane(struct reduce *reduce, struct pending_item *item, struct error *err)
+{
+    struct pane_key key = {(uint64_t)item->rule, item->group, item->pane->start_ms};
+    struct pane *pane = map_remove(&reduce->panes, pane_key_of(&key));
+    struct group *group = NULL;
+    ASSERT(pane == item->pane);
+    item->pane = NULL;
+    if (groups_get(reduce->groups, item->rule, item->group, item->key, &group, err) != 0) {
+        pane_free(pane);
+        return -1;
+    }
+    struct detector_context context = detector_context(reduce);
+    int64_t timer_ms = group->timer_ms;
+    bool newcomer = group_is_empty(group);
+    reduce->counters.panes++;
+    detector_window.on_pane(&context, group, pane);
+    return settle(reduce, group, timer_ms, newcomer, err);
+}
+
+static int apply_window_close(struct reduce *reduce, const struct pending_item *item, struct error *err)
+{
+    struct group *group = NULL;
+    TRY(groups_get(reduce->groups, item->rule, item->group, (struct str){NULL, 0}, &group, err));
+    if (group == NULL || group->timer_ms != item->time_ms)
+        return 0; /* the timer has moved since */
+    struct detector_context context = detector_context(reduce);
+    struct evaluation evaluation = {0};
+    if (detector_window.on_timer(&context, group, item->time_ms, &evaluation))
+        TRY(evaluated(reduce, group, &evaluation, err));
+    return settle(reduce, group, item->time_ms, false, err);
+}
+
+/* One rule and group that a row's change or an event touches. */
+static int apply_touch(struct reduce *reduce, const struct touch *touch, int64_t time_ms, bool is_row, struct error *err)
+{
+    struct group *group = NULL;
+    TRY(groups_get(reduce->groups, touch->rule_number, touch->hash, touch->key, &group, err));
+    struct detector_context context = detector_context(reduce);
+    struct evaluation evaluation = {0};
+    int64_t timer_ms = group->timer_ms;
+    bool newcomer = group_is_empty(group);
+    bool recommends = group->rule->recommend != NULL && is_row && touch->selection.before != 0;
+    bool was_evaluated =
+        detector_window.on_event(&context, group, touch->event, touch->selection, time_ms, &evaluation);
+    if (recommends) {
+        struct recommender_change change = {.row = touch->event,
+                                            .selected = touch->selection.after != 0,
+                                            .publish = !was_evaluated,
+                                            .time_ms = time_ms};
+        TRY(recommender_row(reduce->recommender, group, &change, &reduce->arena, err));
+    }
+    if (was_evaluated)
+        TRY(evaluated(reduce, group, &evaluation, err));
+    return settle(reduce, group, timer_ms, newcomer, err);
+}
+
+static int apply_update(struct reduce *reduce, const struct pending_item *item, struct error *err)
+{
+    struct reader r = reader_of(item->bytes.p, item->bytes.n);
+    struct event update;
+    struct row_update row;
+    bool good = event_decode(&r, &reduce->arena, &update);
+    ASSERT(good);
+    TRY(rows_apply(reduce->rows, &update, &reduce->arena, &row, err));
+    if (row.change == ROW_UNCHANGED) {
+        reduce->counters.updates_unchanged++;
+        return 0;
+    }
+    reduce->counters.rows_changed++;
+    struct buf bytes = {0};
+    field_mask all = FIELD_BIT(update.stream->field_count) - 1;
+    buf_byte(&bytes, (uint8_t)(row.existed | (row.change == ROW_CHANGED) << 1));
+    if (row.existed)
+        event_encode(&bytes, &row.before, all);
+    if (row.change == ROW_CHANGED)
+        event_encode(&bytes, &row.after, all);
+    pending_push(reduce->pending, (struct pending_item){.time_ms = item->time_ms,
+                                                        .level = LEVEL_RULE,
+                                                        .kind = PENDING_CHANGE,
+                                                        .at = item->at,
+                                                        .bytes = buf_str(&bytes)});
+    buf_fini(&bytes);
+    return 0;
+}
+
+static int apply_touches(struct reduce *reduce, const struct touch *touches, size_t n, const struct pending_item *item,
+                         struct error *err)
+{
+    for (size_t i = 0; i < n; i++)
+        TRY(apply_touch(reduce, &touches[i], item->time_ms, item->kind == PENDING_CHANGE, err));
+    return 0;
+}
+
+static int apply_change(struct reduce *reduce, const struct pending_item *item, struct error *err)
+{
+    struct reader r = reader_of(item->bytes.p, item->bytes.n);
+    struct event rows[2];
+    const struct event *before = NULL;
+    const struct event *after = NULL;
+    uint8_t has = read_byte(&r);
+    bool good = !r.failed;
+    if ((has & 1) != 0) {
+        good = good && event_decode(&r, &reduce->arena, &rows[0]);
+        before = &rows[0];
+    }
+    if ((has & 2) != 0) {
+        good = good && event_decode(&r, &reduce->arena, &rows[1]);
+        after = &rows[1];
+    }
+    ASSERT(good);
+    const struct touch *touches;
+    size_t n = touches_of_row(reduce->touches, before, after, &reduce->arena, &touches);
+    touches_errors(reduce->touches, &reduce->counters.where_errors, &reduce->counters.where_null_errors);
+    return apply_touches(reduce, touches, n, item, err);
+}
+
+static int apply_event(struct reduce *reduce, const struct pending_item *item, struct error *err)
+{
+    struct reader r = reader_of(item->bytes.p, item->bytes.n);
+    struct event event;
+    uint64_t n = read_varint(&r);
+    struct exchange_match *matches = arena_alloc(&reduce->arena, (size_t)n * sizeof *matches);
+    for (uint64_t i = 0; i < n; i++) {
+        matches[i].rule = (int32_t)read_varint(&r);
+        matches[i].input = (int32_t)read_varint(&r);
+    }
+    bool good = event_decode(&r, &reduce->arena, &event);
+    ASSERT(good);
+    const struct touch *touches;
+    size_t count = touches_of_event(reduce->touches, &event, matches, (size_t)n, &reduce->arena, &touches);
+    return apply_touches(reduce, touches, count, item, err);
+}
+
+static int apply_recommendation_timer(struct reduce *reduce, const struct pending_item *item, struct error *err)
+{
+    struct recommender_due due = {.time_ms = item->time_ms,
+                                  .kind = item->kind == PENDING_COOLDOWN ? RECOMMEND_COOLDOWN : RECOMMEND_AGEING,
+                                  .rule_number = item->rule,
+                                  .group_hash = item->group};
+    return recommender_timer(reduce->recommender, &due, &reduce->arena, err);
+}
+
+static int apply(struct reduce *reduce, struct pending_item *item, struct error *err)
+{
+    switch ((enum pending_kind)item->kind) {
+    case PENDING_PANE:
+        return apply_pane(reduce, item, err);
+    case PENDING_WINDOW_CLOSE:
+        return apply_window_close(reduce, item, err);
+    case PENDING_UPDATE:
+        return apply_update(reduce, item, err);
+    case PENDING_CHANGE:
+        return apply_change(reduce, item, err);
+    case PENDING_EVENT:
+        return apply_event(reduce, item, err);
+    case PENDING_ROW_EXPIRY:
+        return rows_expire(reduce->rows, item->time_ms, err);
+    case PENDING_COOLDOWN:
+    case PENDING_AGEING:
+        return apply_recommendation_timer(reduce, item, err);
+    }
+    return 0;
+}
+
+static int apply_next(struct reduce *reduce, int64_t before_ms, bool *any, struct error *err)
+{
+    struct pending_item item;
+    *any = pending_pop(reduce->pending, before_ms, &item);
+    if (!*any)
+        return 0;
+    int result = apply(reduce, &item, err);
+    pending_done(reduce->pending, &item);
+    arena_reset(&reduce->arena);
+    return result;
+}
+
+int reduce_advance(struct reduce *reduce, int64_t before_ms, struct error *err)
+{
+    for (bool any = true; any;)
+        TRY(apply_next(reduce, before_ms, &any, err));
+    if (before_ms > reduce->applied_ms)
+        reduce->applied_ms = before_ms;
+    return 0;
+}
+
+int reduce_drain(struct reduce *reduce, struct error *err)
+{
+    /* Ageing and expiry would go on for as long as there is something to forget: they are taken out unseen. */
+    struct pending_item item;
+    while (pending_pop(reduce->pending, INT64_MAX, &item)) {
+        bool forgetting = item.kind == PENDING_AGEING || item.kind == PENDING_ROW_EXPIRY;
+        int result = forgetting ? 0 : apply(reduce, &item, err);
+        pending_done(reduce->pending, &item);
+        arena_reset(&reduce->arena);
+        TRY(result);
+    }
+    return 0;
+}
+
+int64_t reduce_applied(const struct reduce *reduce)
+{
+    return reduce->applied_ms;
+}
+
+int reduce_restore(struct reduce *reduce, int64_t applied_ms, struct error *err)
+{
+    forget_pending(reduce);
+    reduce->applied_ms = applied_ms;
+    groups_restore(reduce->groups, applied_ms);
+    recommender_drop(reduce->recommender);
+    TRY(groups_timers(reduce->groups, arm_group, reduce, err));
+    TRY(rows_restore(reduce->rows, err));
+    return recommender_restore(reduce->recommender, err);
+}
+
+void reduce_shrink(struct reduce *reduce)
+{
+    groups_shrink(reduce->groups);
+    recommender_shrink(reduce->recommender);
+}
+
+size_t reduce_pending_bytes(const struct reduce *reduce)
+{
+    return pending_bytes(reduce->pending);
+}
+
+const struct reduce_counters *reduce_counters(const struct reduce *reduce)
+{
+    return &reduce->counters;
+}
+
+const struct recommender_counters *reduce_recommend_counters(const struct reduce *reduce)
+{
+    return recommender_counters(reduce->recommender);
+}

@@ -1,0 +1,62 @@
+/* The second half of the data path: one loop over one total order (pending.h), applied strictly below a time.
+ *
+ *     level 0: updates fold into rows -> their changes go one level up
+ *     level 1: panes, closing windows, changes and events -> detectors -> recommendations
+ *
+ * All tasks of the state are driven by one reduce with the local exchange; each group and row knows its task.
+ */
+#ifndef FORESTALL_ENGINE_REDUCE_H
+#define FORESTALL_ENGINE_REDUCE_H
+
+#include "engine/config.h"
+#include "engine/exchange.h"
+#include "recommend/recommend.h"
+
+struct reduce_counters {
+    uint64_t rows_changed;
+    uint64_t updates_unchanged; /* duplicates and updates that say nothing new */
+    uint64_t evaluations;
+    uint64_t firings;
+    uint64_t detections;
+    uint64_t panes;
+    uint64_t groups_evicted;
+    uint64_t where_errors;
+    uint64_t where_null_errors;
+    uint64_t spans_left_out;
+    struct detector_counters detector;
+};
+
+struct reduce_options {
+    const struct ruleset *rules;
+    const struct config *config;
+    struct state *state; /* borrowed */
+    /* A version of a recommendation: its id and record. */
+    void (*publish)(void *context, struct str id, struct value record, bool detection, int64_t time_ms);
+    void *context;
+};
+
+struct reduce;
+
+struct reduce *reduce_new(const struct reduce_options *options);
+void reduce_free(struct reduce *reduce);
+
+/* Where map sends to. */
+struct exchange *reduce_exchange(struct reduce *reduce);
+
+/* Applies everything strictly below `before_ms`, in order. */
+int reduce_advance(struct reduce *reduce, int64_t before_ms, struct error *err) MUST_CHECK;
+/* Applies all that waits (windows, cooldowns), whatever its time; only ageing is left out. */
+int reduce_drain(struct reduce *reduce, struct error *err) MUST_CHECK;
+/* Everything below this is applied; INT64_MIN: nothing yet. */
+int64_t reduce_applied(const struct reduce *reduce);
+
+/* After a restore: forgets the memory, arms the timers of what the state holds. */
+int reduce_restore(struct reduce *reduce, int64_t applied_ms, struct error *err) MUST_CHECK;
+/* Before a commit: groups' unwritten times are written if they must leave memory. */
+void reduce_shrink(struct reduce *reduce);
+
+size_t reduce_pending_bytes(const struct reduce *reduce);
+const struct reduce_counters *reduce_counters(const struct reduce *reduce);
+const struct recommender_counters *reduce_recommend_counters(const struct reduce *reduce);
+
+#endif

@@ -1,0 +1,210 @@
+/* Rows in the state. */
+#include "engine/rows.h"
+
+#include <stdlib.h>
+
+#include "detect/group.h"
+
+struct rows {
+    struct rows_options options;
+    struct row_counters counters;
+    int *key_fields[STREAM_COUNT]; /* NULL: the stream's own key */
+    size_t key_counts[STREAM_COUNT];
+    int64_t *days; /* midnights asked for, as days since the epoch */
+    size_t day_count;
+    size_t day_cap;
+};
+
+struct rows *rows_new(const struct rows_options *options)
+{
+    struct rows *rows = mem_zalloc(sizeof *rows);
+    rows->options = *options;
+    for (size_t i = 0; i < options->config->source_count; i++) {
+        const struct config_source *source = &options->config->sources[i];
+        if (!source->stream->rows || source->key_count == 0 || rows->key_fields[source->stream->id] != NULL)
+            continue;
+        int *fields = mem_alloc(source->key_count * sizeof *fields);
+        for (size_t k = 0; k < source->key_count; k++)
+            fields[k] = stream_field_find(source->stream, source->key[k]);
+        rows->key_fields[source->stream->id] = fields;
+        rows->key_counts[source->stream->id] = source->key_count;
+    }
+    return rows;
+}
+
+void rows_free(struct rows *rows)
+{
+    for (int i = 0; i < STREAM_COUNT; i++)
+        free(rows->key_fields[i]);
+    free(rows->days);
+    free(rows);
+}
+
+static int64_t retention_days(const struct rows *rows)
+{
+    return (rows->options.config->row_retention_ms + DAY_MS - 1) / DAY_MS;
+}
+
+/* Day `day` was the last update's: the row may go at the first midnight that is row_retention after its end. */
+static void ask(struct rows *rows, int64_t day)
+{
+    for (size_t i = rows->day_count; i > 0; i--)
+        if (rows->days[i - 1] == day)
+            return;
+    rows->days = mem_grow(rows->days, rows->day_count, &rows->day_cap, sizeof *rows->days);
+    rows->days[rows->day_count++] = day;
+    rows->options.arm(rows->options.context, (day + 1 + retention_days(rows)) * DAY_MS);
+}
+
+static void expiry_key(struct buf *out, int task, int64_t day, struct str row_key_bytes)
+{
+    state_key(out, task, STATE_ROW_EXPIRY);
+    buf_i64_sorted(out, day);
+    buf_str_put(out, row_key_bytes);
+}
+
+static int64_t updated_day(const struct event *row)
+{
+    return floor_div(value_ms(row->values[row->stream->record_field_count + 1]), DAY_MS);
+}
+
+/* Writes the row and moves its expiry to the day of this update. */
+static void write_row(struct rows *rows, struct str key, struct str own_key, int task, const struct row_update *update)
+{
+    struct buf bytes = {0};
+    struct buf expiry = {0};
+    int64_t old_day = update->existed ? updated_day(&update->before) : INT64_MIN;
+    bool gone = update->change == ROW_REMOVED;
+    int64_t new_day = gone ? INT64_MIN : updated_day(&update->after);
+    if (gone) {
+        state_del(rows->options.state, key);
+    } else {
+        event_encode(&bytes, &update->after, FIELD_BIT(update->after.stream->field_count) - 1);
+        state_put(rows->options.state, key, buf_str(&bytes));
+    }
+    if (update->existed && old_day != new_day) {
+        expiry_key(&expiry, task, old_day, own_key);
+        state_del(rows->options.state, buf_str(&expiry));
+    }
+    if (!gone && old_day != new_day) {
+        buf_reset(&expiry);
+        expiry_key(&expiry, task, new_day, own_key);
+        state_put(rows->options.state, buf_str(&expiry), (struct str){"", 0});
+        ask(rows, new_day);
+    }
+    buf_fini(&bytes);
+    buf_fini(&expiry);
+}
+
+static int read_row(struct rows *rows, struct str key, struct arena *arena, struct row_update *out, struct error *err)
+{
+    struct buf bytes = {0};
+    int result = state_get(rows->options.state, key, &bytes, &out->existed, err);
+    if (result == 0 && out->existed) {
+        struct str kept = arena_str(arena, buf_str(&bytes));
+        struct reader r = reader_of(kept.p, kept.n);
+        if (!event_decode(&r, arena, &out->before))
+            result = error_set(err, ERROR_FATAL, "a row in the state is damaged: stop, delete the state directory and start: it is restored from the changelog");
+    }
+    buf_fini(&bytes);
+    return result;
+}
+
+int rows_apply(struct rows *rows, const struct event *update, struct arena *arena, struct row_update *out,
+               struct error *err)
+{
+    struct buf own_key = {0};
+    struct buf key = {0};
+    enum stream_id stream = update->stream->id;
+    row_key(&own_key, update, rows->key_fields[stream], rows->key_counts[stream]);
+    int task = group_task(group_hash(buf_str(&own_key)), rows->options.config->tasks);
+    state_key(&key, task, STATE_ROW);
+    buf_str_put(&key, buf_str(&own_key));
+    out->existed = false;
+    int result = read_row(rows, buf_str(&key), arena, out, err);
+    if (result == 0) {
+        out->change = row_apply(out->existed ? &out->before : NULL, update, arena, &out->after, &rows->counters);
+        if (out->change != ROW_UNCHANGED)
+            write_row(rows, buf_str(&key), buf_str(&own_key), task, out);
+    }
+    buf_fini(&own_key);
+    buf_fini(&key);
+    return result;
+}
+
+struct expiring {
+    struct buf keys; /* of expiry entries: varint length and bytes */
+};
+
+static int collect(void *context, struct str key, struct str value)
+{
+    struct expiring *expiring = context;
+    (void)value;
+    buf_text(&expiring->keys, key);
+    return 0;
+}
+
+static int expire_task(struct rows *rows, int task, int64_t day, struct error *err)
+{
+    struct expiring expiring = {0};
+    struct buf key = {0};
+    expiry_key(&key, task, day, (struct str){"", 0});
+    size_t prefix = key.len;
+    int result = state_scan(rows->options.state, buf_str(&key), collect, &expiring, err);
+    struct reader r = reader_of(expiring.keys.p, expiring.keys.len);
+    while (result == 0 && reader_left(&r) > 0) {
+        struct str expiry = read_text(&r);
+        buf_reset(&key);
+        state_key(&key, task, STATE_ROW);
+        buf_put(&key, expiry.p + prefix, expiry.n - prefix);
+        state_del(rows->options.state, buf_str(&key));
+        state_del(rows->options.state, expiry);
+    }
+    buf_fini(&expiring.keys);
+    buf_fini(&key);
+    return result;
+}
+
+int rows_expire(struct rows *rows, int64_t time_ms, struct error *err)
+{
+    int64_t day = time_ms / DAY_MS - 1 - retention_days(rows);
+    size_t kept = 0;
+    for (size_t i = 0; i < rows->day_count; i++)
+        if (rows->days[i] != day)
+            rows->days[kept++] = rows->days[i];
+    rows->day_count = kept;
+    for (int task = 0; task < rows->options.config->tasks; task++)
+        TRY(expire_task(rows, task, day, err));
+    return 0;
+}
+
+static int ask_for(void *context, struct str key, struct str value)
+{
+    struct reader r = reader_of(key.p, key.n);
+    (void)value;
+    (void)read_u16(&r);
+    (void)read_byte(&r);
+    int64_t day = read_i64_sorted(&r);
+    if (!r.failed)
+        ask(context, day);
+    return 0;
+}
+
+int rows_restore(struct rows *rows, struct error *err)
+{
+    struct buf prefix = {0};
+    int result = 0;
+    rows->day_count = 0;
+    for (int task = 0; task < rows->options.config->tasks && result == 0; task++) {
+        buf_reset(&prefix);
+        state_key(&prefix, task, STATE_ROW_EXPIRY);
+        result = state_scan(rows->options.state, buf_str(&prefix), ask_for, rows, err);
+    }
+    buf_fini(&prefix);
+    return result;
+}
+
+uint64_t rows_spans_left_out(const struct rows *rows)
+{
+    return rows->counters.spans_left_out;
+}
