@@ -59,7 +59,7 @@ struct node_field {
     struct str *aliases;
     size_t alias_count;
     struct node *type;
-    const struct json_t *fallback; /* the `default`; NULL: none */
+    struct json_t *fallback; /* the `default`; NULL: none */
 };
 
 struct avro_schema {

@@ -131,11 +131,11 @@ static bool fits(const struct node *node, struct value value)
     }
 }
 
-static struct value of_json(struct arena *arena, const json_t *json, const struct node *node);
+static struct value of_json(struct arena *arena, json_t *json, const struct node *node);
 
+/* NOLINTBEGIN(misc-no-recursion): a default nests no deeper than the schema's text, which is bounded. */
 /* A default's value: JSON by the type's rule, a union's by its first branch. */
-/* NOLINTNEXTLINE(misc-no-recursion): a default nests no deeper than the schema's text, which is bounded */
-static struct value of_json_items(struct arena *arena, const json_t *json, const struct node *node)
+static struct value of_json_items(struct arena *arena, json_t *json, const struct node *node)
 {
     bool map = json_is_object(json);
     size_t n = map ? json_object_size(json) : json_array_size(json);
@@ -147,16 +147,14 @@ static struct value of_json_items(struct arena *arena, const json_t *json, const
             items[used++] = of_json(arena, json_array_get(json, i), item);
         return value_list(items, n);
     }
-    for (void *at = json_object_iter((json_t *)(uintptr_t)json); at != NULL;
-         at = json_object_iter_next((json_t *)(uintptr_t)json, at)) {
+    for (void *at = json_object_iter(json); at != NULL; at = json_object_iter_next(json, at)) {
         items[used++] = value_str(arena_str(arena, str_of(json_object_iter_key(at))));
         items[used++] = of_json(arena, json_object_iter_value(at), item);
     }
     return value_map(items, n);
 }
 
-/* NOLINTNEXTLINE(misc-no-recursion): as above */
-static struct value of_json(struct arena *arena, const json_t *json, const struct node *node)
+static struct value of_json(struct arena *arena, json_t *json, const struct node *node)
 {
     struct str text = {json_string_value(json), json_string_length(json)};
     switch (json_typeof(json)) {
@@ -180,11 +178,14 @@ static struct value of_json(struct arena *arena, const json_t *json, const struc
     }
 }
 
+/* NOLINTEND(misc-no-recursion) */
+
 static int theirs(struct writing *w, int status)
 {
     return status == 0 ? 0 : error_set(w->err, ERROR_BAD_INPUT, "Avro-C: %s", avro_strerror());
 }
 
+/* NOLINTBEGIN(misc-no-recursion): put bounds the depth by WRITE_DEPTH_MAX. */
 static int put_record(struct writing *w, const struct node *node, struct value value, avro_value_t *out)
 {
     size_t found = 0;
@@ -204,7 +205,7 @@ static int put_record(struct writing *w, const struct node *node, struct value v
     if (found == value.n)
         return 0;
     for (uint32_t i = 0; i < value.n; i++) {
-        struct str key = value_as_str(value.items[2 * i]);
+        struct str key = value_as_str(value.items[2 * (size_t)i]);
         bool known = false;
         for (size_t k = 0; k < node->count && !known; k++)
             known = str_eq(key, node->fields[k].name);
@@ -218,10 +219,10 @@ static int put_items(struct writing *w, const struct node *node, struct value va
 {
     for (uint32_t i = 0; i < value.n; i++) {
         avro_value_t child;
-        struct value item = node->kind == NODE_MAP ? value.items[2 * i + 1] : value.items[i];
+        struct value item = node->kind == NODE_MAP ? value.items[2 * (size_t)i + 1] : value.items[i];
         if (node->kind == NODE_MAP) {
-            struct str key = value_as_str(value.items[2 * i]);
-            if (value.items[2 * i].type != VALUE_STRING || memchr(key.p, '\0', key.n) != NULL)
+            struct str key = value_as_str(value.items[2 * (size_t)i]);
+            if (value.items[2 * (size_t)i].type != VALUE_STRING || memchr(key.p, '\0', key.n) != NULL)
                 return error_set(w->err, ERROR_BAD_INPUT, "a map's key is no text");
             TRY(theirs(w, avro_value_add(out, arena_str(&w->encoder->scratch, key).p, &child, NULL, NULL)));
         } else {
@@ -283,7 +284,6 @@ static int put_scalar(struct writing *w, const struct node *node, struct value v
     }
 }
 
-/* NOLINTNEXTLINE(misc-no-recursion): bounded by WRITE_DEPTH_MAX, and the values are our own */
 static int put(struct writing *w, const struct node *node, struct value value, avro_value_t *out)
 {
     if (node->kind != NODE_UNION && !fits(node, value))
@@ -304,6 +304,8 @@ static int put(struct writing *w, const struct node *node, struct value value, a
     w->depth--;
     return result;
 }
+
+/* NOLINTEND(misc-no-recursion) */
 
 int avro_encode(struct avro_encoder *encoder, struct value value, struct buf *out, struct error *err)
 {

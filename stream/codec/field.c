@@ -47,10 +47,10 @@ static int pair_order(const void *a, const void *b)
 /* For many pairs: sorts pointers to them, then marks all but the first of a key by a null key. */
 static bool drop_repeats_sorted(struct value *pairs, size_t n, struct arena *arena)
 {
-    struct value **sorted = arena_alloc(arena, n * sizeof *sorted);
+    struct value **sorted = arena_alloc(arena, n * sizeof(struct value *));
     for (size_t i = 0; i < n; i++)
         sorted[i] = &pairs[2 * i];
-    qsort(sorted, n, sizeof *sorted, pair_order);
+    qsort(sorted, n, sizeof(struct value *), pair_order);
     bool repeated = false;
     struct value *first = sorted[0];
     for (size_t i = 1; i < n; i++) {

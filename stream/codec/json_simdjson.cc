@@ -17,7 +17,7 @@ static const size_t text_bytes_min = 4096;
 
 json_simd *json_simd_new() noexcept
 {
-    return new json_simd;
+    return new json_simd; // NOLINT(bugprone-unhandled-exception-at-new): out of memory ends the process
 }
 
 void json_simd_free(json_simd *simd) noexcept

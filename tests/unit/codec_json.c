@@ -71,6 +71,8 @@ static void test_events(void **state)
              "\"a\",\"occurred_at\":-1}",
              "event_id=\"e\" recommendation_id=\"r\" action=\"accept\" expected_version=3 actor=\"a\" "
              "occurred_at=\"1969-12-31T23:59:59.999Z\"");
+    event_is(STREAM_TELEMETRY, TELEMETRY(",\"labels\":{\"a\":\"1\"},\"labels\":null"),
+             "kind=\"metric\" service=\"s\" name=\"n\" occurred_at=\"1970-01-01T00:00:00.005Z\" labels={}");
     /* The last of a repeated field counts, null after a value included. */
     event_is(STREAM_TELEMETRY, TELEMETRY(",\"unit\":\"ms\",\"service\":\"t\",\"unit\":null"),
              "kind=\"metric\" service=\"t\" name=\"n\" occurred_at=\"1970-01-01T00:00:00.005Z\" labels={}");

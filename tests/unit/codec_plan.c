@@ -6,6 +6,7 @@
 
 #include <cmocka.h>
 
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "codec/decoder.h"
@@ -154,6 +155,52 @@ static void test_labels(void **state)
     assert_true(str_is(buf_str(&text), "{\"k\":\"w\",\"l\":\"x\"}"));
     buf_fini(&text);
     REFUSES(schema, "\x02\x02k\x00\x00" TAIL, "field 'labels': null, but it needs a value");
+}
+
+/* Enough labels that repeated ones are found by sorting. */
+static void test_many_labels(void **state)
+{
+    (void)state;
+    struct event event;
+    struct buf record = {0};
+    buf_zigzag(&record, 60);
+    for (int i = 0; i < 60; i++) {
+        buf_printf(&record, "\x06k%02d", i * 7 % 40); /* 20 to 39 once, 0 to 19 more than once */
+        buf_printf(&record, "\x04%02d", i);
+    }
+    buf_byte(&record, 0);
+    buf_put(&record, TAIL, sizeof TAIL - 1);
+    const char *schema = RECORD(FIELD("labels", "{\"type\":\"map\",\"values\":\"string\"}"));
+    assert_int_equal(decode(schema, record.p, record.len, &event), 0);
+    assert_int_equal(event.values[TELEMETRY_LABELS].n, 40);
+    for (int i = 0; i < 60; i++) {
+        char key[8];
+        (void)snprintf(key, sizeof key, "k%02d", i * 7 % 40);
+        const struct value *value = value_map_get(event.values[TELEMETRY_LABELS], str_of(key));
+        assert_non_null(value);
+        if (i >= 20)
+            assert_int_equal(strtol(value->s, NULL, 10) % 100, i);
+    }
+    for (uint32_t i = 0; i < 40; i++) {
+        char key[8]; /* the place is that of the first */
+        (void)snprintf(key, sizeof key, "k%02u", i * 7 % 40);
+        TEXT(event.values[TELEMETRY_LABELS].items[2 * i], key);
+    }
+    buf_fini(&record);
+}
+
+/* A record that ends in something that is stepped over. */
+static void test_truncated_extra(void **state)
+{
+    (void)state;
+    static const char schema[] =
+        "{\"type\":\"record\",\"name\":\"T\",\"fields\":[{\"name\":\"name\",\"type\":\"string\"},"
+        "{\"name\":\"service\",\"type\":\"string\"},{\"name\":\"occurred_at\",\"type\":\"long\"},"
+        "{\"name\":\"x\",\"type\":{\"type\":\"fixed\",\"name\":\"F\",\"size\":4}}]}";
+    struct event event;
+    ACCEPTS(schema, TAIL "abcd", &event);
+    REFUSES(schema, TAIL "abc", "field 'x': the record ends inside it");
+    REFUSES(schema, TAIL, "field 'x': the record ends inside it");
 }
 
 static void test_missing_and_extra(void **state)
@@ -321,13 +368,14 @@ static void test_truncation(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_minimal),        cmocka_unit_test(test_promotions),
-        cmocka_unit_test(test_unions),         cmocka_unit_test(test_enums),
-        cmocka_unit_test(test_times),          cmocka_unit_test(test_labels),
-        cmocka_unit_test(test_framing),        cmocka_unit_test(test_missing_and_extra),
-        cmocka_unit_test(test_prefix),         cmocka_unit_test(test_aliases),
-        cmocka_unit_test(test_hostile_counts), cmocka_unit_test(test_recursion),
-        cmocka_unit_test(test_truncation),
+        cmocka_unit_test(test_minimal),         cmocka_unit_test(test_promotions),
+        cmocka_unit_test(test_unions),          cmocka_unit_test(test_enums),
+        cmocka_unit_test(test_times),           cmocka_unit_test(test_labels),
+        cmocka_unit_test(test_framing),         cmocka_unit_test(test_missing_and_extra),
+        cmocka_unit_test(test_prefix),          cmocka_unit_test(test_aliases),
+        cmocka_unit_test(test_hostile_counts),  cmocka_unit_test(test_recursion),
+        cmocka_unit_test(test_truncation),      cmocka_unit_test(test_many_labels),
+        cmocka_unit_test(test_truncated_extra),
     };
     int failed = cmocka_run_group_tests(tests, NULL, NULL);
     arena_fini(&arena);
