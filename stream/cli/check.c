@@ -1,4 +1,5 @@
-/* `forestall check PATH…`: validates rule files, folders of them, and configuration files, and prints all that is wrong. */
+/* `forestall check PATH…`: validates rule files, folders of them, and configuration files, and prints all that is
+ * wrong. */
 #include "cli/diagnostics.h"
 #include "engine/config.h"
 #include "rule/ruleset.h"
@@ -6,7 +7,7 @@
 #include <stdlib.h>
 #include <sys/stat.h>
 
-int cli_check(int argc, char **argv); /* for the command table */
+#include "cli/commands.h"
 
 extern char **environ;
 
@@ -53,8 +54,8 @@ static bool parse_options(int argc, char **argv, struct options *options)
     return true;
 }
 
-/* Rules say apiVersion; a file that forgot it is still told apart by kind, or by rules that are written out. A path that
- * cannot be told, since it is no YAML, is taken for rules: the message is the same. */
+/* Rules say apiVersion; a file that forgot it is still told apart by kind, or by rules that are written out. A path
+ * that cannot be told, since it is no YAML, is taken for rules: the message is the same. */
 static bool is_configuration(const char *path)
 {
     struct stat info;
@@ -64,8 +65,8 @@ static bool is_configuration(const char *path)
     struct diagnostics ignored = {.arena = &scratch};
     const struct yaml_node *root = yaml_load(&scratch, path, &ignored);
     const struct yaml_node *rules = yaml_get(root, "rules");
-    bool written_out = rules != NULL && rules->kind == YAML_SEQUENCE && rules->count > 0 &&
-                       rules->items[0]->kind == YAML_MAPPING;
+    bool written_out =
+        rules != NULL && rules->kind == YAML_SEQUENCE && rules->count > 0 && rules->items[0]->kind == YAML_MAPPING;
     bool result = root != NULL && root->kind == YAML_MAPPING && yaml_get(root, "apiVersion") == NULL &&
                   yaml_get(root, "kind") == NULL && !written_out;
     diagnostics_fini(&ignored);

@@ -111,7 +111,8 @@ void diagnostics_print(FILE *out, const struct diagnostics *diagnostics)
         (void)fputs(colours.bold, out);
         put_clean(out, str_of(item->file));
         (void)fprintf(out, ":%d:%d:%s %s%s:%s ", item->line, item->column, colours.off,
-                      item->warning ? colours.warning : colours.error, item->warning ? "warning" : "error", colours.off);
+                      item->warning ? colours.warning : colours.error, item->warning ? "warning" : "error",
+                      colours.off);
         put_clean(out, str_of(item->message));
         (void)fputc('\n', out);
         quote(out, &file, item, &colours);

@@ -6,9 +6,9 @@
 
 #include <stdlib.h>
 
-const char *const config_keys[] = {"application_id", "kafka",  "schema_registry", "sources", "outputs",         "rules",
-                                   "time",           "exchange", "state",         "impact",  "limits",          "start",
-                                   "workers",        "commit_interval", "http",   "log",     NULL};
+const char *const config_keys[] = {
+    "application_id", "kafka",  "schema_registry", "sources", "outputs",         "rules", "time", "exchange", "state",
+    "impact",         "limits", "start",           "workers", "commit_interval", "http",  "log",  NULL};
 
 enum { TASKS_MAX = 32 };
 
@@ -25,8 +25,8 @@ static bool kafka_name(struct str name, size_t max)
         return false;
     for (size_t i = 0; i < name.n; i++) {
         char c = name.p[i];
-        bool good = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' || c == '_' ||
-                    c == '-';
+        bool good = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' ||
+                    c == '_' || c == '-';
         if (!good)
             return false;
     }
@@ -81,8 +81,8 @@ void config_format(struct config_load *load, const struct yaml_node *mapping, en
 
 static void read_kafka(struct config_load *load, const struct yaml_node *node)
 {
-    static const char *const ours[] = {"group.id",           "group.instance.id", "transactional.id",
-                                       "enable.auto.commit", "auto.offset.reset", "partition.assignment.strategy",
+    static const char *const ours[] = {"group.id",           "group.instance.id",  "transactional.id",
+                                       "enable.auto.commit", "auto.offset.reset",  "partition.assignment.strategy",
                                        "isolation.level",    "enable.idempotence", NULL};
     struct config *config = load->config;
     if (!check_map(load->diagnostics, node, "kafka"))
@@ -139,8 +139,8 @@ static void check_topics(struct config_load *load, const struct yaml_node *root)
                               STR_ARG(outputs[i]->topic));
         for (size_t j = 0; j < config->source_count; j++)
             if (str_eq(outputs[i]->topic, config->sources[j].topic))
-                diagnostic_at(load->diagnostics, at != NULL ? at : root, false, "topic '%.*s' is a source and an output",
-                              STR_ARG(outputs[i]->topic));
+                diagnostic_at(load->diagnostics, at != NULL ? at : root, false,
+                              "topic '%.*s' is a source and an output", STR_ARG(outputs[i]->topic));
     }
 }
 
@@ -177,8 +177,8 @@ static void read_time(struct config_load *load, const struct yaml_node *node)
 
 static void read_state(struct config_load *load, const struct yaml_node *node)
 {
-    static const char *const keys[] = {"dir", "memory", "tasks", "replication_factor", "row_retention",
-                                       "standby_replicas", NULL};
+    static const char *const keys[] = {"dir",           "memory",           "tasks", "replication_factor",
+                                       "row_retention", "standby_replicas", NULL};
     struct config *config = load->config;
     struct diagnostics *diagnostics = load->diagnostics;
     struct str dir = STR_LIT("./state");
@@ -254,7 +254,8 @@ static bool listen_good(struct str text)
     while (colon > 0 && text.p[colon - 1] != ':')
         colon--;
     int64_t port = 0;
-    return colon > 1 && integer_parse((struct str){text.p + colon, text.n - colon}, &port) && port >= 0 && port <= 65535;
+    return colon > 1 && integer_parse((struct str){text.p + colon, text.n - colon}, &port) && port >= 0 &&
+           port <= 65535;
 }
 
 static void read_http(struct config_load *load, const struct yaml_node *node)

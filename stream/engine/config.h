@@ -16,11 +16,12 @@ struct config_source {
     enum record_format format;
     enum record_framing framing;
     struct str schema_path; /* empty: the built-in schema of the stream */
+    struct str schema_text; /* of a container file: its own schema, in place of either */
     int64_t out_of_orderness_ms;
-    int64_t idle_lag_ms;    /* INT64_MAX: never */
+    int64_t idle_lag_ms; /* INT64_MAX: never */
     int64_t max_future_skew_ms;
     enum late_policy late;
-    struct str *key;        /* of rows: the fields that identify one; NULL: the stream's own */
+    struct str *key; /* of rows: the fields that identify one; NULL: the stream's own */
     size_t key_count;
 };
 
@@ -33,7 +34,7 @@ struct config_output {
 struct config {
     struct arena arena;
     struct str application_id;
-    struct str_pair *kafka;   /* librdkafka properties, verbatim */
+    struct str_pair *kafka; /* librdkafka properties, verbatim */
     size_t kafka_count;
     struct config_source *sources; /* in order of topic name */
     size_t source_count;

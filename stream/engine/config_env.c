@@ -1,6 +1,6 @@
 /* Overrides from the environment: FORESTALL_ + the path of a key in upper case, `__` between levels, a list's items by
- * index. A variable's value stands in the tree as a scalar whose file is the variable's name, so that it is checked, and
- * complained about, as anything else. */
+ * index. A variable's value stands in the tree as a scalar whose file is the variable's name, so that it is checked,
+ * and complained about, as anything else. */
 #include "engine/config_load.h"
 
 #include <ctype.h>

@@ -4,7 +4,8 @@
 #include <stdlib.h>
 
 static const char *const source_keys[] = {"topic", "stream",           "format",   "framing",         "schema",
-                                          "key",   "out_of_orderness", "idle_lag", "max_future_skew", "late", NULL};
+                                          "key",   "out_of_orderness", "idle_lag", "max_future_skew", "late",
+                                          NULL};
 static const char *const stream_names[] = {"incident", "deployment", "telemetry", "feedback", NULL};
 
 static void read_stream(struct config_load *load, const struct yaml_node *node, struct config_source *source)

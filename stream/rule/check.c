@@ -142,8 +142,8 @@ bool number_parse(struct str text, double *out)
     return any && *end == '\0' && isfinite(*out);
 }
 
-bool check_int(struct diagnostics *diagnostics, const struct yaml_node *node, const char *what, int64_t min, int64_t max,
-               int64_t *out)
+bool check_int(struct diagnostics *diagnostics, const struct yaml_node *node, const char *what, int64_t min,
+               int64_t max, int64_t *out)
 {
     struct str text;
     if (!check_text(diagnostics, node, what, &text))

@@ -21,8 +21,8 @@ struct yaml_node *check_need(struct diagnostics *diagnostics, const struct yaml_
 /* A scalar that is not empty. */
 bool check_text(struct diagnostics *diagnostics, const struct yaml_node *node, const char *what, struct str *text);
 bool check_bool(struct diagnostics *diagnostics, const struct yaml_node *node, const char *what, bool *out);
-bool check_int(struct diagnostics *diagnostics, const struct yaml_node *node, const char *what, int64_t min, int64_t max,
-               int64_t *out);
+bool check_int(struct diagnostics *diagnostics, const struct yaml_node *node, const char *what, int64_t min,
+               int64_t max, int64_t *out);
 bool check_double(struct diagnostics *diagnostics, const struct yaml_node *node, const char *what, double *out);
 bool check_duration(struct diagnostics *diagnostics, const struct yaml_node *node, const char *what, int64_t *ms);
 /* Bytes: a number, or one with B, KiB, MiB or GiB. */

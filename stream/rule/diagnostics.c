@@ -50,7 +50,10 @@ void diagnostic_at(struct diagnostics *diagnostics, const struct yaml_node *node
     va_list args;
     va_start(args, format);
     add(diagnostics,
-        (struct diagnostic){.file = node->file, .line = node->line, .column = node->column, .warning = warning,
+        (struct diagnostic){.file = node->file,
+                            .line = node->line,
+                            .column = node->column,
+                            .warning = warning,
                             .file_order = file_order(diagnostics, node->file)},
         format, args);
     va_end(args);
@@ -59,7 +62,8 @@ void diagnostic_at(struct diagnostics *diagnostics, const struct yaml_node *node
 void diagnostic_within(struct diagnostics *diagnostics, const struct yaml_node *node, size_t offset, bool warning,
                        const char *format, ...)
 {
-    struct diagnostic item = {.file = node->file, .warning = warning, .file_order = file_order(diagnostics, node->file)};
+    struct diagnostic item = {
+        .file = node->file, .warning = warning, .file_order = file_order(diagnostics, node->file)};
     yaml_place(node, offset, &item.line, &item.column);
     va_list args;
     va_start(args, format);
@@ -204,21 +208,32 @@ static size_t line_indent(const char *p, const char *end)
     return n;
 }
 
-/* Of a block the lines of text are the lines of source less the indentation of its first line that is not empty. */
-static void place_block(struct walk *walk, size_t offset)
+/* The spaces before the first line of a block that is not empty. */
+static size_t block_indent(const char *p, const char *end)
+{
+    for (; p < end; p++) {
+        size_t indent = line_indent(p, end);
+        p += indent;
+        if (p < end && *p != '\n')
+            return indent;
+        if (p >= end)
+            break;
+    }
+    return 0;
+}
+
+/* Of a block the lines of text are the lines of source less one indentation, which its first line that is not empty
+ * tells: by what it has in the source and in the text. */
+static void place_block(const struct yaml_node *node, struct walk *walk, size_t offset)
 {
     while (!walk_done(walk) && *walk->p != '\n')
         walk_step(walk);
     if (walk_done(walk))
         return;
     walk_step(walk);
-    size_t indent = 0;
-    for (const char *p = walk->p; p < walk->end; p++) {
-        indent = line_indent(p, walk->end);
-        p += indent;
-        if (p >= walk->end || *p != '\n')
-            break;
-    }
+    size_t in_source = block_indent(walk->p, walk->end);
+    size_t in_text = block_indent(node->text.p, node->text.p + node->text.n);
+    size_t indent = in_source > in_text ? in_source - in_text : 0;
     size_t at = 0;
     while (!walk_done(walk)) {
         for (size_t i = 0; i < indent && !walk_done(walk) && *walk->p == ' '; i++)
@@ -239,7 +254,7 @@ void yaml_place(const struct yaml_node *node, size_t offset, int *line, int *col
 {
     struct walk walk = {node->raw.p, node->raw.p + node->raw.n, node->line, node->column};
     if (node->raw.n > 0 && node->block)
-        place_block(&walk, offset);
+        place_block(node, &walk, offset);
     else if (node->raw.n > 0)
         place_flow(node, &walk, offset);
     *line = walk.line;

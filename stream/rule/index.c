@@ -7,9 +7,9 @@
 #include <stdlib.h>
 
 /* The fields by how much they tell, first the most; fields not named come after, before the last ones. */
-static const char *const telling[] = {"incident_id", "name",      "root_cause", "deployment_id", "commit_sha", "version",
-                                      "component",   "event_id",  "title",      "message",       "service",    "strategy",
-                                      "unit",        "environment"};
+static const char *const telling[] = {"incident_id", "name",      "root_cause", "deployment_id", "commit_sha",
+                                      "version",     "component", "event_id",   "title",         "message",
+                                      "service",     "strategy",  "unit",       "environment"};
 static const char *const vague[] = {"detected_by", "severity", "worst_severity", "level", "status", "kind"};
 enum { TELLING = sizeof telling / sizeof *telling, VAGUE = sizeof vague / sizeof *vague };
 
@@ -244,8 +244,8 @@ static size_t find_lists(const struct rule_index *index, const struct event *eve
 }
 
 void rule_index_select(const struct rule_index *index, const struct event *event, struct arena *arena,
-                       void (*visit)(void *context, const struct index_entry *entry), void *context,
-                       uint64_t *errors, uint64_t *null_errors)
+                       void (*visit)(void *context, const struct index_entry *entry), void *context, uint64_t *errors,
+                       uint64_t *null_errors)
 {
     struct cursor cursors[STREAM_FIELDS_MAX + 1];
     size_t count = find_lists(index, event, cursors);

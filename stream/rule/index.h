@@ -22,7 +22,7 @@ field_mask rule_index_reads(const struct rule_index *index);
 /* Calls `visit` for each input whose match and where hold for the event, in order of rule number and input. `errors`
  * counts where-clauses that ended in an error, `null_errors` those by null. */
 void rule_index_select(const struct rule_index *index, const struct event *event, struct arena *arena,
-                       void (*visit)(void *context, const struct index_entry *entry), void *context,
-                       uint64_t *errors, uint64_t *null_errors);
+                       void (*visit)(void *context, const struct index_entry *entry), void *context, uint64_t *errors,
+                       uint64_t *null_errors);
 
 #endif

@@ -6,6 +6,11 @@
 static const char *const function_names[] = {"count", "distinct", "sum", "avg", "min", "max", NULL};
 static const char *const later_functions[] = {"stddev", "p50", "p90", "p95", "p99", "share", "ago", NULL};
 
+const char *aggregate_suggest(const struct rule_build *build, struct str name)
+{
+    return check_suggest(build->loader->diagnostics->arena, name, function_names, NULL);
+}
+
 static int find_name(const char *const *names, struct str name)
 {
     for (int i = 0; names[i] != NULL; i++)
@@ -54,8 +59,8 @@ static int compile_expr(struct rule_build *build, struct str function, const str
         return error_set(err, ERROR_BAD_INPUT, "stream '%s' has no value; write %.*s(%.*s, event.FIELD)",
                          input->stream->name, STR_ARG(function), STR_ARG(input->name));
     if (n_args == 1)
-        result = cel_compile(build->loader->arena, STR_LIT("event.value"), &scope.env, TYPE_ANY, &aggregate->expr,
-                             &cel_err);
+        result =
+            cel_compile(build->loader->arena, STR_LIT("event.value"), &scope.env, TYPE_ANY, &aggregate->expr, &cel_err);
     else
         result = cel_node_compile(build->loader->arena, args[1], &scope.env, &aggregate->expr, &cel_err);
     if (result != 0) {
@@ -148,6 +153,9 @@ int aggregate_call(void *context, struct str function, struct cel_node *const *a
         return error_set(err, ERROR_BAD_INPUT, "the first argument of %.*s() is the name of an input",
                          STR_ARG(function));
     int input_number = rule_find_input(build->rule, name);
+    *out = aggregate_slot(0);
+    if (build->rule->input_count == 0) /* reported before; the set will not be used */
+        return 0;
     if (input_number < 0)
         return unknown_input(build, function, name, err);
     const struct rule_input *input = &build->rule->inputs[input_number];
@@ -155,8 +163,7 @@ int aggregate_call(void *context, struct str function, struct cel_node *const *a
         build->named_validating[input_number] = true;
     else
         build->named_detecting[input_number] = true;
-    *out = aggregate_slot(0);
-    if (input->stream == NULL) /* reported before; the set will not be used */
+    if (input->stream == NULL) /* as above */
         return 0;
     struct aggregate aggregate = {.function = (enum aggregate_function)kind,
                                   .input = input_number,

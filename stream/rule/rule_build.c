@@ -53,16 +53,17 @@ static void check_windows(struct rule_build *build)
             buf_fini(&text);
             return;
         }
-        if (keeps_rows(input) || rule->window.kind != WINDOW_SLIDING)
+        if (input->stream->id != STREAM_TELEMETRY || rule->window.kind != WINDOW_SLIDING)
             continue;
         if (rule->window.size_ms > HOUR_MS)
             diagnostic_at(diagnostics, size, true,
-                          "a sliding window over '%.*s' keeps every event of it for %.*s; write a slide", STR_ARG(input->name),
-                          STR_ARG(size->text));
+                          "a sliding window over '%.*s' keeps every event of it for %.*s; write a slide",
+                          STR_ARG(input->name), STR_ARG(size->text));
         else
-            diagnostic_at(diagnostics, size, true,
-                          "a sliding window forwards every event of '%.*s' one by one; with a slide they would be folded first",
-                          STR_ARG(input->name));
+            diagnostic_at(
+                diagnostics, size, true,
+                "a sliding window forwards every event of '%.*s' one by one; with a slide they would be folded first",
+                STR_ARG(input->name));
         return;
     }
 }

@@ -15,8 +15,8 @@ static const struct {
     {"absence", {"type", "group_by", "when", "of", "every", NULL}},
     {"cascade", {"type", "group_by", "when", "of", "within", NULL}},
     {"trend",
-     {"type", "group_by", "when", "window", "of", "value", "step", "limit", "horizon", "min_points", "min_fit", "method",
-      "reset", NULL}},
+     {"type", "group_by", "when", "window", "of", "value", "step", "limit", "horizon", "min_points", "min_fit",
+      "method", "reset", NULL}},
     {"burn_rate", {"type", "group_by", "when", "bad", "all", "objective", "pairs", NULL}},
     {"new_value", {"type", "group_by", "when", "of", "value", "memory", "warmup", NULL}},
     {"revert", {"type", "group_by", "when", "of", "value", "memory", NULL}},
@@ -34,7 +34,8 @@ static int read_type(struct diagnostics *diagnostics, const struct yaml_node *de
         names[i] = detectors[i].type;
     int type = check_symbol(diagnostics, node, "detector", names);
     if (type > 0)
-        diagnostic_at(diagnostics, node, false, "detector '%s' is not built yet; this version runs 'window'", names[type]);
+        diagnostic_at(diagnostics, node, false, "detector '%s' is not built yet; this version runs 'window'",
+                      names[type]);
     return type;
 }
 
@@ -63,8 +64,9 @@ static void read_slide(struct diagnostics *diagnostics, const struct yaml_node *
     const struct yaml_node *wait = yaml_get(node, "wait");
     if (slide == NULL) {
         if (wait != NULL)
-            diagnostic_at(diagnostics, wait, false,
-                          "a sliding window is evaluated at each event and waits for nothing; write a slide, or no wait");
+            diagnostic_at(
+                diagnostics, wait, false,
+                "a sliding window is evaluated at each event and waits for nothing; write a slide, or no wait");
         return;
     }
     if (check_duration(diagnostics, wait, "wait", &window->wait_ms) && window->wait_ms > WINDOW_MS_MAX)
@@ -78,7 +80,8 @@ static void read_slide(struct diagnostics *diagnostics, const struct yaml_node *
     if (window->size_ms <= 0)
         return;
     if (window->slide_ms > window->size_ms) {
-        diagnostic_at(diagnostics, slide, false, "slide must not be more than size, or events would fall between windows");
+        diagnostic_at(diagnostics, slide, false,
+                      "slide must not be more than size, or events would fall between windows");
         return;
     }
     window->kind = WINDOW_HOPPING;
@@ -108,8 +111,8 @@ static void read_window(struct rule_build *build, const struct yaml_node *node)
     }
     for (size_t i = 0; i < node->count; i++)
         if (str_is(node->keys[i]->text, "timezone") || str_is(node->keys[i]->text, "max"))
-            diagnostic_at(diagnostics, node->keys[i], false, "'%.*s' belongs to a %s window", STR_ARG(node->keys[i]->text),
-                          str_is(node->keys[i]->text, "max") ? "session" : "calendar");
+            diagnostic_at(diagnostics, node->keys[i], false, "'%.*s' belongs to a %s window",
+                          STR_ARG(node->keys[i]->text), str_is(node->keys[i]->text, "max") ? "session" : "calendar");
     const struct yaml_node *size = check_need(diagnostics, node, "window", "size");
     if (check_duration(diagnostics, size, "size", &window->size_ms) &&
         (window->size_ms <= 0 || window->size_ms > WINDOW_MS_MAX)) {

@@ -31,7 +31,7 @@ static void read_metadata(struct loader *loader, const struct yaml_node *node)
     if (node == NULL || !check_mapping(diagnostics, node, "metadata", keys))
         return;
     struct str text;
-    (void)check_id(diagnostics, yaml_get(node, "name"), "a name", &text);
+    (void)check_id(diagnostics, yaml_get(node, "name"), "metadata.name", &text);
     const struct yaml_node *labels = yaml_get(node, "labels");
     if (!check_map(diagnostics, labels, "labels"))
         return;
@@ -73,8 +73,9 @@ static bool check_name(struct loader *loader, const struct yaml_node *key, const
         return false;
     }
     if (rule_name_reserved(key->text)) {
-        diagnostic_at(loader->diagnostics, key, false, "'%.*s' has a meaning of its own in expressions; name the %s otherwise",
-                      STR_ARG(key->text), what);
+        diagnostic_at(loader->diagnostics, key, false,
+                      "'%.*s' has a meaning of its own in expressions; name the %s otherwise", STR_ARG(key->text),
+                      what);
         return false;
     }
     return true;
@@ -82,7 +83,7 @@ static bool check_name(struct loader *loader, const struct yaml_node *key, const
 
 static bool read_list(struct loader *loader, const struct yaml_node *node, struct value *list)
 {
-    if (!check_sequence(loader->diagnostics, node, "a list"))
+    if (!check_sequence(loader->diagnostics, node, "each of lists"))
         return false;
     struct value *items = arena_alloc(loader->arena, (node->count + 1) * sizeof *items);
     for (size_t i = 0; i < node->count; i++) {
@@ -112,10 +113,12 @@ static void read_macros(struct loader *loader, struct rule_file *file, const str
         return;
     for (size_t i = 0; i < node->count; i++) {
         struct str text;
-        if (!check_name(loader, node->keys[i], "macro") || !check_text(loader->diagnostics, node->items[i], "a macro", &text))
+        if (!check_name(loader, node->keys[i], "macro") ||
+            !check_text(loader->diagnostics, node->items[i], "a macro", &text))
             continue;
         if (map_get(&file->lists, node->keys[i]->text) != NULL)
-            diagnostic_at(loader->diagnostics, node->keys[i], false, "'%.*s' is a list of this file too", STR_ARG(node->keys[i]->text));
+            diagnostic_at(loader->diagnostics, node->keys[i], false, "'%.*s' is a list of this file too",
+                          STR_ARG(node->keys[i]->text));
         *map_slot(&file->macros, node->keys[i]->text) = node->items[i];
     }
 }
@@ -126,7 +129,8 @@ static const char **names_of(struct loader *loader, const struct rule_file *file
     size_t count = 0;
     while (fixed[count] != NULL)
         count++;
-    const char **names = arena_alloc(loader->arena, (count + file->lists.count + file->macros.count + 1) * sizeof *names);
+    const char **names =
+        arena_alloc(loader->arena, (count + file->lists.count + file->macros.count + 1) * sizeof *names);
     memcpy(names, fixed, count * sizeof *names);
     struct map_entry *entry = NULL;
     for (size_t i = 0; count < LIST_NAMES_MAX && map_next(&file->lists, &i, &entry);)
@@ -159,8 +163,8 @@ static void add_source(struct loader *loader, struct rule_file *file, struct yam
         if (str_is(source.id, "lists"))
             diagnostic_at(diagnostics, id, false, "a rule's id may not be 'lists', which means the lists in overrides");
         else if (first != NULL)
-            diagnostic_at(diagnostics, id, false, "duplicate rule id '%.*s', first in %s:%d", STR_ARG(source.id), first->file,
-                          first->line);
+            diagnostic_at(diagnostics, id, false, "duplicate rule id '%.*s', first in %s:%d", STR_ARG(source.id),
+                          first->file, first->line);
         else
             *slot = yaml_get(node, "id");
     }

@@ -58,7 +58,8 @@ static bool check_form(struct rule_build *build, const struct yaml_node *node)
         return false;
     }
     if (node->count > RULE_GROUP_KEYS_MAX) {
-        diagnostic_at(diagnostics, node, false, "group_by has at most %d keys, not %zu", RULE_GROUP_KEYS_MAX, node->count);
+        diagnostic_at(diagnostics, node, false, "group_by has at most %d keys, not %zu", RULE_GROUP_KEYS_MAX,
+                      node->count);
         return false;
     }
     bool good = true;
@@ -66,8 +67,9 @@ static bool check_form(struct rule_build *build, const struct yaml_node *node)
         const struct yaml_node *name = node->kind == YAML_MAPPING ? node->keys[i] : node->items[i];
         if (!name_is_identifier(name->kind == YAML_SCALAR ? name->text : STR_LIT(""))) {
             diagnostic_at(diagnostics, name, false, "%s",
-                          node->kind == YAML_MAPPING ? "a group key's name takes letters, digits and _, a letter first"
-                                                     : "a list names fields; for an expression write a map: {NAME: EXPRESSION}");
+                          node->kind == YAML_MAPPING
+                              ? "a group key's name takes letters, digits and _, a letter first"
+                              : "a list names fields; for an expression write a map: {NAME: EXPRESSION}");
             good = false;
         }
         for (size_t j = 0; node->kind == YAML_SEQUENCE && good && j < i; j++)
@@ -84,8 +86,8 @@ static bool own_keys_agree(struct rule_build *build, const struct yaml_node *own
     struct diagnostics *diagnostics = build->loader->diagnostics;
     size_t wanted = shared != NULL ? shared->count : 0;
     if (own->count != wanted) {
-        diagnostic_at(diagnostics, own, false, "an input's group_by has as many keys as the rule's: %zu, not %zu", wanted,
-                      own->count);
+        diagnostic_at(diagnostics, own, false, "an input's group_by has as many keys as the rule's: %zu, not %zu",
+                      wanted, own->count);
         return false;
     }
     for (size_t i = 0; own->kind == YAML_MAPPING && i < own->count; i++) {

@@ -18,7 +18,8 @@ static void read_stream(struct rule_build *build, const struct yaml_node *node, 
     for (const char *const *later = later_streams; *later != NULL; later++)
         if (str_is(name, *later)) {
             diagnostic_at(diagnostics, stream, false,
-                          "stream '%s' is not built yet; this version reads incident, deployment and telemetry", *later);
+                          "stream '%s' is not built yet; this version reads incident, deployment and telemetry",
+                          *later);
             return;
         }
     if (check_symbol(diagnostics, stream, "stream", stream_names) >= 0)
@@ -97,8 +98,8 @@ static void check_name(struct rule_build *build, const struct yaml_node *key)
         diagnostic_at(diagnostics, key, false,
                       "'%.*s' is no name for an input; take letters, digits and _, a letter first", STR_ARG(key->text));
     else if (rule_name_reserved(key->text))
-        diagnostic_at(diagnostics, key, false, "'%.*s' has a meaning of its own in expressions; name the input otherwise",
-                      STR_ARG(key->text));
+        diagnostic_at(diagnostics, key, false,
+                      "'%.*s' has a meaning of its own in expressions; name the input otherwise", STR_ARG(key->text));
     else if (map_get(&build->file->macros, key->text) != NULL || map_get(&build->file->lists, key->text) != NULL)
         diagnostic_at(diagnostics, key, false, "'%.*s' is a %s of this file too; name the input otherwise",
                       STR_ARG(key->text), map_get(&build->file->macros, key->text) != NULL ? "macro" : "list");
@@ -111,7 +112,8 @@ void rule_inputs_read(struct rule_build *build)
     if (!check_map(diagnostics, from, "from"))
         return;
     if (from->count == 0 || from->count > RULE_INPUTS_MAX) {
-        diagnostic_at(diagnostics, from, false, "a rule has from 1 to %d inputs, not %zu", RULE_INPUTS_MAX, from->count);
+        diagnostic_at(diagnostics, from, false, "a rule has from 1 to %d inputs, not %zu", RULE_INPUTS_MAX,
+                      from->count);
         return;
     }
     struct named_node named[RULE_INPUTS_MAX];

@@ -14,8 +14,8 @@
 struct rule_file {
     const char *path;
     struct yaml_node *root;
-    struct map macros;        /* name -> struct yaml_node: the macro's text */
-    struct map lists;         /* name -> struct value: a list of strings */
+    struct map macros;         /* name -> struct yaml_node: the macro's text */
+    struct map lists;          /* name -> struct value: a list of strings */
     const char **event_names;  /* NULL-terminated: what a where-clause may name, for suggestions */
     const char **output_names; /* what `when` and templates may name */
 };
@@ -83,6 +83,9 @@ bool rule_name_reserved(struct str name);
 /* rule_aggregate.c: cel_env.call for SCOPE_OUTPUT. */
 int aggregate_call(void *context, struct str function, struct cel_node *const *args, size_t n_args,
                    struct cel_name *out, int *bad_arg, struct error *err);
+
+/* "; did you mean 'count'?" where a function over inputs is near to `name`, else "". */
+const char *aggregate_suggest(const struct rule_build *build, struct str name);
 
 /* rule_file.c: a file's head, lists, macros and topology; its rules are added to the loader's sources. */
 void rule_file_read(struct loader *loader, struct rule_file *file);

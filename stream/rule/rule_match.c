@@ -21,7 +21,7 @@ static bool read_enum(struct diagnostics *diagnostics, const struct yaml_node *n
     const char *symbol = stream_symbol(field, node->text);
     if (symbol == NULL) {
         diagnostic_at(diagnostics, node, false, "unknown %s '%.*s'%s", field->name, STR_ARG(node->text),
-                      check_suggest(diagnostics->arena, node->text, field->symbols, "known are "));
+                      check_suggest(diagnostics->arena, STR_LIT(""), field->symbols, "known are "));
         return false;
     }
     *value = value_text(symbol);
@@ -96,8 +96,8 @@ static bool read_term(struct rule_build *build, const struct yaml_node *node, co
     struct diagnostics *diagnostics = build->loader->diagnostics;
     struct arena *arena = build->loader->arena;
     if (field->kind == FIELD_STRINGS || field->kind == FIELD_LABELS || field->kind == FIELD_MAP) {
-        diagnostic_at(diagnostics, node, false, "'%s' is a %s; match compares single values, so write where: %s", field->name,
-                      field->kind == FIELD_STRINGS ? "list" : "map",
+        diagnostic_at(diagnostics, node, false, "'%s' is a %s; match compares single values, so write where: %s",
+                      field->name, field->kind == FIELD_STRINGS ? "list" : "map",
                       field->kind == FIELD_STRINGS ? "\"'x' in event.code_refs\"" : "\"event.labels['key'] == 'x'\"");
         return false;
     }
@@ -130,7 +130,8 @@ void rule_match_read(struct rule_build *build, const struct yaml_node *node, str
             continue;
         terms[count].field = field;
         if (input->updates && input->stream->fields[field].derived)
-            diagnostic_at(diagnostics, node->keys[i], false, "'%s' is a row's; an input with updates: true reads records",
+            diagnostic_at(diagnostics, node->keys[i], false,
+                          "'%s' is a row's; an input with updates: true reads records",
                           input->stream->fields[field].name);
         if (read_term(build, node->items[i], &input->stream->fields[field], &terms[count]))
             count++;

@@ -4,10 +4,18 @@
 #include <ctype.h>
 
 const char *const output_names[OUT_FIXED_COUNT + 1] = {
-    [OUT_FIRST_SEEN] = "first_seen", [OUT_LAST_SEEN] = "last_seen",       [OUT_INCIDENTS] = "incidents",
-    [OUT_MTTR] = "mttr",             [OUT_MTTR_MEDIAN] = "mttr_median",   [OUT_MTTD] = "mttd",
-    [OUT_MTTD_MEDIAN] = "mttd_median", [OUT_MINUTES_LOST] = "minutes_lost", [OUT_GROUP] = "group",
-    [OUT_SERVICES] = "services",     [OUT_CODE_REFS] = "code_refs",       [OUT_EVENTS] = "events",
+    [OUT_FIRST_SEEN] = "first_seen",
+    [OUT_LAST_SEEN] = "last_seen",
+    [OUT_INCIDENTS] = "incidents",
+    [OUT_MTTR] = "mttr",
+    [OUT_MTTR_MEDIAN] = "mttr_median",
+    [OUT_MTTD] = "mttd",
+    [OUT_MTTD_MEDIAN] = "mttd_median",
+    [OUT_MINUTES_LOST] = "minutes_lost",
+    [OUT_GROUP] = "group",
+    [OUT_SERVICES] = "services",
+    [OUT_CODE_REFS] = "code_refs",
+    [OUT_EVENTS] = "events",
 };
 
 static const uint8_t output_types[OUT_FIXED_COUNT] = {
@@ -27,10 +35,10 @@ int rule_find_input(const struct rule *rule, struct str name)
 
 bool rule_name_reserved(struct str name)
 {
-    static const char *const words[] = {
-        "event",  "before",  "after",    "value", "n",      "true",      "false",   "null",   "in",    "as",   "break",
-        "const",  "continue", "else",    "for",   "function", "if",      "import",  "let",    "loop",  "package",
-        "namespace", "return", "var",    "void",  "while",  NULL};
+    static const char *const words[] = {"event",     "before",   "after", "value",  "n",     "true",     "false",
+                                        "null",      "in",       "as",    "break",  "const", "continue", "else",
+                                        "for",       "function", "if",    "import", "let",   "loop",     "package",
+                                        "namespace", "return",   "var",   "void",   "while", NULL};
     for (const char *const *word = words; *word != NULL; word++)
         if (str_is(name, *word))
             return true;
@@ -43,7 +51,8 @@ bool rule_name_reserved(struct str name)
 static struct cel_name slot_name(int slot, uint8_t type)
 {
     uint8_t element = type == VALUE_LIST ? VALUE_STRING : TYPE_ANY;
-    return (struct cel_name){.kind = CEL_NAME_SLOT, .slot = slot, .type = {.type = type, .element = element, .stream = -1}};
+    return (struct cel_name){
+        .kind = CEL_NAME_SLOT, .slot = slot, .type = {.type = type, .element = element, .stream = -1}};
 }
 
 static struct cel_name scope_name(void *context, struct str name)
@@ -81,8 +90,8 @@ static struct cel_name scope_name(void *context, struct str name)
 static int no_call(void *context, struct str function, struct cel_node *const *args, size_t n_args,
                    struct cel_name *out, int *bad_arg, struct error *err)
 {
-    static const char *const names[] = {"count", "distinct", "sum", "avg",   "min", "max", "stddev", "p50",
-                                        "p90",   "p95",      "p99", "share", "ago", NULL};
+    static const char *const names[] = {"count", "distinct", "sum", "avg", "min",   "max", "stddev",
+                                        "p50",   "p90",      "p95", "p99", "share", "ago", NULL};
     const struct scope *scope = context;
     (void)args;
     (void)n_args;
@@ -90,9 +99,10 @@ static int no_call(void *context, struct str function, struct cel_node *const *a
     *bad_arg = -1;
     for (const char *const *name = names; *name != NULL; name++)
         if (str_is(function, *name))
-            return error_set(err, ERROR_BAD_INPUT, scope->kind == SCOPE_MEASURE
-                                                       ? "met sees only before and after; %s() belongs in 'value'"
-                                                       : "an input sees one event; %s() belongs in 'when' or a template",
+            return error_set(err, ERROR_BAD_INPUT,
+                             scope->kind == SCOPE_MEASURE
+                                 ? "met sees only before and after; %s() belongs in 'value'"
+                                 : "an input sees one event; %s() belongs in 'when' or a template",
                              *name);
     return 1;
 }
@@ -122,31 +132,40 @@ static struct str identifier_at(struct str text, size_t offset)
     return offset < text.n ? (struct str){text.p + offset, end - offset} : (struct str){NULL, 0};
 }
 
-/* An error of the compiler, in the words of a rule's writer where they are better. */
+/* What a rule's writer who used `name` there most likely meant, NULL where the compiler's own words are as good. */
+static const char *better_words(const struct scope *scope, struct str name, bool call)
+{
+    struct arena *arena = scope->build->loader->diagnostics->arena;
+    const char *near = call && scope->kind == SCOPE_OUTPUT ? aggregate_suggest(scope->build, name) : "";
+    if (*near != '\0')
+        return arena_printf(arena, "unknown function %.*s()%s", STR_ARG(name), near);
+    if (call)
+        return NULL;
+    if (rule_find_input(scope->build->rule, name) >= 0) {
+        if (scope->kind == SCOPE_OUTPUT)
+            return arena_printf(arena, "'%.*s' is an input; write count(%.*s)", STR_ARG(name), STR_ARG(name));
+        return arena_printf(arena, "'%.*s' is an input; %s", STR_ARG(name),
+                            scope->kind == SCOPE_EVENT ? "here one of its events is 'event'"
+                                                       : "met sees only before and after");
+    }
+    if (str_is(name, "event") && scope->kind == SCOPE_OUTPUT)
+        return "there is no one event here; write a function over an input, such as max(INPUT, event.value)";
+    if (scope->kind == SCOPE_EVENT && stream_field_find(scope->stream, name) >= 0)
+        return arena_printf(arena, "unknown name %.*s; did you mean event.%.*s?", STR_ARG(name), STR_ARG(name));
+    return NULL;
+}
+
 static void report(const struct scope *scope, const struct yaml_node *node, const struct cel_error *err)
 {
-    struct diagnostics *diagnostics = scope->build->loader->diagnostics;
     struct str name = identifier_at(node->text, err->offset);
     size_t after = err->offset + name.n;
     bool call = after < node->text.n && node->text.p[after] == '(';
-    const struct rule *rule = scope->build->rule;
-    if (name.n > 0 && !call && rule_find_input(rule, name) >= 0 && strstr(err->error.message, "unknown") != NULL) {
-        if (scope->kind == SCOPE_OUTPUT)
-            diagnostic_within(diagnostics, node, err->offset, false, "'%.*s' is an input; write count(%.*s)",
-                              STR_ARG(name), STR_ARG(name));
-        else
-            diagnostic_within(diagnostics, node, err->offset, false,
-                              "'%.*s' is an input; %s", STR_ARG(name),
-                              scope->kind == SCOPE_EVENT ? "here one of its events is 'event'" : "met sees before and after");
-        return;
+    const char *words = err->error.message;
+    if (name.n > 0 && strncmp(words, "unknown ", 8) == 0) {
+        const char *better = better_words(scope, name, call);
+        words = better != NULL ? better : words;
     }
-    if (name.n > 0 && str_is(name, "event") && scope->kind == SCOPE_OUTPUT &&
-        strstr(err->error.message, "unknown") != NULL) {
-        diagnostic_within(diagnostics, node, err->offset, false,
-                          "there is no one event here; write a function over an input, such as max(INPUT, event.value)");
-        return;
-    }
-    diagnostic_within(diagnostics, node, err->offset, false, "%s", err->error.message);
+    diagnostic_within(scope->build->loader->diagnostics, node, err->offset, false, "%s", words);
 }
 
 /* Steps over a string literal that starts at `i`. */
@@ -170,7 +189,8 @@ static void check_group_key(const struct scope *scope, const struct yaml_node *n
     const char *hint = build->rule->group_count == 0
                            ? "; group_by names none"
                            : check_suggest(build->loader->diagnostics->arena, key, names, "the keys are ");
-    diagnostic_within(build->loader->diagnostics, node, at, false, "'%.*s' is no key of group_by%s", STR_ARG(key), hint);
+    diagnostic_within(build->loader->diagnostics, node, at, false, "'%.*s' is no key of group_by%s", STR_ARG(key),
+                      hint);
 }
 
 /* group.KEY outside of strings, KEY a key of group_by: the compiler only knows that group is a map. */

@@ -1,9 +1,8 @@
-/* `overrides`: a file adapts the rules and lists of others. Maps merge, lists and scalars replace. Merged nodes keep the
- * places of what they came from, so that messages point at the text that is wrong. */
+/* `overrides`: a file adapts the rules and lists of others. Maps merge, lists and scalars replace. Merged nodes keep
+ * the places of what they came from, so that messages point at the text that is wrong. */
 #include "rule/rule_load.h"
 
 #include <stdlib.h>
-
 
 /* A pair of mappings still to be merged. */
 struct merge {
@@ -66,7 +65,7 @@ static struct yaml_node *merge(struct arena *arena, const struct yaml_node *base
 static void override_list(struct loader *loader, struct yaml_node *key, struct yaml_node *value)
 {
     bool found = false;
-    if (!check_sequence(loader->diagnostics, value, "a list"))
+    if (!check_sequence(loader->diagnostics, value, "each of lists"))
         return;
     for (size_t i = 0; i < loader->file_count; i++) {
         struct yaml_node *lists = yaml_get(loader->files[i]->root, "lists");

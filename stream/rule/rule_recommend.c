@@ -16,9 +16,9 @@ static const int default_roadmaps[CATEGORY_COUNT] = {
     [CATEGORY_ARCHITECTURE] = 1,
 };
 
-static const char *const recommend_keys[] = {"category", "title", "complexity", "roadmap",    "services", "cooldown",
-                                             "severity", "spec",  "supersedes", "per", "needs", NULL};
-static const char *const spec_keys[] = {"problem", "solution",     "implementation", "testing", "rollout",
+static const char *const recommend_keys[] = {"category", "title", "complexity", "roadmap", "services", "cooldown",
+                                             "severity", "spec",  "supersedes", "per",     "needs",    NULL};
+static const char *const spec_keys[] = {"problem", "solution",     "implementation", "testing",    "rollout",
                                         "effort",  "dependencies", "code",           "references", NULL};
 enum { CODE_BYTES_MAX = 256 * 1024, LIST_ITEMS_MAX = 200 };
 
@@ -198,9 +198,10 @@ static void refuse_later(struct rule_build *build, const struct yaml_node *node)
 {
     for (size_t i = 0; i < node->count; i++)
         if (str_is(node->keys[i]->text, "per") || str_is(node->keys[i]->text, "needs"))
-            diagnostic_at(build->loader->diagnostics, node->keys[i], false,
-                          "'%.*s' is not built yet; this version makes one recommendation a group, at its first detection",
-                          STR_ARG(node->keys[i]->text));
+            diagnostic_at(
+                build->loader->diagnostics, node->keys[i], false,
+                "'%.*s' is not built yet; this version makes one recommendation a group, at its first detection",
+                STR_ARG(node->keys[i]->text));
 }
 
 static void read_weights(struct rule_build *build, const struct yaml_node *node, struct recommend *recommend)
@@ -218,7 +219,8 @@ static void read_weights(struct rule_build *build, const struct yaml_node *node,
     if (roadmap != NULL && (number = check_symbol(diagnostics, roadmap, "roadmap", roadmap_names)) >= 0)
         recommend->roadmap = number;
     const struct yaml_node *complexity = yaml_get(node, "complexity");
-    recommend->complexity_high = complexity == NULL || check_symbol(diagnostics, complexity, "complexity", complexities) != 0;
+    recommend->complexity_high =
+        complexity == NULL || check_symbol(diagnostics, complexity, "complexity", complexities) != 0;
     const struct yaml_node *severity = yaml_get(node, "severity");
     number = severity == NULL ? 3 : check_symbol(diagnostics, severity, "severity", severities);
     recommend->severity = str_of(severities[number < 0 ? 3 : number]);

@@ -5,8 +5,11 @@
 static const struct {
     const char *name;
     uint8_t type;
-} named_measures[] = {{"incidents", VALUE_DOUBLE}, {"mttr", VALUE_DURATION},     {"mttd", VALUE_DURATION},
-                      {"minutes_lost", VALUE_DOUBLE}, {"detections", VALUE_DOUBLE}};
+} named_measures[] = {{"incidents", VALUE_DOUBLE},
+                      {"mttr", VALUE_DURATION},
+                      {"mttd", VALUE_DURATION},
+                      {"minutes_lost", VALUE_DOUBLE},
+                      {"detections", VALUE_DOUBLE}};
 
 static int measure_type(struct str name)
 {
@@ -39,7 +42,8 @@ static void read_measure(struct rule_build *build, const struct yaml_node *key, 
         if (!check_mapping(diagnostics, node, "a measure", keys))
             return;
         met = check_need(diagnostics, node, "a measure", "met");
-        struct yaml_node *value = type < 0 ? check_need(diagnostics, node, "a measure", "value") : yaml_get(node, "value");
+        struct yaml_node *value =
+            type < 0 ? check_need(diagnostics, node, "a measure", "value") : yaml_get(node, "value");
         struct scope outputs;
         scope_init(&outputs, build, SCOPE_OUTPUT);
         const struct cel *cel =

@@ -71,7 +71,8 @@ static void push_folder(struct loader *loader, struct path_stack *stack, const c
             continue;
         char *inside = arena_printf(loader->arena, "%s%s%s", path, slash, entry->d_name);
         struct stat info;
-        if (stat(inside, &info) != 0 || !(S_ISDIR(info.st_mode) || (S_ISREG(info.st_mode) && is_rule_file(entry->d_name))))
+        if (stat(inside, &info) != 0 ||
+            !(S_ISDIR(info.st_mode) || (S_ISREG(info.st_mode) && is_rule_file(entry->d_name))))
             continue;
         path_push(stack, inside, depth + 1);
     }
@@ -109,8 +110,8 @@ static void visit_paths(struct loader *loader, const char *const *paths, size_t 
             continue;
         }
         /* A file named twice, itself and by its folder, is one. */
-        char *identity = arena_printf(loader->arena, "%llu:%llu", (unsigned long long)info.st_dev,
-                                      (unsigned long long)info.st_ino);
+        char *identity =
+            arena_printf(loader->arena, "%llu:%llu", (unsigned long long)info.st_dev, (unsigned long long)info.st_ino);
         void **slot = map_slot(&seen, str_of(identity));
         if (*slot != NULL)
             continue;

@@ -16,16 +16,16 @@ enum { RULE_INPUTS_MAX = 16, RULE_GROUP_KEYS_MAX = 8, RULE_AGGREGATES_MAX = 32 }
 enum output_slot {
     OUT_FIRST_SEEN, /* timestamp */
     OUT_LAST_SEEN,
-    OUT_INCIDENTS,  /* numbers of detectors and functions are doubles */
-    OUT_MTTR,       /* duration or null */
+    OUT_INCIDENTS, /* numbers of detectors and functions are doubles */
+    OUT_MTTR,      /* duration or null */
     OUT_MTTR_MEDIAN,
     OUT_MTTD,
     OUT_MTTD_MEDIAN,
     OUT_MINUTES_LOST,
-    OUT_GROUP,      /* map: group key -> string or null */
-    OUT_SERVICES,   /* list of string, sorted */
-    OUT_CODE_REFS,  /* list of string */
-    OUT_EVENTS,     /* number of contributing events */
+    OUT_GROUP,     /* map: group key -> string or null */
+    OUT_SERVICES,  /* list of string, sorted */
+    OUT_CODE_REFS, /* list of string */
+    OUT_EVENTS,    /* number of contributing events */
     OUT_FIXED_COUNT
 };
 extern const char *const output_names[OUT_FIXED_COUNT + 1]; /* NULL-terminated */
@@ -48,14 +48,21 @@ struct rule_input {
     const struct stream *stream;
     const struct match_term *match;
     size_t match_count;
-    const struct cel *where; /* NULL: none */
+    const struct cel *where;       /* NULL: none */
     const struct group_key *group; /* the rule's, or the input's own; as many as the rule has */
-    bool updates;        /* raw updates of a row stream as plain events */
-    bool detects;        /* takes part in detection (false: read only by validate's measures) */
-    field_mask reads;    /* fields that match, where, group and aggregates read */
+    bool updates;                  /* raw updates of a row stream as plain events */
+    bool detects;                  /* takes part in detection (false: read only by validate's measures) */
+    field_mask reads;              /* fields that match, where, group and aggregates read */
 };
 
-enum aggregate_function { AGGREGATE_COUNT, AGGREGATE_DISTINCT, AGGREGATE_SUM, AGGREGATE_AVG, AGGREGATE_MIN, AGGREGATE_MAX };
+enum aggregate_function {
+    AGGREGATE_COUNT,
+    AGGREGATE_DISTINCT,
+    AGGREGATE_SUM,
+    AGGREGATE_AVG,
+    AGGREGATE_MIN,
+    AGGREGATE_MAX
+};
 
 /* One function call of `when`, a template or a measure: slot OUT_FIXED_COUNT + its index. */
 struct aggregate {
@@ -74,12 +81,19 @@ struct window {
     int64_t size_ms;
     int64_t slide_ms; /* of hopping */
     int64_t wait_ms;
-    int64_t pane_ms;  /* of hopping: the longest pane up to 10 min that divides size and slide */
+    int64_t pane_ms; /* of hopping: the longest pane up to 10 min that divides size and slide */
 };
 
-enum category { CATEGORY_OBSERVABILITY_GAP, CATEGORY_INFRASTRUCTURE_RESILIENCE, CATEGORY_DEPLOYMENT_PIPELINE, CATEGORY_CODE_QUALITY, CATEGORY_ARCHITECTURE, CATEGORY_COUNT };
+enum category {
+    CATEGORY_OBSERVABILITY_GAP,
+    CATEGORY_INFRASTRUCTURE_RESILIENCE,
+    CATEGORY_DEPLOYMENT_PIPELINE,
+    CATEGORY_CODE_QUALITY,
+    CATEGORY_ARCHITECTURE,
+    CATEGORY_COUNT
+};
 extern const char *const category_names[CATEGORY_COUNT + 1]; /* NULL-terminated, as roadmap_names */
-extern const char *const roadmap_names[]; /* foundation resilience quality automation */
+extern const char *const roadmap_names[];                    /* foundation resilience quality automation */
 
 struct template_list {
     const struct template **items;
@@ -96,10 +110,10 @@ struct recommend {
     enum category category;
     const struct template *title;
     bool complexity_high;
-    int roadmap;                  /* index into roadmap_names */
+    int roadmap;                     /* index into roadmap_names */
     const struct template *services; /* one expression giving a list; NULL when service_items or the default is used */
     struct template_list service_items;
-    int severity_weight;          /* of `severity`, default sev4 */
+    int severity_weight; /* of `severity`, default sev4 */
     struct str severity;
     int64_t cooldown_ms;
     /* The spec; NULL or empty where left out. */
@@ -125,7 +139,7 @@ struct rule {
     const struct cel *when;
     struct aggregate *aggregates;
     size_t aggregate_count;
-    bool reads_incidents; /* an input that detects reads the stream `incident` */
+    bool reads_incidents;              /* an input that detects reads the stream `incident` */
     const struct recommend *recommend; /* NULL: detections only */
     const struct yaml_node *validate;  /* checked; NULL: none */
     const struct yaml_node *tests;     /* checked in form; NULL: none */

@@ -6,13 +6,48 @@
 
 #include <stdlib.h>
 
-const char *const recommendation_fields[] = {
-    "recommendation_id", "rule_id",     "rule_hash",  "version",      "life_version", "status",     "category",
-    "title",             "group",       "services",   "priority",     "impact_score", "impact",     "complexity",
-    "roadmap",           "severity",    "frequency",  "detections",   "firings",      "occurrences", "incidents",
-    "first_seen",        "last_seen",   "mttd",       "mttd_median",  "mttr",         "mttr_median", "minutes_lost",
-    "estimated_benefit", "evidence",    "code_refs",  "root_causes",  "components",   "values",      "spec",
-    "validation",        "history",     "supersedes", "superseded_by", "notes",       "event_time",  NULL};
+const char *const recommendation_fields[] = {"recommendation_id",
+                                             "rule_id",
+                                             "rule_hash",
+                                             "version",
+                                             "life_version",
+                                             "status",
+                                             "category",
+                                             "title",
+                                             "group",
+                                             "services",
+                                             "priority",
+                                             "impact_score",
+                                             "impact",
+                                             "complexity",
+                                             "roadmap",
+                                             "severity",
+                                             "frequency",
+                                             "detections",
+                                             "firings",
+                                             "occurrences",
+                                             "incidents",
+                                             "first_seen",
+                                             "last_seen",
+                                             "mttd",
+                                             "mttd_median",
+                                             "mttr",
+                                             "mttr_median",
+                                             "minutes_lost",
+                                             "estimated_benefit",
+                                             "evidence",
+                                             "code_refs",
+                                             "root_causes",
+                                             "components",
+                                             "values",
+                                             "spec",
+                                             "validation",
+                                             "history",
+                                             "supersedes",
+                                             "superseded_by",
+                                             "notes",
+                                             "event_time",
+                                             NULL};
 
 bool test_time_read(struct test_load *load, const struct yaml_node *node, const char *what, int64_t *ms)
 {
@@ -185,7 +220,8 @@ static int read_tests(struct test_load *load, struct testcase **cases, size_t *c
             read_test(load, node->items[i], &(*cases)[i]);
             void **slot = map_slot(&names, (*cases)[i].name);
             if (*slot != NULL && (*cases)[i].name.n > 0)
-                diagnostic_at(load->diagnostics, node->items[i], false, "duplicate test '%.*s'", STR_ARG((*cases)[i].name));
+                diagnostic_at(load->diagnostics, node->items[i], false, "duplicate test '%.*s'",
+                              STR_ARG((*cases)[i].name));
             *slot = node->items[i];
         }
         map_fini(&names);

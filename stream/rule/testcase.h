@@ -19,9 +19,10 @@ struct testcase_expect {
     int64_t at_ms;
     int line;
     int column;
-    struct value group;          /* map; null: whichever there is */
-    struct value recommendation; /* map of the expected fields, each still text or nested maps and lists of text; null: none */
-    const struct cel *that;      /* NULL: none; over the recommendation's fields as names */
+    struct value group; /* map; null: whichever there is */
+    struct value
+        recommendation; /* map of the expected fields, each still text or nested maps and lists of text; null: none */
+    const struct cel *that; /* NULL: none; over the recommendation's fields as names */
 };
 
 struct testcase {
@@ -29,7 +30,7 @@ struct testcase {
     const struct rule *rule;
     const char *file;
     int line;
-    bool needs_feedback; /* has a feedback event */
+    bool needs_feedback;           /* has a feedback event */
     struct testcase_event *events; /* in order of time, ties in the order written */
     size_t event_count;
     struct testcase_expect *expects; /* in order of time */

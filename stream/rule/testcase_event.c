@@ -68,12 +68,18 @@ static const struct template *compile(struct test_load *load, const struct yaml_
     return NULL;
 }
 
-static struct value evaluate(struct test_load *load, const struct template *template, int64_t n)
+/* False, and reported, where an expression ends in an error. */
+static bool evaluate(struct test_load *load, const struct yaml_node *node, const struct template *template, int64_t n,
+                     struct value *value)
 {
     struct value slots[1] = {value_int(n)};
     struct cel_frame frame = {.slots = slots, .slot_count = 1, .arena = load->arena};
     uint64_t errors = 0;
-    return value_copy(load->arena, template_value(template, &frame, &errors));
+    *value = template_value(template, &frame, &errors);
+    if (errors == 0 && value->type != VALUE_ERROR)
+        return true;
+    diagnostic_at(load->diagnostics, node, false, "with n = %lld this ends in an error", (long long)n);
+    return false;
 }
 
 /* The scalar with its templates filled in, at its own place. */
@@ -118,9 +124,10 @@ static bool read_text_item(struct test_load *load, const struct yaml_node *node,
     if (!has_template(text))
         return true;
     const struct template *template = compile(load, node);
-    if (template == NULL)
+    struct value computed;
+    if (template == NULL || !evaluate(load, node, template, n, &computed))
         return false;
-    *value = value_str(rendered(load, node, evaluate(load, template, n)).text);
+    *value = value_str(rendered(load, node, computed).text);
     return true;
 }
 
@@ -151,15 +158,12 @@ static bool read_field(const struct test_item *item, const struct test_field *fi
         return read_collection(load, field->node, kind, n, value);
     struct yaml_node node = *field->node;
     if (field->template != NULL) {
-        struct value computed = evaluate(load, field->template, n);
+        struct value computed;
+        if (!evaluate(load, field->node, field->template, n, &computed))
+            return false;
         if (kind->kind == FIELD_DOUBLE && (computed.type == VALUE_DOUBLE || computed.type == VALUE_INT)) {
             *value = value_double(computed.type == VALUE_INT ? (double)computed.i : computed.d);
             return true;
-        }
-        if (computed.type == VALUE_ERROR) {
-            diagnostic_at(load->diagnostics, field->node, false, "at n = %lld: %.*s", (long long)n,
-                          STR_ARG(value_as_str(computed)));
-            return false;
         }
         node = rendered(load, field->node, computed);
     }

@@ -18,8 +18,9 @@ static struct value default_of(const struct stream *stream, int field)
     static const struct {
         const char *field;
         const char *text;
-    } defaults[] = {{"service", "testservice"}, {"title", "an incident of a test"}, {"severity", "sev4"},
-                    {"version", "v1"},          {"name", "a_metric"},               {"actor", "a test"},
+    } defaults[] = {{"service", "testservice"}, {"title", "an incident of a test"},
+                    {"severity", "sev4"},       {"version", "v1"},
+                    {"name", "a_metric"},       {"actor", "a test"},
                     {"recommendation_id", ""}};
     const struct stream_field *kind = &stream->fields[field];
     if (kind->fallback != NULL)

@@ -89,7 +89,8 @@ static int refuse_decorated(const struct builder *builder, const yaml_event_t *e
                             const yaml_char_t *tag)
 {
     if (anchor != NULL)
-        return refuse(builder, event->start_mark, "anchors and aliases are not taken; write the value where it is used");
+        return refuse(builder, event->start_mark,
+                      "anchors and aliases are not taken; write the value where it is used");
     if (tag != NULL)
         return refuse(builder, event->start_mark, "tags are not taken; every key knows the type of its value");
     return 0;
@@ -102,7 +103,8 @@ static int on_scalar(struct builder *builder, const yaml_event_t *event)
     yaml_scalar_style_t style = event->data.scalar.style;
     node->quoted = style != YAML_PLAIN_SCALAR_STYLE;
     node->block = style == YAML_LITERAL_SCALAR_STYLE || style == YAML_FOLDED_SCALAR_STYLE;
-    node->text = arena_str(builder->arena, (struct str){(const char *)event->data.scalar.value, event->data.scalar.length});
+    node->text =
+        arena_str(builder->arena, (struct str){(const char *)event->data.scalar.value, event->data.scalar.length});
     if (memchr(node->text.p, '\0', node->text.n) != NULL)
         return refuse(builder, event->start_mark, "a NUL character is not taken");
     size_t from = byte_of(builder, event->start_mark.index);
@@ -161,10 +163,10 @@ static int on_close(struct builder *builder)
     struct open_node top = builder->open[--builder->depth];
     struct yaml_node *node = top.node;
     size_t children = builder->node_count - top.start;
-    struct yaml_node **from = builder->nodes + top.start;
     builder->node_count = top.start;
     if (children == 0)
         return 0;
+    struct yaml_node **from = builder->nodes + top.start;
     if (node->kind == YAML_SEQUENCE) {
         node->count = children;
         node->items = arena_alloc(builder->arena, children * sizeof(void *));
@@ -191,7 +193,8 @@ static int on_event(struct builder *builder, const yaml_event_t *event)
             return refuse(builder, event->start_mark, "tags are not taken; every key knows the type of its value");
         return 0;
     case YAML_ALIAS_EVENT:
-        return refuse(builder, event->start_mark, "anchors and aliases are not taken; write the value where it is used");
+        return refuse(builder, event->start_mark,
+                      "anchors and aliases are not taken; write the value where it is used");
     case YAML_SCALAR_EVENT:
         return on_scalar(builder, event);
     case YAML_SEQUENCE_START_EVENT:

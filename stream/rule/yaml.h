@@ -42,7 +42,7 @@ struct diagnostics {
     struct diagnostic *items;
     size_t count;
     size_t cap;
-    size_t errors; /* of them, not warnings */
+    size_t errors;      /* of them, not warnings */
     const char **files; /* in order of loading */
     size_t file_count;
     size_t file_cap;
