@@ -1,9 +1,10 @@
 /* The configuration: defaults, every key, overrides from the environment, and what is refused. */
-#include <cmocka.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+
+#include <cmocka.h>
 
 #include "base/time_text.h"
 #include "engine/config.h"

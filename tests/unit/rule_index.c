@@ -1,9 +1,10 @@
 /* The index finds what a walk over all inputs finds, in the same order, and looks at few. */
-#include <cmocka.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+
+#include <cmocka.h>
 
 #include "rule/index.h"
 

@@ -1,5 +1,4 @@
 /* Rule files: what is wrong is told with its place, all of it; what is right means what it should. */
-#include <cmocka.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -8,6 +7,8 @@
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+#include <cmocka.h>
 
 #include "base/clock.h"
 #include "rule/ruleset.h"

@@ -1,9 +1,10 @@
 /* `tests:` of a rule, expanded to events and expectations. */
-#include <cmocka.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+
+#include <cmocka.h>
 
 #include "rule/testcase.h"
 

@@ -1,9 +1,10 @@
 /* The YAML reader: what it refuses, and where the bytes of a scalar stand in its file. */
-#include <cmocka.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+
+#include <cmocka.h>
 
 #include "base/buf.h"
 #include "rule/yaml.h"
