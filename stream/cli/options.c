@@ -6,7 +6,7 @@
 
 #include "base/time_text.h"
 
-static const struct cli_option *find(const struct cli_option *options, const char *argument, const char **inline_value)
+static const struct cli_option *find(const struct cli_option *options, char *argument, char **inline_value)
 {
     *inline_value = NULL;
     for (const struct cli_option *option = options; option->name != NULL; option++) {
@@ -17,7 +17,7 @@ static const struct cli_option *find(const struct cli_option *options, const cha
             continue;
         if (argument[2 + n] == '\0')
             return option;
-        if (argument[2 + n] == '=' && option->value != NULL) {
+        if (argument[2 + n] == '=' && option->flag == NULL) {
             *inline_value = argument + 3 + n;
             return option;
         }
@@ -35,15 +35,15 @@ enum cli_parsed options_parse(int argc, char **argv, const struct cli_option *op
                               struct cli_arguments *arguments)
 {
     bool only_rest = false;
-    arguments->rest = (const char **)argv + 1;
+    arguments->rest = argv + 1;
     arguments->rest_count = 0;
     for (int i = 1; i < argc; i++) {
-        const char *argument = argv[i];
-        const char *value;
+        char *argument = argv[i];
+        char *value;
         if (only_rest || argument[0] != '-' || argument[1] == '\0') {
             if (arguments->rest_count == arguments->rest_max)
                 return wrong(usage, "unexpected argument", argument);
-            arguments->rest[arguments->rest_count++] = argument;
+            arguments->rest[arguments->rest_count++] = argv[i];
             continue;
         }
         if (strcmp(argument, "--") == 0) {
@@ -63,7 +63,12 @@ enum cli_parsed options_parse(int argc, char **argv, const struct cli_option *op
         }
         if (value == NULL && i + 1 == argc)
             return wrong(usage, "a value is missing after", argument);
-        *option->value = value != NULL ? value : argv[++i];
+        if (value == NULL)
+            value = argv[++i];
+        if (option->list != NULL)
+            option->list->items[option->list->count++] = value;
+        else
+            *option->value = value;
     }
     return CLI_GO;
 }

@@ -5,15 +5,22 @@
 #include "base/error.h"
 #include "base/str.h"
 
+/* The values of an option that may be given several times; `items` has room for argc of them. */
+struct cli_list {
+    char **items;
+    size_t count;
+};
+
 struct cli_option {
     const char *name;    /* without dashes; NULL ends the table */
     char short_name;     /* 0: none */
     const char **value;  /* takes a value */
     bool *flag;          /* takes none */
+    struct cli_list *list; /* takes a value, and may be repeated */
 };
 
 struct cli_arguments {
-    const char **rest; /* arguments that are no options; borrowed from argv */
+    char **rest;       /* arguments that are no options; borrowed from argv */
     size_t rest_count;
     size_t rest_max;   /* how many there may be */
 };

@@ -95,6 +95,7 @@ static int open_all(struct run *run, struct error *err)
                                     .state = run->state,
                                     .commit = run->commit,
                                     .live = true,
+                                    .until_ms = INT64_MAX,
                                     .publish_from_ms = INT64_MIN};
     return engine_new(&run->engine, &engine, err);
 }
@@ -162,7 +163,7 @@ int cli_run(int argc, char **argv)
     struct run run = {0};
     struct error err = {0};
     const struct cli_option options[] = {
-        {"config", 'c', &path, NULL}, {"accept-gap", 0, NULL, &run.accept_gap}, {NULL, 0, NULL, NULL}};
+        {.name = "config", .short_name = 'c', .value = &path}, {.name = "accept-gap", .flag = &run.accept_gap}, {.name = NULL}};
     struct cli_arguments arguments = {0};
     enum cli_parsed parsed = options_parse(argc, argv, options, usage, &arguments);
     if (parsed != CLI_GO)

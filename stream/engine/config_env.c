@@ -87,8 +87,8 @@ static bool segment_is_key(struct str segment, struct str key)
     if (segment.n != key.n)
         return false;
     for (size_t i = 0; i < key.n; i++) {
-        char c = key.p[i] == '.' || key.p[i] == '-' ? '_' : (char)toupper((unsigned char)key.p[i]);
-        if (c != segment.p[i])
+        int c = key.p[i] == '.' || key.p[i] == '-' ? '_' : toupper((unsigned char)key.p[i]);
+        if (c != (unsigned char)segment.p[i])
             return false;
     }
     return true;
@@ -102,16 +102,20 @@ static struct str key_of(struct arena *arena, struct str segment, bool kafka)
         kafka &= !str_is(segment, underscored[i]);
     struct str key = arena_str(arena, segment);
     char *p = arena_alloc(arena, key.n + 1);
-    for (size_t i = 0; i <= key.n; i++)
-        p[i] = kafka && key.p[i] == '_' ? '.' : (char)tolower((unsigned char)key.p[i]);
+    for (size_t i = 0; i < key.n; i++) {
+        p[i] = (char)tolower((unsigned char)key.p[i]);
+        if (kafka && p[i] == '_')
+            p[i] = '.';
+    }
+    p[key.n] = '\0';
     return (struct str){p, key.n};
 }
 
 /* Room for one child more: arrays of the arena cannot grow in place. */
 static void widen(struct arena *arena, struct yaml_node *node)
 {
-    struct yaml_node **items = arena_zalloc(arena, (node->count + 1) * sizeof *items);
-    struct yaml_node **keys = arena_zalloc(arena, (node->count + 1) * sizeof *keys);
+    struct yaml_node **items = arena_zalloc(arena, (node->count + 1) * sizeof(void *));
+    struct yaml_node **keys = arena_zalloc(arena, (node->count + 1) * sizeof(void *));
     for (size_t i = 0; i < node->count; i++) {
         items[i] = node->items[i];
         keys[i] = node->kind == YAML_MAPPING ? node->keys[i] : NULL;

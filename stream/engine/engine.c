@@ -118,8 +118,10 @@ static void take_positions(struct engine *engine, const struct commit_restored *
         partition->bucket_count = 0;
         partition->mark_count = 0;
     }
-    for (size_t i = 0; i < restored->mark_count; i++) {
-        const struct commit_mark *mark = &restored->marks[i];
+    bool own = restored->marks == NULL;
+    size_t mark_count = own ? engine->options.mark_count : restored->mark_count;
+    for (size_t i = 0; i < mark_count; i++) {
+        const struct commit_mark *mark = own ? &engine->options.marks[i] : &restored->marks[i];
         struct watermark_partition *partition = &engine->watermark.partitions[mark->partition];
         partition->marks = mem_realloc(partition->marks, (partition->mark_count + 1) * sizeof *partition->marks);
         size_t at = partition->mark_count++;
@@ -211,6 +213,8 @@ static int read_all(struct engine *engine, bool *worked, struct error *err)
 
 static int advance(struct engine *engine, int64_t before_ms, struct error *err)
 {
+    if (before_ms > engine->options.until_ms)
+        before_ms = engine->options.until_ms + 1;
     if (before_ms == TIME_NONE || before_ms <= reduce_applied(engine->reduce))
         return 0;
     event_map_flush(engine->map, before_ms);
@@ -271,9 +275,17 @@ bool engine_finished(const struct engine *engine)
     return true;
 }
 
-int engine_end(struct engine *engine, int64_t to_ms, bool drain, struct error *err)
+bool engine_passed(const struct engine *engine)
 {
-    int64_t end_ms = to_ms == INT64_MAX ? watermark_greatest(&engine->watermark) : to_ms;
+    int64_t time_ms = watermark_least(&engine->watermark);
+    return time_ms != TIME_NONE && time_ms != TIME_END && time_ms > engine->options.until_ms;
+}
+
+int engine_end(struct engine *engine, bool drain, struct error *err)
+{
+    int64_t end_ms = engine->options.until_ms;
+    if (end_ms == INT64_MAX)
+        end_ms = watermark_greatest(&engine->watermark);
     if (end_ms != TIME_NONE)
         TRY(advance(engine, end_ms + 1, err));
     if (drain) {
@@ -330,7 +342,7 @@ void engine_log_counters(const struct engine *engine, const char *message)
     log_info(message, LOG_I("records", map->records), LOG_I("events", map->events), LOG_I("matched", map->matched),
              LOG_I("undecodable", map->undecodable), LOG_I("too_large", map->too_large), LOG_I("future", map->future),
              LOG_I("late", map->late), LOG_I("tombstones", map->tombstones), LOG_I("rows", reduce->rows_changed),
-             LOG_I("unchanged", reduce->updates_unchanged), LOG_I("evaluations", reduce->evaluations),
+             LOG_I("unchanged", reduce->updates_unchanged), LOG_I("forgotten", reduce->updates_forgotten), LOG_I("evaluations", reduce->evaluations),
              LOG_I("firings", reduce->firings), LOG_I("detections", reduce->detections),
              LOG_I("published", engine->counters.published), LOG_I("commits", engine->counters.commits),
              LOG_I("where_errors", map->where_errors + reduce->where_errors),

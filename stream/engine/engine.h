@@ -18,6 +18,9 @@ struct engine_options {
     struct state *state;
     struct commit *commit;
     bool live;               /* idle partitions are marked; partitions end never */
+    int64_t until_ms;        /* nothing beyond this event time is applied; INT64_MAX: no end */
+    const struct commit_mark *marks; /* idle marks of a bounded source */
+    size_t mark_count;
     int64_t publish_from_ms; /* what is published before it is left out; INT64_MIN: nothing */
     /* Sees every version, beside its way to the output; may be NULL. */
     void (*observe)(void *context, struct str id, struct value record, bool detection, int64_t time_ms);
@@ -45,9 +48,11 @@ int engine_wait(struct engine *engine, struct error *err) MUST_CHECK;
 int engine_commit(struct engine *engine, struct error *err) MUST_CHECK;
 /* Every partition of a bounded source was read. */
 bool engine_finished(const struct engine *engine);
-/* The end of a bounded input: applies what lies up to and at `to_ms` (INT64_MAX: the greatest event time seen), and with
- * `drain` everything that still waits; commits. */
-int engine_end(struct engine *engine, int64_t to_ms, bool drain, struct error *err) MUST_CHECK;
+/* Nothing that is still to be read can matter: time has passed options.until_ms. */
+bool engine_passed(const struct engine *engine);
+/* The end of a bounded input: applies what lies up to and at options.until_ms (INT64_MAX: the marks' end or the greatest
+ * event time seen), and with `drain` everything that still waits; commits. */
+int engine_end(struct engine *engine, bool drain, struct error *err) MUST_CHECK;
 
 /* For tests of rules: an event, and time. `until_ms` inclusive. */
 void engine_event(struct engine *engine, size_t partition, struct event *event);

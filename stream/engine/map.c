@@ -64,7 +64,9 @@ static int new_decoder(struct event_map *map, size_t i, struct error *err)
                                       .framing = source->framing,
                                       .wanted = wanted_fields(map, source)};
     int result = 0;
-    if (source->format == FORMAT_AVRO && source->schema_path.n > 0) {
+    if (source->schema_text.n > 0) {
+        options.schema = source->schema_text;
+    } else if (source->format == FORMAT_AVRO && source->schema_path.n > 0) {
         size_t n = 0;
         const char *text = yaml_read_file(&arena, source->schema_path.p, 1024 * 1024, &n, err);
         result = text == NULL ? -1 : 0;

@@ -267,6 +267,8 @@ static int apply_update(struct reduce *reduce, const struct pending_item *item, 
     bool good = event_decode(&r, &reduce->arena, &update);
     ASSERT(good);
     TRY(rows_apply(reduce->rows, &update, &reduce->arena, &row, err));
+    reduce->counters.updates_forgotten = rows_forgotten(reduce->rows);
+    reduce->counters.spans_left_out = rows_spans_left_out(reduce->rows);
     if (row.change == ROW_UNCHANGED) {
         reduce->counters.updates_unchanged++;
         return 0;

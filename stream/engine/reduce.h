@@ -15,6 +15,7 @@
 struct reduce_counters {
     uint64_t rows_changed;
     uint64_t updates_unchanged; /* duplicates and updates that say nothing new */
+    uint64_t updates_forgotten; /* of incidents older than row_retention */
     uint64_t evaluations;
     uint64_t firings;
     uint64_t detections;

@@ -8,6 +8,7 @@
 struct rows {
     struct rows_options options;
     struct row_counters counters;
+    uint64_t forgotten;
     int *key_fields[STREAM_COUNT]; /* NULL: the stream's own key */
     size_t key_counts[STREAM_COUNT];
     int64_t *days; /* midnights asked for, as days since the epoch */
@@ -110,6 +111,15 @@ static int read_row(struct rows *rows, struct str key, struct arena *arena, stru
     return result;
 }
 
+/* An update of an incident that began longer ago than rows are kept, and has no row: it is not a new incident, its row
+ * was forgotten. (Real case: status pages that resolve an incident years later.) */
+static bool is_forgotten(const struct rows *rows, const struct event *update)
+{
+    if (update->stream->id != STREAM_INCIDENT || value_is_null(update->values[INCIDENT_STARTED_AT]))
+        return false;
+    return value_ms(update->values[INCIDENT_STARTED_AT]) < update->time_ms - rows->options.config->row_retention_ms;
+}
+
 int rows_apply(struct rows *rows, const struct event *update, struct arena *arena, struct row_update *out,
                struct error *err)
 {
@@ -122,7 +132,10 @@ int rows_apply(struct rows *rows, const struct event *update, struct arena *aren
     buf_str_put(&key, buf_str(&own_key));
     out->existed = false;
     int result = read_row(rows, buf_str(&key), arena, out, err);
-    if (result == 0) {
+    if (result == 0 && !out->existed && is_forgotten(rows, update)) {
+        out->change = ROW_UNCHANGED;
+        rows->forgotten++;
+    } else if (result == 0) {
         out->change = row_apply(out->existed ? &out->before : NULL, update, arena, &out->after, &rows->counters);
         if (out->change != ROW_UNCHANGED)
             write_row(rows, buf_str(&key), buf_str(&own_key), task, out);
@@ -202,6 +215,11 @@ int rows_restore(struct rows *rows, struct error *err)
     }
     buf_fini(&prefix);
     return result;
+}
+
+uint64_t rows_forgotten(const struct rows *rows)
+{
+    return rows->forgotten;
 }
 
 uint64_t rows_spans_left_out(const struct rows *rows)

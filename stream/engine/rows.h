@@ -37,6 +37,8 @@ int rows_apply(struct rows *rows, const struct event *update, struct arena *aren
 int rows_expire(struct rows *rows, int64_t time_ms, struct error *err) MUST_CHECK;
 /* Forgets which midnights were asked for and asks again for what the state holds. */
 int rows_restore(struct rows *rows, struct error *err) MUST_CHECK;
+/* Updates of incidents whose row is gone. */
+uint64_t rows_forgotten(const struct rows *rows);
 uint64_t rows_spans_left_out(const struct rows *rows);
 
 #endif

@@ -52,9 +52,16 @@ int64_t watermark_least(const struct watermark *watermark)
 int64_t watermark_greatest(const struct watermark *watermark)
 {
     int64_t greatest = TIME_NONE;
-    for (size_t i = 0; i < watermark->count; i++)
-        if (watermark->partitions[i].max_time_ms > greatest)
-            greatest = watermark->partitions[i].max_time_ms;
+    for (size_t i = 0; i < watermark->count; i++) {
+        const struct watermark_partition *partition = &watermark->partitions[i];
+        if (partition->max_time_ms > greatest)
+            greatest = partition->max_time_ms;
+        if (partition->mark_ms > greatest)
+            greatest = partition->mark_ms;
+        for (size_t k = 0; k < partition->mark_count; k++) /* marks after the last record */
+            if (partition->marks[k].time_ms > greatest)
+                greatest = partition->marks[k].time_ms;
+    }
     return greatest;
 }
 

@@ -51,7 +51,7 @@ void watermark_fini(struct watermark *watermark);
 int64_t watermark_of(const struct watermark_partition *partition);
 /* The global time; TIME_NONE while a partition that counts has none, TIME_END when all are finished. */
 int64_t watermark_least(const struct watermark *watermark);
-/* The greatest event time of any partition. */
+/* The end of a bounded input: the greatest watermark by marks where there are any, and the greatest event time. */
 int64_t watermark_greatest(const struct watermark *watermark);
 
 /* A record at `offset` is about to be read: the marks before it take effect. */

@@ -16,6 +16,7 @@ THIRD_PARTY = {
     "rocksdb/c.h": ("state/store_rocksdb",),
     "avro.h": ("codec",),
     "jansson.h": ("codec",),
+    "zlib.h": ("codec/ocf",),
     "simdjson.h": ("codec",),
     "yaml.h": ("rule/yaml",),
     "hs.h": ("rule",),
