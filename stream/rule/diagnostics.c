@@ -172,9 +172,11 @@ static size_t walk_fold(struct walk *walk)
 
 static void place_flow(const struct yaml_node *node, struct walk *walk, size_t offset)
 {
-    char quote = node->quoted && !walk_done(walk) ? *walk->p : '\0';
-    if (quote != '\0')
+    char quote = '\0';
+    if (node->quoted && !walk_done(walk)) {
+        quote = *walk->p;
         walk_step(walk);
+    }
     size_t at = 0;
     while (at < offset && !walk_done(walk)) {
         char c = *walk->p;

@@ -243,6 +243,7 @@ static size_t find_lists(const struct rule_index *index, const struct event *eve
     return count;
 }
 
+/* NOLINTNEXTLINE(readability-function-size): one parameter over the limit, in the hottest of calls. */
 void rule_index_select(const struct rule_index *index, const struct event *event, struct arena *arena,
                        void (*visit)(void *context, const struct index_entry *entry), void *context, uint64_t *errors,
                        uint64_t *null_errors)

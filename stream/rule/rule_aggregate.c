@@ -47,22 +47,23 @@ static int check_type(struct str function, const struct cel *expr, struct error 
 }
 
 /* The second argument, or event.value where it is left out. */
-static int compile_expr(struct rule_build *build, struct str function, const struct rule_input *input,
-                        struct cel_node *const *args, size_t n_args, struct aggregate *aggregate, struct error *err)
+static int compile_expr(struct rule_build *build, struct str function, const struct cel_node *arg,
+                        struct aggregate *aggregate, struct error *err)
 {
+    const struct rule_input *input = &build->rule->inputs[aggregate->input];
     struct scope scope;
     scope_init(&scope, build, SCOPE_EVENT);
     scope.stream = input->stream;
     struct cel_error cel_err = {0};
     int result = 0;
-    if (n_args == 1 && stream_field_find(input->stream, STR_LIT("value")) < 0)
+    if (arg == NULL && stream_field_find(input->stream, STR_LIT("value")) < 0)
         return error_set(err, ERROR_BAD_INPUT, "stream '%s' has no value; write %.*s(%.*s, event.FIELD)",
                          input->stream->name, STR_ARG(function), STR_ARG(input->name));
-    if (n_args == 1)
+    if (arg == NULL)
         result =
             cel_compile(build->loader->arena, STR_LIT("event.value"), &scope.env, TYPE_ANY, &aggregate->expr, &cel_err);
     else
-        result = cel_node_compile(build->loader->arena, args[1], &scope.env, &aggregate->expr, &cel_err);
+        result = cel_node_compile(build->loader->arena, arg, &scope.env, &aggregate->expr, &cel_err);
     if (result != 0) {
         *err = cel_err.error;
         return -1;
@@ -134,6 +135,7 @@ static int add(struct rule_build *build, const struct aggregate *aggregate, stru
     return (int)build->aggregate_count++;
 }
 
+/* NOLINTNEXTLINE(readability-function-size): the parameters are those of cel_env.call. */
 int aggregate_call(void *context, struct str function, struct cel_node *const *args, size_t n_args,
                    struct cel_name *out, int *bad_arg, struct error *err)
 {
@@ -172,7 +174,7 @@ int aggregate_call(void *context, struct str function, struct cel_node *const *a
                                   .text = canonical(build, function, input, args, n_args)};
     *bad_arg = n_args == 2 ? 1 : -1;
     if (kind != AGGREGATE_COUNT)
-        TRY(compile_expr(build, function, input, args, n_args, &aggregate, err));
+        TRY(compile_expr(build, function, n_args == 2 ? args[1] : NULL, &aggregate, err));
     *bad_arg = -1;
     int index = add(build, &aggregate, err);
     TRY(index < 0);

@@ -72,7 +72,7 @@ static void put_when(struct buf *out, const struct rule *rule)
         if (read[i])
             sorted[count++] = &rule->aggregates[i];
     if (count > 1)
-        qsort(sorted, count, sizeof *sorted, by_text);
+        qsort(sorted, count, sizeof(void *), by_text);
     for (size_t i = 0; i < count; i++) {
         buf_byte(out, (uint8_t)sorted[i]->function);
         buf_text(out, rule->inputs[sorted[i]->input].name);

@@ -43,6 +43,7 @@ static struct yaml_node *merge(struct arena *arena, const struct yaml_node *base
     work[count++] = (struct merge){root, override};
     for (size_t at = 0; at < count; at++) {
         struct merge now = work[at];
+        ASSERT(now.into->items != NULL && (now.from->items != NULL || now.from->count == 0));
         for (size_t i = 0; i < now.from->count; i++) {
             struct yaml_node *value = now.from->items[i];
             struct yaml_node **item = find_item(now.into, now.from->keys[i]->text);

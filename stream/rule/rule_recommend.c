@@ -43,7 +43,7 @@ static struct template_list list(struct rule_build *build, const struct yaml_nod
         return result;
     }
     size_t count = node->kind == YAML_SCALAR ? 1 : node->count;
-    result.items = arena_alloc(build->loader->arena, (count + 1) * sizeof *result.items);
+    result.items = arena_alloc(build->loader->arena, (count + 1) * sizeof(void *));
     for (size_t i = 0; i < count; i++) {
         const struct template *item = one(build, node->kind == YAML_SCALAR ? node : node->items[i], what);
         if (item != NULL)
