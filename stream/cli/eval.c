@@ -5,7 +5,7 @@
 #include "codec/json.h"
 #include "rule/cel.h"
 
-int cli_eval(int argc, char **argv); /* for the command table */
+#include "cli/commands.h"
 
 static const char usage[] =
     "usage: forestall eval EXPR [--with JSON]\n"
@@ -91,6 +91,7 @@ static void put_duration(struct buf *out, struct value v)
     buf_puts(out, "s\"");
 }
 
+/* NOLINTBEGIN(misc-no-recursion): a value nests no deeper than its expression or its JSON allow. */
 static void put_value(struct buf *out, struct value v);
 
 /* A map's members; keys that are no strings are written as strings. */
@@ -98,7 +99,7 @@ static void put_members(struct buf *out, struct value v)
 {
     bool map = v.type == VALUE_MAP;
     buf_byte(out, map ? '{' : '[');
-    for (uint32_t i = 0; i < v.n; i++) {
+    for (size_t i = 0; i < v.n; i++) {
         if (i > 0)
             buf_puts(out, ", ");
         if (!map) {
@@ -140,6 +141,8 @@ static void put_value(struct buf *out, struct value v)
         value_json(out, v);
     }
 }
+
+/* NOLINTEND(misc-no-recursion) */
 
 /* The expression's line at the offset and a caret under it, on standard error. */
 static void show_place(struct str text, size_t offset)

@@ -210,6 +210,7 @@ static int check_event_field(struct cel_checker *ck, const struct cel_node *node
     return 0;
 }
 
+/* NOLINTBEGIN(misc-no-recursion): the tree is at most CEL_DEPTH_MAX high. */
 /* The dotted name that a chain of selections spells, where it is one: `a.b.c`. */
 static bool dotted_name(const struct cel_checker *ck, const struct cel_node *node, struct buf *name)
 {
@@ -231,7 +232,7 @@ static bool is_event(struct cel_checker *ck, const struct cel_node *node, int *s
     if (node->op != CEL_NAME || find_variable(ck, node) != NULL)
         return false;
     struct cel_name meaning = resolve(ck, node->text);
-    *stream = meaning.type.stream;
+    *stream = (int)meaning.type.stream;
     return meaning.kind == CEL_NAME_EVENT;
 }
 
@@ -267,7 +268,7 @@ static int check_select(struct cel_checker *ck, const struct cel_node *node, str
     int stream;
     if (is_event(ck, node->kids[0], &stream))
         return check_event_field(ck, node, stream, node->text, out);
-    struct cel_code *left;
+    struct cel_code *left = NULL;
     TRY(cel_check(ck, node->kids[0], &left));
     *out = cel_code_new(ck, CEL_SELECT, node, 1);
     (*out)->kids[0] = left;
@@ -498,7 +499,8 @@ static int check_comprehension(struct cel_checker *ck, const struct cel_node *no
     struct cel_scope scope = {ck->scope, node->text, ck->variables, cel_type_of(TYPE_ANY)};
     if (over.type == VALUE_LIST) {
         scope.type = cel_type_of(over.element);
-        scope.type.stream = over.element == VALUE_MAP ? over.stream : -1;
+        if (over.element == VALUE_MAP)
+            scope.type.stream = over.stream;
     }
     code->index = ck->variables++;
     ck->scope = &scope;
@@ -572,3 +574,4 @@ int cel_check(struct cel_checker *ck, const struct cel_node *node, struct cel_co
     make_constant(*out, cel_error_text(message.p));
     return 0;
 }
+/* NOLINTEND(misc-no-recursion) */

@@ -51,6 +51,7 @@ struct value cel_no_overload(struct cel_run *run, const char *what, const struct
     return cel_error_printf(run, "no such overload: %s of %s", what, n > 0 ? cel_type_name(args[0].type) : "nothing");
 }
 
+/* NOLINTBEGIN(misc-no-recursion): code is at most CEL_DEPTH_MAX high. */
 /* A condition's value as true, false or an error. */
 static struct value as_condition(struct cel_run *run, struct value v, const char *what)
 {
@@ -168,11 +169,11 @@ static struct value run_items(struct cel_run *run, const struct cel_code *code)
 }
 
 /* all, exists: as && and || over the elements. */
-static struct value run_quantifier(struct cel_run *run, const struct cel_code *code, struct value over, uint32_t step)
+static struct value run_quantifier(struct cel_run *run, const struct cel_code *code, struct value over, size_t step)
 {
     bool decides = code->op == CEL_EXISTS;
     struct value result = value_bool(!decides);
-    for (uint32_t i = 0; i < over.n; i++) {
+    for (size_t i = 0; i < over.n; i++) {
         if (--run->steps < 0)
             return cel_too_large();
         run->variables[code->index] = over.items[i * step];
@@ -187,10 +188,10 @@ static struct value run_quantifier(struct cel_run *run, const struct cel_code *c
     return result;
 }
 
-static struct value run_exists_one(struct cel_run *run, const struct cel_code *code, struct value over, uint32_t step)
+static struct value run_exists_one(struct cel_run *run, const struct cel_code *code, struct value over, size_t step)
 {
     uint32_t found = 0;
-    for (uint32_t i = 0; i < over.n; i++) {
+    for (size_t i = 0; i < over.n; i++) {
         if (--run->steps < 0)
             return cel_too_large();
         run->variables[code->index] = over.items[i * step];
@@ -203,7 +204,7 @@ static struct value run_exists_one(struct cel_run *run, const struct cel_code *c
 }
 
 /* map with and without a condition, and filter. */
-static struct value run_mapped(struct cel_run *run, const struct cel_code *code, struct value over, uint32_t step)
+static struct value run_mapped(struct cel_run *run, const struct cel_code *code, struct value over, size_t step)
 {
     bool filter = code->op == CEL_FILTER;
     const struct cel_code *condition = filter || code->n == 3 ? code->kids[1] : NULL;
@@ -212,7 +213,7 @@ static struct value run_mapped(struct cel_run *run, const struct cel_code *code,
     uint32_t n = 0;
     if (items == NULL)
         return cel_too_large();
-    for (uint32_t i = 0; i < over.n; i++) {
+    for (size_t i = 0; i < over.n; i++) {
         if (--run->steps < 0)
             return cel_too_large();
         run->variables[code->index] = over.items[i * step];
@@ -239,7 +240,7 @@ static struct value run_comprehension(struct cel_run *run, const struct cel_code
         return over;
     if (over.type != VALUE_LIST && over.type != VALUE_MAP)
         return cel_no_overload(run, cel_op_text(code->op), &over, 1);
-    uint32_t step = over.type == VALUE_MAP ? 2 : 1; /* a map's keys */
+    size_t step = over.type == VALUE_MAP ? 2 : 1; /* a map's keys */
     if (code->op == CEL_ALL || code->op == CEL_EXISTS)
         return run_quantifier(run, code, over, step);
     return code->op == CEL_EXISTS_ONE ? run_exists_one(run, code, over, step) : run_mapped(run, code, over, step);
@@ -354,3 +355,4 @@ bool cel_eval_bool(const struct cel *cel, const struct cel_frame *frame, uint64_
         ++*errors;
     return false;
 }
+/* NOLINTEND(misc-no-recursion) */

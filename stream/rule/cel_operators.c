@@ -237,11 +237,13 @@ static struct value compare(struct cel_run *run, enum cel_op op, struct value a,
     }
 }
 
+/* NOLINTBEGIN(misc-no-recursion): a value nests no deeper than its expression, or than the decoder that made it allows.
+ */
 static bool equal_maps(struct cel_run *run, struct value a, struct value b)
 {
     if (a.n != b.n)
         return false;
-    for (uint32_t i = 0; i < a.n; i++) {
+    for (size_t i = 0; i < a.n; i++) {
         const struct value *other = cel_map_find(run, b, a.items[2 * i]);
         if (other == NULL || !cel_equal(run, a.items[2 * i + 1], *other))
             return false;
@@ -249,7 +251,6 @@ static bool equal_maps(struct cel_run *run, struct value a, struct value b)
     return true;
 }
 
-/* Recursive over values: a value nests no deeper than its expression, or than the decoder that made it allows. */
 bool cel_equal(struct cel_run *run, struct value a, struct value b)
 {
     if (--run->steps < 0)
@@ -262,7 +263,7 @@ bool cel_equal(struct cel_run *run, struct value a, struct value b)
         return equal_maps(run, a, b);
     if (a.n != b.n)
         return false;
-    for (uint32_t i = 0; i < a.n; i++)
+    for (size_t i = 0; i < a.n; i++)
         if (!cel_equal(run, a.items[i], b.items[i]))
             return false;
     return true;
@@ -270,11 +271,13 @@ bool cel_equal(struct cel_run *run, struct value a, struct value b)
 
 const struct value *cel_map_find(struct cel_run *run, struct value map, struct value key)
 {
-    for (uint32_t i = 0; i < map.n; i++)
+    for (size_t i = 0; i < map.n; i++)
         if (cel_equal(run, map.items[2 * i], key))
             return &map.items[2 * i + 1];
     return NULL;
 }
+
+/* NOLINTEND(misc-no-recursion) */
 
 /* Equality ends early when the steps do: then the answer is the error, not what came out. */
 static struct value if_steps_left(const struct cel_run *run, bool b)
@@ -377,6 +380,7 @@ bool cel_map_keys(struct cel_run *run, const struct value *pairs, size_t n, stru
     return true;
 }
 
+/* NOLINTNEXTLINE(misc-no-recursion): as above */
 struct value cel_charge(struct cel_run *run, const struct value *items, size_t n)
 {
     for (size_t i = 0; i < n; i++) {

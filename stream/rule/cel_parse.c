@@ -15,6 +15,7 @@ struct parser {
     int depth;
 };
 
+/* NOLINTBEGIN(misc-no-recursion): parse_expression bounds the depth by CEL_DEPTH_MAX. */
 static int parse_expression(struct parser *p, struct cel_node **out);
 
 static int advance(struct parser *p)
@@ -100,7 +101,7 @@ static void items_free(struct items *items)
 /* Expressions between commas up to the sign `close`, which is read too. `pairs`: of a map, key: value. */
 static int parse_items(struct parser *p, int close, const char *wanted, bool pairs, bool trailing, struct items *items)
 {
-    struct cel_node *node;
+    struct cel_node *node = NULL;
     while (!at_sign(p, close)) {
         TRY(parse_expression(p, &node));
         items_add(items, node);
@@ -450,3 +451,4 @@ int cel_parse(const struct cel_parse *options, struct cel_node **root, struct ce
         return cel_fail(err, p.token.offset, "'%.*s' closes nothing", n, p.token.text.p);
     return cel_fail(err, p.token.offset, "an operator is missing before %.*s", n, p.token.text.p);
 }
+/* NOLINTEND(misc-no-recursion) */

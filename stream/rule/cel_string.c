@@ -1,5 +1,5 @@
 /* The functions on strings, bytes and sizes. Positions and sizes of strings are in code points. */
-#define _GNU_SOURCE /* memmem */
+#define _GNU_SOURCE /* memmem; NOLINT(bugprone-reserved-identifier) */
 #include "rule/cel_code.h"
 #include "rule/fingerprint.h"
 
@@ -86,8 +86,11 @@ static struct value change_case(struct cel_call *call, char first)
     char *out = cel_alloc(call->run, s.n);
     if (out == NULL)
         return cel_too_large();
+    if (s.n > 0)
+        memcpy(out, s.p, s.n);
     for (size_t i = 0; i < s.n; i++)
-        out[i] = s.p[i] >= first && s.p[i] < first + 26 ? (char)(s.p[i] ^ 0x20) : s.p[i];
+        if (s.p[i] >= first && s.p[i] - first < 26)
+            out[i] = (char)(s.p[i] ^ 0x20);
     return value_str((struct str){out, s.n});
 }
 

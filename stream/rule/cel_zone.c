@@ -250,7 +250,7 @@ static int64_t change_time(const struct change *change, int year)
 {
     int64_t first = days_from_civil(year, change->month, 1);
     int64_t weekday = floor_mod(first + 4, 7); /* 1970-01-01 was a Thursday */
-    int64_t day = first + floor_mod(change->day - weekday, 7) + 7 * (change->week - 1);
+    int64_t day = first + floor_mod(change->day - weekday, 7) + 7 * ((int64_t)change->week - 1);
     int64_t next = change->month == 12 ? days_from_civil(year + 1, 1, 1) : days_from_civil(year, change->month + 1, 1);
     while (day >= next)
         day -= 7;
