@@ -2,6 +2,7 @@
 #include <math.h>
 #include <stdio.h>
 
+#include "cli/commands.h"
 #include "codec/json.h"
 #include "rule/cel.h"
 
