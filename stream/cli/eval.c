@@ -6,8 +6,6 @@
 #include "codec/json.h"
 #include "rule/cel.h"
 
-#include "cli/commands.h"
-
 static const char usage[] =
     "usage: forestall eval EXPR [--with JSON]\n"
     "\n"
