@@ -36,10 +36,12 @@ static void see(struct view *view, int64_t first_ms, int64_t last_ms)
         view->last_ms = last_ms;
 }
 
+/* The event with all it refers to in the arena: what it was decoded from may leave the window in this very call. */
 static struct event *decode_event(struct str bytes, struct arena *arena)
 {
     struct event *event = arena_alloc(arena, sizeof *event);
-    struct reader r = reader_of(bytes.p, bytes.n);
+    struct str kept = arena_str(arena, bytes);
+    struct reader r = reader_of(kept.p, kept.n);
     return event_decode(&r, arena, event) ? event : NULL;
 }
 
@@ -81,7 +83,7 @@ static void view_pane_names(struct view *view, struct arena *arena)
     for (size_t i = 0; i < view->pane_count; i++) {
         const struct pane *pane = view->panes[i];
         for (size_t k = 0; k < pane->service_count; k++)
-            view->services[view->service_count++] = pane->services[k];
+            view->services[view->service_count++] = arena_str(arena, pane->services[k]);
         struct event *event = decode_event(buf_str(&pane->newest), arena);
         if (event != NULL)
             view->contributions[view->count++] = (struct contribution){.event = event, .stands_for_many = true};

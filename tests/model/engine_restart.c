@@ -1,0 +1,405 @@
+/* The engine against itself: one run undisturbed, others with the partitions at random speeds, random commits, and
+ * crashes at random points (memory and uncommitted outputs gone, the committed positions and state kept). Every
+ * recommendation must have the same versions, byte for byte.
+ *
+ * usage: test_engine_restart [SEED [ROUNDS]]
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/map.h"
+#include "engine/engine.h"
+
+static uint64_t seed = 1;
+static int rounds = 20;
+
+static uint64_t next_random(void)
+{
+    seed ^= seed << 13;
+    seed ^= seed >> 7;
+    seed ^= seed << 17;
+    return seed;
+}
+
+static int64_t below(int64_t n)
+{
+    return (int64_t)(next_random() % (uint64_t)n);
+}
+
+static const char rules_text[] =
+    "apiVersion: forestall.io/v1\n"
+    "kind: RuleSet\n"
+    "metadata: {name: model}\n"
+    "rules:\n"
+    "- id: sliding-rows\n"
+    "  from: {x: {stream: incident, match: {severity: [sev1, sev2]}}, r: {stream: incident, match: {status: resolved}}}\n"
+    "  detect: {group_by: [service], window: {size: 6h}, when: count(x) >= 2 || count(r) >= 3}\n"
+    "  recommend: {category: architecture, title: \"{{ mttr }}\", cooldown: 0s, spec: {problem: \"{{ count(x) }} {{ count(r) }} {{ minutes_lost }}\", solution: s}}\n"
+    "- id: hopping-telemetry\n"
+    "  from: {cpu: {stream: telemetry, match: {name: cpu_usage}}, all: {stream: telemetry, where: event.value > 10.0}}\n"
+    "  detect: {group_by: [service], window: {size: 20m, slide: 5m}, when: avg(cpu) > 45 && count(all) > 3}\n"
+    "  recommend: {category: architecture, title: \"{{ avg(cpu) }} {{ max(cpu) }}\", cooldown: 0s, spec: {problem: \"{{ sum(cpu) }} {{ distinct(all, event.name) }}\", solution: s}}\n"
+    "- id: hopping-by-name\n"
+    "  from: {all: {stream: telemetry}}\n"
+    "  detect: {group_by: [name], window: {size: 1h, slide: 20m, wait: 7m}, when: min(all) < 5}\n"
+    "  recommend: {category: architecture, title: \"{{ services }}\", cooldown: 1h, spec: {problem: \"{{ count(all) }}\", solution: s}}\n"
+    "- id: sliding-telemetry\n"
+    "  from: {hot: {stream: telemetry, where: event.value > 90.0}}\n"
+    "  detect: {group_by: [service], window: {size: 30m}, when: count(hot) >= 3}\n"
+    "  recommend: {category: architecture, title: t, cooldown: 2h, spec: {problem: \"{{ events }}\", solution: s}}\n"
+    "- id: rows-and-telemetry\n"
+    "  from: {x: {stream: incident}, cpu: {stream: telemetry, match: {name: cpu_usage}}}\n"
+    "  detect: {group_by: [service], window: {size: 2h, slide: 30m}, when: count(x) >= 1 && avg(cpu) > 40}\n"
+    "  recommend: {category: architecture, title: \"{{ incidents }} {{ avg(cpu) }}\", cooldown: 0s, spec: {problem: p, solution: s}}\n";
+
+enum { PARTITIONS = 4, EVENTS = 1500, INCIDENT_PARTITIONS = 2 };
+
+static const struct source_partition partitions[PARTITIONS] = {
+    {0, {"incidents", 9}, 0}, {0, {"incidents", 9}, 1}, {1, {"telemetry", 9}, 0}, {1, {"telemetry", 9}, 1}};
+
+/* The log: JSON records a partition, in offset order. */
+struct log {
+    struct str *records[PARTITIONS];
+    size_t counts[PARTITIONS];
+    struct arena arena;
+};
+
+/* What outlives a crash. */
+struct durable {
+    struct commit base;
+    struct store *store;
+    struct commit_position positions[PARTITIONS];
+    int64_t applied_ms;
+    bool committed;
+    struct map outputs; /* id -> struct buf of lines */
+    size_t dead_letters;
+};
+
+struct fixture {
+    struct config *config;
+    struct ruleset *rules;
+    struct log log;
+};
+
+static void add(struct log *log, size_t partition, const char *text)
+{
+    struct str *records = mem_realloc(log->records[partition], (log->counts[partition] + 1) * sizeof *records);
+    log->records[partition] = records;
+    records[log->counts[partition]++] = arena_str(&log->arena, str_of(text));
+}
+
+static void make_log(struct log *log)
+{
+    int64_t at_ms = INT64_C(1704067200000);
+    struct arena *arena = &log->arena;
+    for (int i = 0; i < EVENTS; i++) {
+        at_ms += below(90 * SECOND_MS);
+        int64_t jittered = at_ms - below(3 * MINUTE_MS); /* some are late */
+        int service = (int)below(6);
+        if (below(5) == 0) {
+            static const char *const statuses[] = {"open", "acknowledged", "resolved", "open", "cancelled"};
+            int incident = (int)below(80);
+            add(log, (size_t)(incident % INCIDENT_PARTITIONS),
+                arena_printf(arena, "{\"event_id\":\"e%d\",\"incident_id\":\"i%d\",\"status\":\"%s\",\"occurred_at\":%lld,\"service\":\"s%d\",\"severity\":\"sev%d\",\"title\":\"t\"}",
+                             i, incident, statuses[below(5)], (long long)jittered, incident % 6, 1 + (int)below(4)));
+            continue;
+        }
+        add(log, INCIDENT_PARTITIONS + (size_t)(service % 2),
+            below(60) == 0
+                ? "not json"
+                : arena_printf(arena, "{\"service\":\"s%d\",\"name\":\"%s\",\"value\":%lld.%lld,\"occurred_at\":%lld}", service,
+                               below(2) ? "cpu_usage" : "memory_usage", (long long)below(100), (long long)below(10),
+                               (long long)jittered));
+    }
+}
+
+static int durable_commit(struct commit *commit, const struct commit_batch *batch, struct state *state, struct error *err)
+{
+    struct durable *durable = (struct durable *)commit;
+    for (size_t i = 0; i < batch->record_count; i++) {
+        const struct commit_record *record = &batch->records[i];
+        if (record->output == OUTPUT_DEAD_LETTER) {
+            durable->dead_letters++;
+            continue;
+        }
+        void **slot = map_slot(&durable->outputs, record->key);
+        if (*slot == NULL)
+            *slot = mem_zalloc(sizeof(struct buf));
+        buf_str_put(*slot, record->value);
+        buf_byte(*slot, '\n');
+    }
+    const struct str_pair *dirty;
+    size_t n = state_dirty(state, &dirty);
+    if (durable->store->ops->write(durable->store, dirty, n, err) != 0)
+        return -1;
+    state_settle(state);
+    for (size_t i = 0; i < PARTITIONS; i++)
+        durable->positions[i] = batch->positions[i];
+    durable->applied_ms = batch->applied_ms;
+    durable->committed = true;
+    return 0;
+}
+
+static int durable_restore(struct commit *commit, struct state *state, struct arena *arena, struct commit_restored *out,
+                           struct error *err)
+{
+    struct durable *durable = (struct durable *)commit;
+    (void)state;
+    (void)arena;
+    (void)err;
+    *out = (struct commit_restored){
+        .first_start = !durable->committed, .positions = durable->positions, .applied_ms = durable->applied_ms};
+    return 0;
+}
+
+static void durable_close(struct commit *commit)
+{
+    (void)commit;
+}
+
+static const struct commit_ops durable_ops = {durable_commit, durable_restore, durable_close};
+
+/* The store's close is not the engine's business: state_free closes it, so it is lent behind a wrapper. */
+struct lent {
+    struct store base;
+    struct store *store;
+};
+
+static int lent_get(struct store *store, struct str key, struct buf *value, struct error *err)
+{
+    struct store *below_it = ((struct lent *)store)->store;
+    return below_it->ops->get(below_it, key, value, err);
+}
+
+static int lent_write(struct store *store, const struct str_pair *entries, size_t n, struct error *err)
+{
+    struct store *below_it = ((struct lent *)store)->store;
+    return below_it->ops->write(below_it, entries, n, err);
+}
+
+static struct store_iterator *lent_scan(struct store *store, struct str from, struct str to)
+{
+    struct store *below_it = ((struct lent *)store)->store;
+    return below_it->ops->scan(below_it, from, to);
+}
+
+static int lent_next(struct store_iterator *iterator, struct str *key, struct str *value, struct error *err);
+static void lent_scan_end(struct store_iterator *iterator);
+
+static int lent_wipe(struct store *store, struct error *err)
+{
+    struct store *below_it = ((struct lent *)store)->store;
+    return below_it->ops->wipe(below_it, err);
+}
+
+static void lent_close(struct store *store)
+{
+    free(store);
+}
+
+static const struct store_ops *memory_ops;
+
+static int lent_next(struct store_iterator *iterator, struct str *key, struct str *value, struct error *err)
+{
+    return memory_ops->next(iterator, key, value, err);
+}
+
+static void lent_scan_end(struct store_iterator *iterator)
+{
+    memory_ops->scan_end(iterator);
+}
+
+static struct store *lend(struct store *store)
+{
+    static const struct store_ops ops = {lent_get, lent_write, lent_scan, lent_next, lent_scan_end, lent_wipe, lent_close};
+    struct lent *lent = mem_zalloc(sizeof *lent);
+    memory_ops = store->ops;
+    lent->base.ops = &ops;
+    lent->store = store;
+    return &lent->base;
+}
+
+/* A fresh source over what the log holds from the committed positions on, fed in random portions. */
+struct feed {
+    struct source *source;
+    const struct log *log;
+    size_t given[PARTITIONS];
+};
+
+static void feed_open(struct feed *feed, const struct log *log, const struct durable *durable)
+{
+    feed->log = log;
+    feed->source = source_memory_new(partitions, PARTITIONS);
+    for (size_t i = 0; i < PARTITIONS; i++) {
+        feed->given[i] = durable->committed ? (size_t)durable->positions[i].offset : 0;
+        if (feed->given[i] > 0)
+            source_memory_skip(feed->source, i, (int64_t)feed->given[i]);
+    }
+}
+
+static bool feed_some(struct feed *feed, bool all)
+{
+    bool left = false;
+    for (size_t i = 0; i < PARTITIONS; i++) {
+        int64_t portion = all ? INT64_MAX : below(30);
+        for (; portion > 0 && feed->given[i] < feed->log->counts[i]; portion--, feed->given[i]++)
+            source_memory_add(feed->source, i, feed->log->records[i][feed->given[i]], INT64_C(1900000000000));
+        left = left || feed->given[i] < feed->log->counts[i];
+    }
+    return left;
+}
+
+static void must(int result, const struct error *err)
+{
+    if (result != 0)
+        fail_msg("%s", err->message);
+}
+
+/* One life of the engine: true when it came to the end of the log, false when it was killed. */
+static bool live(const struct fixture *fixture, struct durable *durable, bool disturbed)
+{
+    struct feed feed;
+    struct error err = {0};
+    struct engine *engine;
+    struct state *state = state_new(lend(durable->store));
+    feed_open(&feed, &fixture->log, durable);
+    struct engine_options options = {.rules = fixture->rules,
+                                     .config = fixture->config,
+                                     .source = feed.source,
+                                     .state = state,
+                                     .commit = &durable->base,
+                                     .until_ms = INT64_MAX,
+                                     .publish_from_ms = INT64_MIN};
+    must(engine_new(&engine, &options, &err), &err);
+    must(engine_restore(engine, &err), &err);
+    bool killed = false;
+    for (bool left = true; left && !killed;) {
+        bool worked;
+        left = feed_some(&feed, !disturbed);
+        must(engine_step(engine, &worked, &err), &err);
+        if (disturbed && below(3) == 0)
+            must(engine_commit(engine, &err), &err);
+        killed = disturbed && below(15) == 0;
+    }
+    if (!killed) {
+        source_memory_end(feed.source);
+        while (!engine_finished(engine)) {
+            bool worked;
+            must(engine_step(engine, &worked, &err), &err);
+        }
+        must(engine_end(engine, true, &err), &err);
+    }
+    engine_free(engine);
+    state_free(state);
+    feed.source->ops->close(feed.source);
+    return !killed;
+}
+
+static void durable_init(struct durable *durable)
+{
+    *durable = (struct durable){.store = store_memory_new(), .applied_ms = INT64_MIN};
+    durable->base.ops = &durable_ops;
+}
+
+static void durable_fini(struct durable *durable)
+{
+    struct map_entry *entry;
+    for (size_t i = 0; map_next(&durable->outputs, &i, &entry);) {
+        buf_fini(entry->value);
+        free(entry->value);
+    }
+    map_fini(&durable->outputs);
+    durable->store->ops->close(durable->store);
+}
+
+static void compare(const struct durable *expected, const struct durable *actual)
+{
+    struct map_entry *entry;
+    assert_int_equal(expected->outputs.count, actual->outputs.count);
+    assert_int_equal(expected->dead_letters, actual->dead_letters);
+    for (size_t i = 0; map_next(&expected->outputs, &i, &entry);) {
+        const struct buf *want = entry->value;
+        const struct buf *got = map_get(&actual->outputs, entry->key);
+        assert_non_null(got);
+        if (!str_eq(buf_str(want), buf_str(got))) {
+            size_t at = 0;
+            while (at < want->len && at < got->len && want->p[at] == got->p[at])
+                at++;
+            size_t from = at > 300 ? at - 300 : 0;
+            fail_msg("%.*s differs at byte %zu:\n%.*s\n---\n%.*s", STR_ARG(entry->key), at, 500, want->p + from, 500, got->p + from);
+        }
+    }
+}
+
+static void load(struct fixture *fixture)
+{
+    struct arena arena = {0};
+    struct diagnostics diagnostics = {.arena = &arena};
+    static const char config_text[] = "state: {tasks: 3}\ncommit_interval: 60s\ntime: {late: dead_letter}\n";
+    fixture->config = config_load_text("model", str_of(config_text), NULL, 0, &diagnostics);
+    fixture->rules = ruleset_load_text("model.yaml", str_of(rules_text), &diagnostics);
+    for (size_t i = 0; i < diagnostics.count; i++)
+        if (!diagnostics.items[i].warning)
+            fail_msg("%d:%d: %s", diagnostics.items[i].line, diagnostics.items[i].column, diagnostics.items[i].message);
+    struct config_source *sources = arena_zalloc(&fixture->config->arena, 2 * sizeof *sources);
+    for (int i = 0; i < 2; i++)
+        sources[i] = (struct config_source){.topic = partitions[2 * i].topic_name,
+                                            .stream = stream_get(i == 0 ? STREAM_INCIDENT : STREAM_TELEMETRY),
+                                            .idle_lag_ms = INT64_MAX,
+                                            .out_of_orderness_ms = 2 * MINUTE_MS,
+                                            .max_future_skew_ms = 0};
+    fixture->config->sources = sources;
+    fixture->config->source_count = 2;
+    diagnostics_fini(&diagnostics);
+    arena_fini(&arena);
+}
+
+static void test_restarts_change_nothing(void **state)
+{
+    struct fixture fixture = {0};
+    (void)state;
+    load(&fixture);
+    for (int round = 0; round < rounds; round++) {
+        uint64_t seed_of_round = seed;
+        struct durable undisturbed;
+        struct durable disturbed;
+        make_log(&fixture.log);
+        durable_init(&undisturbed);
+        durable_init(&disturbed);
+        assert_true(live(&fixture, &undisturbed, false));
+        int lives = 1;
+        while (!live(&fixture, &disturbed, true))
+            lives++;
+        print_message("seed %llu: %zu recommendations, %zu dead letters, %d lives\n", (unsigned long long)seed_of_round,
+                      undisturbed.outputs.count, undisturbed.dead_letters, lives);
+        assert_true(undisturbed.outputs.count > 5);
+        compare(&undisturbed, &disturbed);
+        durable_fini(&undisturbed);
+        durable_fini(&disturbed);
+        for (size_t i = 0; i < PARTITIONS; i++) {
+            free(fixture.log.records[i]);
+            fixture.log.records[i] = NULL;
+            fixture.log.counts[i] = 0;
+        }
+        arena_fini(&fixture.log.arena);
+    }
+    ruleset_free(fixture.rules);
+    config_free(fixture.config);
+}
+
+int main(int argc, char **argv)
+{
+    if (argc > 1)
+        seed = strtoull(argv[1], NULL, 10) * UINT64_C(0x9E3779B97F4A7C15) + 1;
+    if (argc > 2)
+        rounds = (int)strtol(argv[2], NULL, 10);
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_restarts_change_nothing)};
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
