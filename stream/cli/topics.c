@@ -7,14 +7,15 @@
 #include "engine/topics.h"
 #include "rule/yaml.h"
 
-int cli_topics(int argc, char **argv); /* for the command table */
+#include "cli/commands.h"
 
 extern char **environ;
 
 static const char usage[] =
     "usage: forestall topics create|list [-c FILE] [--partitions N] [--output table|json]\n"
     "\n"
-    "create makes the topics of a configuration that are missing: sources, outputs and the program's own. It changes no\n"
+    "create makes the topics of a configuration that are missing: sources, outputs and the program's own. It changes "
+    "no\n"
     "topic that exists. list shows what is there. Both say which settings are not as they should be, and exit with\n"
     "status 1 where one of them, or a missing topic, would keep `forestall run` from starting.\n"
     "\n"
@@ -128,7 +129,8 @@ static void json_print(const struct topics_report *report)
         const struct topic_status *topic = &report->topics[i];
         buf_puts(&out, i == 0 ? "[\n  {\"topic\": " : ",\n  {\"topic\": ");
         json_text(&out, topic->name);
-        buf_printf(&out, ", \"role\": \"%s\", \"partitions\": %d, \"state\": \"%s\", \"differs\": ", role_text(topic->role),
+        buf_printf(&out,
+                   ", \"role\": \"%s\", \"partitions\": %d, \"state\": \"%s\", \"differs\": ", role_text(topic->role),
                    topic->partitions, state_text(topic));
         if (topic->wrong != NULL)
             json_text(&out, topic->wrong);
@@ -182,8 +184,7 @@ int cli_topics(int argc, char **argv)
     }
     struct arena arena = {0};
     struct diagnostics diagnostics = {.arena = &arena};
-    struct config *config =
-        config_load(options.config, environ, CONFIG_NEED_KAFKA | CONFIG_NEED_SOURCES, &diagnostics);
+    struct config *config = config_load(options.config, environ, CONFIG_NEED_KAFKA | CONFIG_NEED_SOURCES, &diagnostics);
     diagnostics_sort(&diagnostics);
     diagnostics_print(stderr, &diagnostics);
     int status = config == NULL ? 1 : topics_run(config, &options, &arena);

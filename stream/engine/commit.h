@@ -39,20 +39,20 @@ struct commit_batch {
     size_t record_count;
     const struct commit_position *positions; /* by the source's partition number; all of them */
     size_t position_count;
-    int64_t applied_ms;   /* everything below this time is applied; INT64_MIN: nothing */
+    int64_t applied_ms; /* everything below this time is applied; INT64_MIN: nothing */
     uint64_t rules_digest;
 };
 
 /* What the last commit left, read on the way back. */
 struct commit_restored {
-    bool first_start;                    /* nothing was ever committed: positions are by `start:` */
-    struct commit_position *positions;   /* by partition number; owned by the caller's arena. A partition that is new
-                                            since the last commit has max_time_ms INT64_MIN */
+    bool first_start;                  /* nothing was ever committed: positions are by `start:` */
+    struct commit_position *positions; /* by partition number; owned by the caller's arena. A partition that is new
+                                          since the last commit has max_time_ms INT64_MIN */
     int64_t applied_ms;
     uint64_t rules_digest;
-    struct commit_mark *marks;           /* of each partition: those at or after its committed position, and the newest
-                                            before it (its time has been the partition's ever since); in order of
-                                            partition and offset; in the arena */
+    struct commit_mark *marks; /* of each partition: those at or after its committed position, and the newest
+                                  before it (its time has been the partition's ever since); in order of
+                                  partition and offset; in the arena */
     size_t mark_count;
 };
 
@@ -65,10 +65,10 @@ struct commit_mark {
 /* A mark as a record for OUTPUT_MARKS: appends its key (topic, partition, offset) and its value (the time). */
 void commit_mark_key(struct buf *key, const struct source_partition *partition, int64_t offset);
 void commit_mark_value(struct buf *value, int64_t time_ms);
-/* Every mark of the partitions of `source` on the application's marks topic, in order of partition and offset; a missing
- * topic has none. For `replay`, which has no positions. */
-int commit_marks_read(const struct config *config, struct source *source, struct arena *arena, struct commit_mark **marks,
-                      size_t *count, struct error *err) MUST_CHECK;
+/* Every mark of the partitions of `source` on the application's marks topic, in order of partition and offset; a
+ * missing topic has none. For `replay`, which has no positions. */
+int commit_marks_read(const struct config *config, struct source *source, struct arena *arena,
+                      struct commit_mark **marks, size_t *count, struct error *err) MUST_CHECK;
 
 /* A mark as a record of OUTPUT_MARKS: its key names the partition and the offset, its value the time. */
 void commit_mark_key(struct buf *key, const struct source_partition *partition, int64_t offset);
@@ -93,10 +93,10 @@ struct commit {
 
 struct commit_kafka_options {
     const struct config *config;
-    struct source *source;     /* a source_kafka; borrowed */
+    struct source *source; /* a source_kafka; borrowed */
     const char *instance_id;
-    bool accept_gap;           /* go on where the log's start is beyond the committed position */
-    bool mock;                 /* librdkafka's mock cluster: no settings to check, positions are not kept */
+    bool accept_gap; /* go on where the log's start is beyond the committed position */
+    bool mock;       /* librdkafka's mock cluster: no settings to check, positions are not kept */
 };
 int commit_kafka_open(struct commit **commit, const struct commit_kafka_options *options, struct error *err) MUST_CHECK;
 

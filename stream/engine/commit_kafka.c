@@ -29,8 +29,8 @@ static bool position_same(const struct commit_position *a, const struct commit_p
 /* A commit that would change nothing is left out; the next one that changes anything is fenced as ever. */
 static bool nothing_new(const struct commit_kafka *kafka, const struct commit_batch *batch, size_t dirty_count)
 {
-    if (!kafka->committed || batch->record_count > 0 || dirty_count > 0 || batch->applied_ms != kafka->last.applied_ms ||
-        batch->rules_digest != kafka->last.rules_digest)
+    if (!kafka->committed || batch->record_count > 0 || dirty_count > 0 ||
+        batch->applied_ms != kafka->last.applied_ms || batch->rules_digest != kafka->last.rules_digest)
         return false;
     for (size_t i = 0; i < batch->position_count; i++)
         if (!position_same(&batch->positions[i], &kafka->positions[i]))
@@ -116,8 +116,7 @@ static int positions_send(struct commit_kafka *kafka, const struct commit_batch 
         };
     }
     buf_fini(&text);
-    const rd_kafka_consumer_group_metadata_t *group =
-        kafka_member_metadata(source_kafka_member(kafka->options.source));
+    const rd_kafka_consumer_group_metadata_t *group = kafka_member_metadata(source_kafka_member(kafka->options.source));
     if (group == NULL)
         return error_set(err, ERROR_ABORT, "the group took the partitions away");
     return kafka_producer_positions(kafka->producer, positions, batch->position_count, group, err);
@@ -140,8 +139,8 @@ static int transaction_run(struct commit_kafka *kafka, const struct commit_batch
     return kafka_producer_commit(kafka->producer, err);
 }
 
-static int store_follow(struct commit_kafka *kafka, struct state *state, const struct str_pair *dirty, size_t dirty_count,
-                        struct error *err)
+static int store_follow(struct commit_kafka *kafka, struct state *state, const struct str_pair *dirty,
+                        size_t dirty_count, struct error *err)
 {
     size_t meta_max = (size_t)kafka->last.tasks + COMMIT_META_GLOBAL;
     struct str_pair *entries = arena_alloc(&kafka->scratch, (dirty_count + meta_max) * sizeof *entries);
@@ -204,7 +203,8 @@ int commit_kafka_open(struct commit **commit, const struct commit_kafka_options 
 {
     static const struct commit_ops ops = {kafka_commit, restore_run, kafka_close};
     if (options->config->tasks < 1 || options->config->tasks > COMMIT_TASKS_MAX)
-        return error_set(err, ERROR_FATAL, "state.tasks is %d; it is 1 to %d", options->config->tasks, COMMIT_TASKS_MAX);
+        return error_set(err, ERROR_FATAL, "state.tasks is %d; it is 1 to %d", options->config->tasks,
+                         COMMIT_TASKS_MAX);
     struct commit_kafka *kafka = mem_zalloc(sizeof *kafka);
     kafka->base.ops = &ops;
     kafka->options = *options;

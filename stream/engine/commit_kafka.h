@@ -44,8 +44,8 @@ struct commit_kafka {
     struct arena scratch;
 };
 
-/* The store's own entries of the commit protocol, written in one batch with what they speak of. They are never dirty and
- * never in the changelog. */
+/* The store's own entries of the commit protocol, written in one batch with what they speak of. They are never dirty
+ * and never in the changelog. */
 void commit_meta_next_key(struct buf *key, int task);
 void commit_meta_incarnation_key(struct buf *key);
 void commit_meta_wall_key(struct buf *key);

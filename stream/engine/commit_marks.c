@@ -79,8 +79,8 @@ static int topic_read(struct kafka_log *log, const char *topic, struct marks_rea
     return kafka_log_read(log, &stretch, err);
 }
 
-int commit_marks_read(const struct config *config, struct source *source, struct arena *arena, struct commit_mark **marks,
-                      size_t *count, struct error *err)
+int commit_marks_read(const struct config *config, struct source *source, struct arena *arena,
+                      struct commit_mark **marks, size_t *count, struct error *err)
 {
     struct kafka_log *log;
     const struct kafka_log_options options = {config->kafka, config->kafka_count};
@@ -111,7 +111,8 @@ void commit_marks_since(struct commit_restored *restored)
         const struct commit_mark *mark = &restored->marks[i];
         const struct commit_mark *next = i + 1 < restored->mark_count ? mark + 1 : NULL;
         int64_t position = restored->positions[mark->partition].offset;
-        bool passed = mark->offset < position && next != NULL && next->partition == mark->partition && next->offset < position;
+        bool passed =
+            mark->offset < position && next != NULL && next->partition == mark->partition && next->offset < position;
         if (!passed)
             restored->marks[kept++] = *mark;
     }

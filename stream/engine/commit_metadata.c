@@ -22,8 +22,9 @@ void commit_metadata_print(struct buf *text, const struct commit_metadata *metad
     time_member(text, "max_time", metadata->max_time_ms);
     buf_printf(text, ",\"read\":%" PRId64, metadata->read_offset);
     time_member(text, "applied", metadata->applied_ms);
-    buf_printf(text, ",\"rules\":\"%016" PRIx64 "\",\"incarnation\":\"%016" PRIx64 "\",\"seq\":%" PRIu64
-                     ",\"changelog_next\":[",
+    buf_printf(text,
+               ",\"rules\":\"%016" PRIx64 "\",\"incarnation\":\"%016" PRIx64 "\",\"seq\":%" PRIu64
+               ",\"changelog_next\":[",
                metadata->rules_digest, metadata->incarnation, metadata->sequence);
     for (int i = 0; i < metadata->tasks; i++)
         buf_printf(text, "%s%" PRId64, i == 0 ? "" : ",", metadata->changelog_next[i]);

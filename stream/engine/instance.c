@@ -71,8 +71,8 @@ static int lock_take(struct instance *instance, const char *state_dir, const cha
     if (instance->fd < 0)
         return error_set(err, ERROR_FATAL, "%s cannot be opened: %s", path, strerror(errno));
     if (flock(instance->fd, LOCK_EX | LOCK_NB) != 0)
-        return error_set(err, ERROR_FATAL, "state.dir %s is in use by another process: stop it, or give this one its own",
-                         state_dir);
+        return error_set(err, ERROR_FATAL,
+                         "state.dir %s is in use by another process: stop it, or give this one its own", state_dir);
     return id_settle(instance, path, err);
 }
 

@@ -52,10 +52,11 @@ static int restores_count(struct commit_kafka *kafka, struct error *err)
         kafka->restores_since_us = now_us;
     }
     if (++kafka->restores > RESTORES_MAX)
-        return error_set(err, ERROR_FATAL,
-                         "%d attempts in a row ended without a commit (see the lines above): see to the cluster and start "
-                         "again; nothing is lost",
-                         RESTORES_MAX);
+        return error_set(
+            err, ERROR_FATAL,
+            "%d attempts in a row ended without a commit (see the lines above): see to the cluster and start "
+            "again; nothing is lost",
+            RESTORES_MAX);
     return 0;
 }
 
@@ -69,7 +70,8 @@ static int positions_read(struct commit_kafka *kafka, struct arena *arena, struc
         committed[i].topic = source->partitions[i].topic_name.p;
         committed[i].partition = source->partitions[i].partition;
     }
-    TRY(kafka_member_committed(source_kafka_member(kafka->options.source), committed, source->partition_count, arena, err));
+    TRY(kafka_member_committed(source_kafka_member(kafka->options.source), committed, source->partition_count, arena,
+                               err));
     *found = false;
     for (size_t i = 0; i < source->partition_count; i++) {
         out->positions[i] = (struct commit_position){.offset = -1, .max_time_ms = INT64_MIN};
@@ -77,10 +79,11 @@ static int positions_read(struct commit_kafka *kafka, struct arena *arena, struc
             continue;
         struct commit_metadata metadata;
         if (commit_metadata_parse(committed[i].metadata, &metadata, err) != 0)
-            return error_set(err, ERROR_FATAL,
-                             "group %.*s has a position for %s [%d] that another program committed, or that somebody moved; %s",
-                             STR_ARG(kafka->options.config->application_id), committed[i].topic,
-                             (int)committed[i].partition, reset_advice);
+            return error_set(
+                err, ERROR_FATAL,
+                "group %.*s has a position for %s [%d] that another program committed, or that somebody moved; %s",
+                STR_ARG(kafka->options.config->application_id), committed[i].topic, (int)committed[i].partition,
+                reset_advice);
         if (!*found || metadata.sequence > kafka->last.sequence)
             kafka->last = metadata;
         *found = true;
@@ -104,12 +107,13 @@ static int positions_take(struct commit_kafka *kafka, struct commit_restored *ou
         } else if (position->offset < low || position->offset > high) {
             bool behind = position->offset < low;
             if (!kafka->options.accept_gap)
-                return error_set(err, ERROR_FATAL,
-                                 "%s [%d] was read up to %lld, but the log %s at %lld (%s): --accept-gap goes on without "
-                                 "what is missing, %s",
-                                 about->topic_name.p, (int)about->partition, (long long)position->offset,
-                                 behind ? "begins" : "ends", (long long)(behind ? low : high),
-                                 behind ? "retention has removed records" : "was the topic made anew?", reset_advice);
+                return error_set(
+                    err, ERROR_FATAL,
+                    "%s [%d] was read up to %lld, but the log %s at %lld (%s): --accept-gap goes on without "
+                    "what is missing, %s",
+                    about->topic_name.p, (int)about->partition, (long long)position->offset, behind ? "begins" : "ends",
+                    (long long)(behind ? low : high),
+                    behind ? "retention has removed records" : "was the topic made anew?", reset_advice);
             log_warn("going on over a gap", LOG_T("topic", about->topic_name), LOG_I("partition", about->partition),
                      LOG_I("from", position->offset), LOG_I("to", low));
             position->offset = low;
@@ -132,7 +136,8 @@ static int meta_get(struct state *state, const struct buf *key, bool *found, uin
         struct reader reader = reader_of(value.p, value.len);
         *number = read_u64(&reader);
         if (reader.failed)
-            result = error_set(err, ERROR_FATAL, "the state's own positions are damaged: remove state.dir and start again");
+            result =
+                error_set(err, ERROR_FATAL, "the state's own positions are damaged: remove state.dir and start again");
     }
     buf_fini(&value);
     return result < 0 ? -1 : 0;
@@ -162,10 +167,11 @@ static int first_start_check(struct commit_kafka *kafka, struct state *state, st
         TRY(kafka_log_read(log, &stretch, err));
     }
     if (found)
-        return error_set(err, ERROR_FATAL,
-                         "there is state, but group %.*s has no positions (stopped for longer than the cluster keeps them, "
-                         "offsets.retention.minutes, or deleted); reading again would count twice: %s",
-                         STR_ARG(kafka->options.config->application_id), reset_advice);
+        return error_set(
+            err, ERROR_FATAL,
+            "there is state, but group %.*s has no positions (stopped for longer than the cluster keeps them, "
+            "offsets.retention.minutes, or deleted); reading again would count twice: %s",
+            STR_ARG(kafka->options.config->application_id), reset_advice);
     return 0;
 }
 
@@ -289,7 +295,8 @@ static int task_restore(struct replay *replay, struct kafka_log *log, struct err
     int64_t low, high;
     TRY(kafka_log_range(kafka_log_client(log), topic, replay->task, &low, &high, err));
     if (replay->from > replay->to)
-        return error_set(err, ERROR_FATAL, "the state is newer than the group's positions (did somebody move them back?); %s",
+        return error_set(err, ERROR_FATAL,
+                         "the state is newer than the group's positions (did somebody move them back?); %s",
                          reset_advice);
     if (high < replay->to || low > replay->from)
         return error_set(err, ERROR_FATAL,
@@ -351,13 +358,14 @@ static int changelog_check(struct commit_kafka *kafka, struct error *err)
     if (partitions == kafka->options.config->tasks)
         return 0;
     if (partitions == 0)
-        return error_set(err, ERROR_FATAL, "there is no topic %s: `forestall topics create` makes it", kafka->changelog);
-    return error_set(err, ERROR_FATAL, "%s has %d partitions, but state.tasks is %d: set it back, or %s", kafka->changelog,
-                     partitions, kafka->options.config->tasks, reset_advice);
+        return error_set(err, ERROR_FATAL, "there is no topic %s: `forestall topics create` makes it",
+                         kafka->changelog);
+    return error_set(err, ERROR_FATAL, "%s has %d partitions, but state.tasks is %d: set it back, or %s",
+                     kafka->changelog, partitions, kafka->options.config->tasks, reset_advice);
 }
 
-static int state_bring(struct commit_kafka *kafka, struct state *state, struct arena *arena, struct commit_restored *out,
-                       struct kafka_log *log, struct error *err)
+static int state_bring(struct commit_kafka *kafka, struct state *state, struct arena *arena,
+                       struct commit_restored *out, struct kafka_log *log, struct error *err)
 {
     bool found;
     TRY(positions_read(kafka, arena, out, &found, err));

@@ -7,7 +7,13 @@
 #include "engine/restore.h"
 #include "io/kafka_admin.h"
 
-enum { SETTINGS_MAX = 8, SOURCE_PARTITIONS = 4, OUTPUT_PARTITIONS = 4, RECORD_ROOM = 64 << 10, RECORD_BYTES_LEAST = 1048588 };
+enum {
+    SETTINGS_MAX = 8,
+    SOURCE_PARTITIONS = 4,
+    OUTPUT_PARTITIONS = 4,
+    RECORD_ROOM = 64 << 10,
+    RECORD_BYTES_LEAST = 1048588
+};
 
 /* How a setting is held against what is in force. */
 enum match { MATCH_EQUAL, MATCH_AT_LEAST, MATCH_NONE };
@@ -52,8 +58,8 @@ static void internal_wanted(const struct config *config, struct topic_wanted *li
         topic->partitions = config->tasks;
         topic->partitions_exact = true;
         want(topic, "cleanup.policy", "compact", MATCH_EQUAL, true);
-        want(topic, "delete.retention.ms", arena_printf(arena, "%" PRId64, CHANGELOG_DELETE_RETENTION_MS), MATCH_AT_LEAST,
-             true);
+        want(topic, "delete.retention.ms", arena_printf(arena, "%" PRId64, CHANGELOG_DELETE_RETENTION_MS),
+             MATCH_AT_LEAST, true);
         want(topic, "max.message.bytes", bytes, MATCH_AT_LEAST, false);
         want(topic, "segment.bytes", "67108864", MATCH_NONE, false);
         want(topic, "min.cleanable.dirty.ratio", "0.2", MATCH_NONE, false);
@@ -103,7 +109,8 @@ static struct topic_wanted *topics_wanted(const struct config *config, int sourc
     const char *bytes = arena_printf(arena, "%" PRId64, room > RECORD_BYTES_LEAST ? room : (int64_t)RECORD_BYTES_LEAST);
     *count = 0;
     for (size_t i = 0; i < config->source_count; i++) {
-        struct topic_wanted *topic = wanted_add(list, count, arena_str(arena, config->sources[i].topic).p, TOPIC_SOURCE);
+        struct topic_wanted *topic =
+            wanted_add(list, count, arena_str(arena, config->sources[i].topic).p, TOPIC_SOURCE);
         if (topic == NULL)
             continue;
         topic->partitions = source_partitions > 0 ? source_partitions : SOURCE_PARTITIONS;
@@ -115,7 +122,8 @@ static struct topic_wanted *topics_wanted(const struct config *config, int sourc
     return list;
 }
 
-static int topic_make(rd_kafka_t *client, const struct config *config, const struct topic_wanted *wanted, struct error *err)
+static int topic_make(rd_kafka_t *client, const struct config *config, const struct topic_wanted *wanted,
+                      struct error *err)
 {
     struct kafka_setting settings[SETTINGS_MAX + 1] = {0};
     for (size_t i = 0; i < wanted->setting_count; i++)
@@ -149,9 +157,10 @@ static void setting_compare(void *context, const char *name, const char *value)
         const struct setting_wanted *wanted = &comparison->wanted->settings[i];
         if (strcmp(wanted->setting.name, name) != 0)
             continue;
-        bool same = wanted->match == MATCH_NONE ||
-                    (wanted->match == MATCH_EQUAL && strcmp(value, wanted->setting.value) == 0) ||
-                    (wanted->match == MATCH_AT_LEAST && strtoll(value, NULL, 10) >= strtoll(wanted->setting.value, NULL, 10));
+        bool same =
+            wanted->match == MATCH_NONE ||
+            (wanted->match == MATCH_EQUAL && strcmp(value, wanted->setting.value) == 0) ||
+            (wanted->match == MATCH_AT_LEAST && strtoll(value, NULL, 10) >= strtoll(wanted->setting.value, NULL, 10));
         if (!same)
             wrong_add(comparison, name, value, wanted->setting.value, wanted->refused);
     }
@@ -212,8 +221,8 @@ static int status_judge(const struct topic_status *topic, struct error *err)
     if (topic->partitions == 0)
         return error_set(err, ERROR_FATAL, "there is no topic %s: `forestall topics create` makes it", topic->name);
     if (topic->refused)
-        return error_set(err, ERROR_FATAL, "topic %s: %s: set it right (or `forestall reset`, then start again)", topic->name,
-                         topic->wrong);
+        return error_set(err, ERROR_FATAL, "topic %s: %s: set it right (or `forestall reset`, then start again)",
+                         topic->name, topic->wrong);
     if (topic->wrong != NULL)
         log_warn("a topic's settings are not right", LOG_S("topic", topic->name), LOG_S("differs", topic->wrong));
     return 0;

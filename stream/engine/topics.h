@@ -1,5 +1,5 @@
-/* The topics that the program uses, with the settings that its promises rest on: making what is missing, checking what is
- * there. */
+/* The topics that the program uses, with the settings that its promises rest on: making what is missing, checking what
+ * is there. */
 #ifndef FORESTALL_ENGINE_TOPICS_H
 #define FORESTALL_ENGINE_TOPICS_H
 
@@ -10,10 +10,10 @@ enum topic_role { TOPIC_SOURCE, TOPIC_OUTPUT, TOPIC_CHANGELOG, TOPIC_MARKS };
 struct topic_status {
     const char *name;
     enum topic_role role;
-    int partitions;      /* 0: missing */
-    bool made;           /* by this call */
-    bool refused;        /* `wrong` breaks a promise: `run` does not start */
-    const char *wrong;   /* what differs from the settings it should have; NULL: nothing */
+    int partitions;    /* 0: missing */
+    bool made;         /* by this call */
+    bool refused;      /* `wrong` breaks a promise: `run` does not start */
+    const char *wrong; /* what differs from the settings it should have; NULL: nothing */
 };
 
 struct topics_report {
@@ -22,8 +22,8 @@ struct topics_report {
 };
 
 struct topics_options {
-    bool make_internal; /* changelog and marks */
-    bool make_all;      /* those, the outputs and the sources */
+    bool make_internal;    /* changelog and marks */
+    bool make_all;         /* those, the outputs and the sources */
     int source_partitions; /* of sources that are made; 0: 4 */
 };
 

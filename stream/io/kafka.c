@@ -4,8 +4,8 @@
 #include <stdarg.h>
 #include <stdio.h>
 
-#include "base/log.h"
 #include "base/arena.h"
+#include "base/log.h"
 
 static const char *const reserved[] = {
     "group.id",

@@ -94,8 +94,8 @@ int kafka_log_range(rd_kafka_t *client, const char *topic, int32_t partition, in
 static int create_result(const rd_kafka_event_t *event, const struct kafka_topic_new *topic, struct error *err)
 {
     size_t count;
-    const rd_kafka_topic_result_t **results =
-        rd_kafka_CreateTopics_result_topics(rd_kafka_event_CreateTopics_result((rd_kafka_event_t *)(uintptr_t)event), &count);
+    const rd_kafka_topic_result_t **results = rd_kafka_CreateTopics_result_topics(
+        rd_kafka_event_CreateTopics_result((rd_kafka_event_t *)(uintptr_t)event), &count);
     for (size_t i = 0; i < count; i++) {
         rd_kafka_resp_err_t code = rd_kafka_topic_result_error(results[i]);
         const char *text = rd_kafka_topic_result_error_string(results[i]);
@@ -204,7 +204,8 @@ static void others_add(struct kafka_group_others *others, const rd_kafka_MemberD
         return;
     if (others->count++ == 0 || strcmp(its, others->least_instance_id) < 0) {
         (void)snprintf(others->least_instance_id, sizeof others->least_instance_id, "%s", its);
-        (void)snprintf(others->one, sizeof others->one, "%s at %s", *its != '\0' ? its : rd_kafka_MemberDescription_client_id(member),
+        (void)snprintf(others->one, sizeof others->one, "%s at %s",
+                       *its != '\0' ? its : rd_kafka_MemberDescription_client_id(member),
                        rd_kafka_MemberDescription_host(member));
     }
 }
@@ -213,8 +214,8 @@ static int others_read(rd_kafka_event_t *event, const char *group, const char *i
                        struct kafka_group_others *others, struct error *err)
 {
     size_t count;
-    const rd_kafka_ConsumerGroupDescription_t **groups = rd_kafka_DescribeConsumerGroups_result_groups(
-        rd_kafka_event_DescribeConsumerGroups_result(event), &count);
+    const rd_kafka_ConsumerGroupDescription_t **groups =
+        rd_kafka_DescribeConsumerGroups_result_groups(rd_kafka_event_DescribeConsumerGroups_result(event), &count);
     if (count != 1)
         return error_set(err, ERROR_FATAL, "the members of group %s: no answer", group);
     const rd_kafka_error_t *error = rd_kafka_ConsumerGroupDescription_error(groups[0]);
@@ -229,8 +230,8 @@ static int others_read(rd_kafka_event_t *event, const char *group, const char *i
     return 0;
 }
 
-int kafka_group_others(rd_kafka_t *client, const char *group, const char *instance_id, struct kafka_group_others *others,
-                       struct error *err)
+int kafka_group_others(rd_kafka_t *client, const char *group, const char *instance_id,
+                       struct kafka_group_others *others, struct error *err)
 {
     int64_t deadline_us = clock_mono_us() + REACH_MS * INT64_C(1000);
     for (;;) {

@@ -35,8 +35,8 @@ struct kafka_group_others {
     char one[160];
     char least_instance_id[128];
 };
-int kafka_group_others(rd_kafka_t *client, const char *group, const char *instance_id, struct kafka_group_others *others,
-                       struct error *err) MUST_CHECK;
+int kafka_group_others(rd_kafka_t *client, const char *group, const char *instance_id,
+                       struct kafka_group_others *others, struct error *err) MUST_CHECK;
 /* Forgets the group and its positions. Fails while it has members; a group that is not known is no error. */
 int kafka_group_delete(rd_kafka_t *client, const char *group, struct error *err) MUST_CHECK;
 

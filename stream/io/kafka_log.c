@@ -16,11 +16,13 @@ struct kafka_log {
 
 int kafka_log_open(struct kafka_log **log, const struct kafka_log_options *options, struct error *err)
 {
-    static const struct kafka_setting defaults[] = {
-        {"fetch.wait.max.ms", "50"}, {"fetch.error.backoff.ms", "100"}, {"queued.max.messages.kbytes", "65536"}, {NULL, NULL}};
+    static const struct kafka_setting defaults[] = {{"fetch.wait.max.ms", "50"},
+                                                    {"fetch.error.backoff.ms", "100"},
+                                                    {"queued.max.messages.kbytes", "65536"},
+                                                    {NULL, NULL}};
     static const struct kafka_setting fixed[] = {
-        {"enable.auto.commit", "false"},    {"enable.auto.offset.store", "false"}, {"isolation.level", "read_committed"},
-        {"auto.offset.reset", "error"},     {"enable.partition.eof", "true"},      {NULL, NULL},
+        {"enable.auto.commit", "false"}, {"enable.auto.offset.store", "false"}, {"isolation.level", "read_committed"},
+        {"auto.offset.reset", "error"},  {"enable.partition.eof", "true"},      {NULL, NULL},
     };
     const struct kafka_client client = {
         .type = RD_KAFKA_CONSUMER,
@@ -95,10 +97,11 @@ static int stretch_read(struct kafka_log *log, rd_kafka_queue_t *queue, const st
         if (got > 0)
             moved_us = now_us;
         if (result == 0 && now_us - moved_us > STALL_MS * INT64_C(1000))
-            result = error_set(err, ERROR_FATAL,
-                               "%s [%d]: nothing comes before offset %lld for %d s (brokers down, or a transaction left "
-                               "open): see to the cluster and start again",
-                               stretch->topic, (int)stretch->partition, (long long)to, STALL_MS / 1000);
+            result =
+                error_set(err, ERROR_FATAL,
+                          "%s [%d]: nothing comes before offset %lld for %d s (brokers down, or a transaction left "
+                          "open): see to the cluster and start again",
+                          stretch->topic, (int)stretch->partition, (long long)to, STALL_MS / 1000);
     }
     return result < 0 ? -1 : 0;
 }

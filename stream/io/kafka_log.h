@@ -1,5 +1,5 @@
-/* Reads a stretch of one partition's log from one offset to another, only what is committed: the changelog and the marks
- * on the way back. Offsets may have gaps. */
+/* Reads a stretch of one partition's log from one offset to another, only what is committed: the changelog and the
+ * marks on the way back. Offsets may have gaps. */
 #ifndef FORESTALL_IO_KAFKA_LOG_H
 #define FORESTALL_IO_KAFKA_LOG_H
 

@@ -106,10 +106,11 @@ int kafka_member_open(struct kafka_member **member, const struct kafka_member_op
 
 static int refuse_others(const struct kafka_member *member, const struct kafka_group_others *others, struct error *err)
 {
-    return error_set(err, ERROR_FATAL,
-                     "another instance (%s) is a member of group %s: exchange: local runs one instance; stop the other, "
-                     "or give this one an application_id of its own",
-                     others->one, member->group_id);
+    return error_set(
+        err, ERROR_FATAL,
+        "another instance (%s) is a member of group %s: exchange: local runs one instance; stop the other, "
+        "or give this one an application_id of its own",
+        others->one, member->group_id);
 }
 
 /* Does not join beside a live member: that would take partitions away from it. */
@@ -174,10 +175,11 @@ int kafka_member_join(struct kafka_member *member, struct error *err)
             look_us = now_us + ASK_AGAIN_MS * INT64_C(1000);
         }
         if (member->metadata == NULL && now_us > deadline_us)
-            return error_set(err, ERROR_FATAL,
-                             "group %s gave this instance %zu of %zu partitions within %d s: another instance may run, or a "
-                             "topic's number of partitions has changed; start again",
-                             member->group_id, member->assigned, member->partition_count, JOIN_MS / 1000);
+            return error_set(
+                err, ERROR_FATAL,
+                "group %s gave this instance %zu of %zu partitions within %d s: another instance may run, or a "
+                "topic's number of partitions has changed; start again",
+                member->group_id, member->assigned, member->partition_count, JOIN_MS / 1000);
     }
     return 0;
 }
@@ -194,8 +196,9 @@ int kafka_member_serve(struct kafka_member *member, int timeout_ms, struct error
     } else if (code == RD_KAFKA_RESP_ERR__FATAL || code == RD_KAFKA_RESP_ERR_FENCED_INSTANCE_ID) {
         char text[256];
         (void)rd_kafka_fatal_error(member->client, text, sizeof text);
-        result = error_set(err, ERROR_FATAL, "group %s: %s: another process uses this instance's id (a copied state.dir?)",
-                           member->group_id, text);
+        result =
+            error_set(err, ERROR_FATAL, "group %s: %s: another process uses this instance's id (a copied state.dir?)",
+                      member->group_id, text);
     } else if (code != RD_KAFKA_RESP_ERR_NO_ERROR && !kafka_passing(code)) {
         result = error_set(err, ERROR_FATAL, "group %s: %s", member->group_id, rd_kafka_message_errstr(message));
     }

@@ -22,8 +22,8 @@ struct kafka_member_options {
     bool mock;              /* the cluster does not describe groups */
 };
 
-int kafka_member_open(struct kafka_member **member, const struct kafka_member_options *options, struct error *err)
-    MUST_CHECK;
+int kafka_member_open(struct kafka_member **member, const struct kafka_member_options *options,
+                      struct error *err) MUST_CHECK;
 /* Joins, or joins again after a revocation, and returns when every partition is this member's. Another live member is
  * waited for, a little longer than the session's time, then ERROR_FATAL. */
 int kafka_member_join(struct kafka_member *member, struct error *err) MUST_CHECK;

@@ -19,8 +19,8 @@ struct kafka_producer {
     bool open;         /* a transaction is */
     bool dead;
     bool group_lost;
-    bool refused;      /* a record was refused for good */
-    char failed[300];  /* the first record that did not arrive; empty: none */
+    bool refused;     /* a record was refused for good */
+    char failed[300]; /* the first record that did not arrive; empty: none */
 };
 
 static void delivered(rd_kafka_t *client, const rd_kafka_message_t *message, void *context)
@@ -94,10 +94,11 @@ static int step_failed(struct kafka_producer *producer, const char *step, rd_kaf
 {
     bool abort = rd_kafka_error_txn_requires_abort(error) != 0;
     rd_kafka_resp_err_t code = rd_kafka_error_code(error);
-    producer->group_lost = code == RD_KAFKA_RESP_ERR_ILLEGAL_GENERATION || code == RD_KAFKA_RESP_ERR_UNKNOWN_MEMBER_ID ||
-                           code == RD_KAFKA_RESP_ERR_FENCED_INSTANCE_ID || code == RD_KAFKA_RESP_ERR_REBALANCE_IN_PROGRESS;
-    bool dead = rd_kafka_error_is_fatal(error) || rd_kafka_error_is_retriable(error) ||
-                code == RD_KAFKA_RESP_ERR__TIMED_OUT;
+    producer->group_lost =
+        code == RD_KAFKA_RESP_ERR_ILLEGAL_GENERATION || code == RD_KAFKA_RESP_ERR_UNKNOWN_MEMBER_ID ||
+        code == RD_KAFKA_RESP_ERR_FENCED_INSTANCE_ID || code == RD_KAFKA_RESP_ERR_REBALANCE_IN_PROGRESS;
+    bool dead =
+        rd_kafka_error_is_fatal(error) || rd_kafka_error_is_retriable(error) || code == RD_KAFKA_RESP_ERR__TIMED_OUT;
     error_set(err, abort || dead ? ERROR_ABORT : ERROR_FATAL, "%s: %s", step, rd_kafka_error_string(error));
     rd_kafka_error_destroy(error);
     if (dead && !abort)
@@ -122,7 +123,8 @@ static int left_ms(int64_t deadline_us)
     return left > 1 ? (int)left : 1;
 }
 
-int kafka_producer_open(struct kafka_producer **producer, const struct kafka_producer_options *options, struct error *err)
+int kafka_producer_open(struct kafka_producer **producer, const struct kafka_producer_options *options,
+                        struct error *err)
 {
     struct kafka_producer *self = mem_zalloc(sizeof *self);
     if (client_open(self, options, err) != 0) {
@@ -193,7 +195,8 @@ static rd_kafka_resp_err_t record_enqueue(struct kafka_producer *producer, const
         {.vtype = RD_KAFKA_VTYPE_OPAQUE, .u.ptr = record->next_offset},
         {.vtype = RD_KAFKA_VTYPE_HEADERS, .u.headers = headers},
     };
-    rd_kafka_error_t *error = rd_kafka_produceva(producer->client, parts, sizeof parts / sizeof *parts - (headers == NULL));
+    rd_kafka_error_t *error =
+        rd_kafka_produceva(producer->client, parts, sizeof parts / sizeof *parts - (headers == NULL));
     if (error == NULL)
         return RD_KAFKA_RESP_ERR_NO_ERROR;
     rd_kafka_resp_err_t code = rd_kafka_error_code(error);
@@ -239,7 +242,8 @@ int kafka_producer_flush(struct kafka_producer *producer, struct error *err)
     rd_kafka_resp_err_t code = rd_kafka_flush(producer->client, STEP_MS);
     if (producer->failed[0] != '\0')
         return error_set(err, producer->refused ? ERROR_FATAL : ERROR_ABORT, "%s%s", producer->failed,
-                         producer->refused ? " (raise the topic's max.message.bytes, or give this user the right to it)" : "");
+                         producer->refused ? " (raise the topic's max.message.bytes, or give this user the right to it)"
+                                           : "");
     if (code != RD_KAFKA_RESP_ERR_NO_ERROR)
         return error_set(err, ERROR_ABORT, "%d records have not arrived: %s", rd_kafka_outq_len(producer->client),
                          rd_kafka_err2str(code));
@@ -293,7 +297,8 @@ void kafka_producer_abort(struct kafka_producer *producer)
     while (error != NULL && step_again(error, deadline_us));
     if (error == NULL)
         return;
-    log_warn("a transaction could not be aborted; a new producer takes over", LOG_S("text", rd_kafka_error_string(error)));
+    log_warn("a transaction could not be aborted; a new producer takes over",
+             LOG_S("text", rd_kafka_error_string(error)));
     rd_kafka_error_destroy(error);
     producer->dead = true;
 }

@@ -42,11 +42,12 @@ struct kafka_position {
 };
 
 /* Makes the producer and fences every earlier one of the same transactional id, waiting for its transaction to end. */
-int kafka_producer_open(struct kafka_producer **producer, const struct kafka_producer_options *options, struct error *err)
-    MUST_CHECK;
+int kafka_producer_open(struct kafka_producer **producer, const struct kafka_producer_options *options,
+                        struct error *err) MUST_CHECK;
 int kafka_producer_begin(struct kafka_producer *producer, struct error *err) MUST_CHECK;
 /* Copies the record. */
-int kafka_producer_send(struct kafka_producer *producer, const struct kafka_record *record, struct error *err) MUST_CHECK;
+int kafka_producer_send(struct kafka_producer *producer, const struct kafka_record *record,
+                        struct error *err) MUST_CHECK;
 /* Waits until everything sent has arrived; then each next_offset is final. */
 int kafka_producer_flush(struct kafka_producer *producer, struct error *err) MUST_CHECK;
 int kafka_producer_positions(struct kafka_producer *producer, const struct kafka_position *positions, size_t count,

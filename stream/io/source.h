@@ -18,7 +18,7 @@ struct source_record {
 };
 
 struct source_partition {
-    int topic;            /* number among the configuration's sources, which are in order of topic name */
+    int topic; /* number among the configuration's sources, which are in order of topic name */
     struct str topic_name;
     int32_t partition;
 };
@@ -27,7 +27,8 @@ struct source;
 
 struct source_ops {
     /* Up to `max` records of one partition that have already arrived, without waiting. They hold until the next
-     * `release`. -1: ERROR_ABORT (partitions were taken away: start again from the committed positions) or ERROR_FATAL. */
+     * `release`. -1: ERROR_ABORT (partitions were taken away: start again from the committed positions) or ERROR_FATAL.
+     */
     int (*poll)(struct source *source, size_t partition, struct source_record *records, size_t max, size_t *count,
                 struct error *err);
     /* Gives back every record polled so far. */

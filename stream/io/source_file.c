@@ -182,7 +182,8 @@ static bool line_taken(const struct file_partition *partition, struct str line)
     if (line_blank(line))
         return false;
     struct str name;
-    return partition->stream == NULL || (line_member(line, STR_LIT("stream"), &name) && str_is(name, partition->stream));
+    return partition->stream == NULL ||
+           (line_member(line, STR_LIT("stream"), &name) && str_is(name, partition->stream));
 }
 
 static int file_poll(struct source *source, size_t partition, struct source_record *records, size_t max, size_t *count,

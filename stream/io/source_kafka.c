@@ -2,8 +2,8 @@
  *
  * Three clients, so that each does one thing: the member (kafka_member.h) is in the group and reads nothing; the reader
  * fetches by librdkafka's simple consumer, each partition into a queue of its own, from the offsets that it is told;
- * the asker sees uncommitted records and answers where the logs end. A seek stops the partition and starts it again on a
- * new queue, so that nothing fetched before can come after.
+ * the asker sees uncommitted records and answers where the logs end. A seek stops the partition and starts it again on
+ * a new queue, so that nothing fetched before can come after.
  *
  * One thread polls; librdkafka's threads only fill the queues and write to the event descriptor.
  */
@@ -314,7 +314,8 @@ static int reader_open(struct source_kafka *kafka, const struct source_kafka_opt
     size_t partitions = kafka->base.partition_count > 0 ? kafka->base.partition_count : 1;
     size_t messages = AHEAD_MESSAGES / partitions;
     size_t kib = AHEAD_KIB / partitions;
-    (void)snprintf(ahead_messages, sizeof ahead_messages, "%zu", messages > AHEAD_MESSAGES_MIN ? messages : AHEAD_MESSAGES_MIN);
+    (void)snprintf(ahead_messages, sizeof ahead_messages, "%zu",
+                   messages > AHEAD_MESSAGES_MIN ? messages : AHEAD_MESSAGES_MIN);
     (void)snprintf(ahead_kib, sizeof ahead_kib, "%zu", kib > AHEAD_KIB_MIN ? kib : AHEAD_KIB_MIN);
     const struct kafka_setting defaults[] = {
         {"queued.min.messages", ahead_messages},
@@ -326,12 +327,8 @@ static int reader_open(struct source_kafka *kafka, const struct source_kafka_opt
         {NULL, NULL},
     };
     const struct kafka_setting fixed[] = {
-        {"enable.auto.commit", "false"},
-        {"enable.auto.offset.store", "false"},
-        {"isolation.level", "read_committed"},
-        {"auto.offset.reset", "error"},
-        {"enable.partition.eof", "true"},
-        {NULL, NULL},
+        {"enable.auto.commit", "false"}, {"enable.auto.offset.store", "false"}, {"isolation.level", "read_committed"},
+        {"auto.offset.reset", "error"},  {"enable.partition.eof", "true"},      {NULL, NULL},
     };
     const struct kafka_client client = {
         .type = RD_KAFKA_CONSUMER,
@@ -373,8 +370,9 @@ static int partitions_init(struct source_kafka *kafka, const struct source_kafka
         kafka->topic_count++;
     }
     for (size_t i = 0; i < kafka->base.partition_count; i++)
-        kafka->partitions[i] = (struct kafka_partition){
-            .topic = kafka->topics[kafka->described[i].topic], .number = kafka->described[i].partition, .end = INT64_MAX};
+        kafka->partitions[i] = (struct kafka_partition){.topic = kafka->topics[kafka->described[i].topic],
+                                                        .number = kafka->described[i].partition,
+                                                        .end = INT64_MAX};
     return 0;
 }
 
@@ -384,8 +382,8 @@ static int offsets_at(struct source_kafka *kafka, int64_t time_ms, int64_t *offs
     size_t n = kafka->base.partition_count;
     rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new((int)n);
     for (size_t i = 0; i < n; i++)
-        rd_kafka_topic_partition_list_add(list, kafka->described[i].topic_name.p, kafka->described[i].partition)->offset =
-            time_ms;
+        rd_kafka_topic_partition_list_add(list, kafka->described[i].topic_name.p, kafka->described[i].partition)
+            ->offset = time_ms;
     rd_kafka_resp_err_t code = rd_kafka_offsets_for_times(kafka->reader, list, KAFKA_REQUEST_MS);
     for (size_t i = 0; i < n && code == RD_KAFKA_RESP_ERR_NO_ERROR; i++) {
         code = list->elems[i].err;
@@ -450,8 +448,8 @@ static int parts_open(struct source_kafka *kafka, const struct source_kafka_opti
 int source_kafka_open(struct source **source, const struct source_kafka_options *options, struct error *err)
 {
     static const struct source_ops ops = {
-        kafka_poll_records, kafka_release,  kafka_wait,     kafka_seek,
-        kafka_end_offset,   kafka_read_to, kafka_finished, kafka_progress, kafka_close,
+        kafka_poll_records, kafka_release,  kafka_wait,     kafka_seek,  kafka_end_offset,
+        kafka_read_to,      kafka_finished, kafka_progress, kafka_close,
     };
     struct source_kafka *kafka = mem_zalloc(sizeof *kafka);
     kafka->base.ops = &ops;

@@ -11,15 +11,16 @@ struct source_kafka_options {
     const struct str *topics; /* in order of name; a topic's number is its place here */
     size_t topic_count;
     /* Group member: */
-    const char *group_id;     /* NULL: assigned by hand, bounded by the log's end at opening */
-    const char *instance_id;  /* group.instance.id */
+    const char *group_id;    /* NULL: assigned by hand, bounded by the log's end at opening */
+    const char *instance_id; /* group.instance.id */
     bool mock;
     /* By hand: */
     int64_t from_ms; /* INT64_MIN: from the beginning; records at or after this record time */
     int64_t to_ms;   /* INT64_MAX: to the end */
 };
 
-/* Finds the topics' partitions (a missing topic is ERROR_FATAL, naming `forestall topics create`). Joins no group yet. */
+/* Finds the topics' partitions (a missing topic is ERROR_FATAL, naming `forestall topics create`). Joins no group yet.
+ */
 int source_kafka_open(struct source **source, const struct source_kafka_options *options, struct error *err) MUST_CHECK;
 /* Joins the group and waits until every partition is assigned to this member, paused at no position: then seek each.
  * Another live member: ERROR_FATAL that says that one instance runs with the local exchange. */
@@ -31,7 +32,8 @@ struct rd_kafka_s *source_kafka_handle(struct source *source);
 /* Partitions were revoked or lost since the last join: the memory built on them is void. */
 bool source_kafka_revoked(const struct source *source);
 /* The log of a partition now: its first offset, and the one after its last (open transactions included). */
-int source_kafka_range(struct source *source, size_t partition, int64_t *low, int64_t *high, struct error *err) MUST_CHECK;
+int source_kafka_range(struct source *source, size_t partition, int64_t *low, int64_t *high,
+                       struct error *err) MUST_CHECK;
 /* Where the partition is read next. */
 int64_t source_kafka_position(const struct source *source, size_t partition);
 /* Keeps the membership alive during work that does not poll; call it every second or so. */

@@ -30,8 +30,8 @@ static struct memory_partition *partition_of(struct source *source, size_t parti
     return &memory_of(source)->partitions[partition];
 }
 
-static int memory_poll(struct source *source, size_t partition, struct source_record *records, size_t max, size_t *count,
-                       struct error *err)
+static int memory_poll(struct source *source, size_t partition, struct source_record *records, size_t max,
+                       size_t *count, struct error *err)
 {
     (void)err;
     struct memory_partition *from = partition_of(source, partition);
@@ -107,8 +107,8 @@ static void memory_close(struct source *source)
 struct source *source_memory_new(const struct source_partition *partitions, size_t count)
 {
     static const struct source_ops ops = {
-        memory_poll,       memory_release,  memory_wait,     memory_seek,
-        memory_end_offset, memory_read_to, memory_finished, memory_progress, memory_close,
+        memory_poll,    memory_release,  memory_wait,     memory_seek,  memory_end_offset,
+        memory_read_to, memory_finished, memory_progress, memory_close,
     };
     struct source_memory *memory = mem_zalloc(sizeof *memory);
     memory->described = mem_alloc((count + 1) * sizeof *memory->described);

@@ -11,7 +11,16 @@
 
 struct state;
 
-enum state_kind { STATE_META = 0, STATE_ROW = 'r', STATE_ROW_EXPIRY = 'x', STATE_GROUP = 'g', STATE_ENTRY = 'e', STATE_PANE = 'p', STATE_RECOMMENDATION = 'R', STATE_CONTRIBUTION = 'c' };
+enum state_kind {
+    STATE_META = 0,
+    STATE_ROW = 'r',
+    STATE_ROW_EXPIRY = 'x',
+    STATE_GROUP = 'g',
+    STATE_ENTRY = 'e',
+    STATE_PANE = 'p',
+    STATE_RECOMMENDATION = 'R',
+    STATE_CONTRIBUTION = 'c'
+};
 
 /* Takes the store. */
 struct state *state_new(struct store *store);

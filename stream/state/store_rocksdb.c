@@ -1,8 +1,8 @@
 /* The store in RocksDB, by its C interface as of 7.8.
  *
  * One column family. The write-ahead log is on and unsynced: after a crash of the process nothing is lost, after one of
- * the machine the store is some consistent earlier state, and the changelog brings the rest. Writing fails only when the
- * disk does, and then the process ends: what was committed is in the changelog.
+ * the machine the store is some consistent earlier state, and the changelog brings the rest. Writing fails only when
+ * the disk does, and then the process ends: what was committed is in the changelog.
  */
 #include <rocksdb/c.h>
 #include <stdlib.h>
@@ -108,7 +108,8 @@ static int rocksdb_store_next(struct store_iterator *iterator, struct str *key, 
     rocksdb_iter_get_error(iterator->iterator, &message);
     if (message == NULL)
         return 1;
-    error_set(err, ERROR_FATAL, "the state cannot be read: %.200s (remove the state's folder and start again)", message);
+    error_set(err, ERROR_FATAL, "the state cannot be read: %.200s (remove the state's folder and start again)",
+              message);
     rocksdb_free(message);
     return -1;
 }

@@ -93,9 +93,18 @@ static void test_scan_ends_with_the_visits_result(void **unused)
 {
     (void)unused;
     struct state *state = state_new(store_memory_new());
-    state_put(state, STR_LIT("\xFF\xFF" "a"), STR_LIT("1"));
-    state_put(state, STR_LIT("\xFF\xFF" "b"), STR_LIT("2"));
-    state_put(state, STR_LIT("\xFF\xFF" "c"), STR_LIT("3"));
+    state_put(state,
+              STR_LIT("\xFF\xFF"
+                      "a"),
+              STR_LIT("1"));
+    state_put(state,
+              STR_LIT("\xFF\xFF"
+                      "b"),
+              STR_LIT("2"));
+    state_put(state,
+              STR_LIT("\xFF\xFF"
+                      "c"),
+              STR_LIT("3"));
     int visits = 0;
     assert_int_equal(state_scan(state, STR_LIT("\xFF\xFF"), visit_stop, &visits, &err), 7);
     assert_int_equal(visits, 2);
