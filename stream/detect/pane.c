@@ -20,14 +20,24 @@ field_mask pane_evidence_fields(const struct stream *stream)
     }
 }
 
+/* Functions that only validation reads are not folded. */
+static size_t folds_of(const struct rule *rule)
+{
+    size_t n = rule->aggregate_count;
+    while (n > 0 && !rule->aggregates[n - 1].detects)
+        n--;
+    return n;
+}
+
 struct pane *pane_new(const struct rule *rule, int64_t start_ms)
 {
-    struct pane *pane = mem_zalloc(sizeof *pane + rule->aggregate_count * sizeof pane->folds[0]);
+    size_t n = folds_of(rule);
+    struct pane *pane = mem_zalloc(sizeof *pane + n * sizeof pane->folds[0]);
     pane->start_ms = start_ms;
     pane->first_ms = INT64_MAX;
     pane->last_ms = INT64_MIN;
-    pane->fold_count = rule->aggregate_count;
-    for (size_t i = 0; i < rule->aggregate_count; i++)
+    pane->fold_count = n;
+    for (size_t i = 0; i < n; i++)
         fold_init(&pane->folds[i], rule->aggregates[i].function);
     return pane;
 }
@@ -77,7 +87,7 @@ static bool group_has_service(const struct rule *rule)
 
 bool pane_add(struct pane *pane, const struct rule *rule, int input, const struct event *event, struct arena *arena)
 {
-    for (size_t i = 0; i < rule->aggregate_count; i++) {
+    for (size_t i = 0; i < pane->fold_count; i++) {
         const struct aggregate *aggregate = &rule->aggregates[i];
         if (aggregate->input != input || !aggregate->detects)
             continue;

@@ -1,5 +1,6 @@
 /* The hash of a rule's meaning, by which its state is found again: id, the inputs that detect, grouping, window and
- * `when`, with macros and lists expanded. Title, spec, validation and tests may change without losing state.
+ * `when`, with macros and lists expanded, and the functions that panes keep. Title, spec, validation and tests may change
+ * without losing state.
  *
  * The canonical text is part of what is stored: a change to it starts every rule anew. */
 #include "rule/rule_load.h"
@@ -50,35 +51,18 @@ static void put_input(struct buf *out, const struct rule *rule, const struct rul
     }
 }
 
-static void mark_slot(void *context, int slot)
+/* The functions that are folded, in the order in which panes keep them: a template that calls a new one asks for what no
+ * pane has, so it starts anew; any other change of a text keeps the state. */
+static void put_aggregates(struct buf *out, const struct rule *rule)
 {
-    if (slot >= OUT_FIXED_COUNT)
-        ((bool *)context)[slot - OUT_FIXED_COUNT] = true;
-}
-
-/* The functions that `when` calls, whatever their order. */
-static int by_text(const void *a, const void *b)
-{
-    return str_cmp((*(const struct aggregate *const *)a)->text, (*(const struct aggregate *const *)b)->text);
-}
-
-static void put_when(struct buf *out, const struct rule *rule)
-{
-    bool read[RULE_AGGREGATES_MAX] = {0};
-    cel_slots(rule->when, mark_slot, read);
-    const struct aggregate *sorted[RULE_AGGREGATES_MAX];
-    size_t count = 0;
-    for (size_t i = 0; i < rule->aggregate_count; i++)
-        if (read[i])
-            sorted[count++] = &rule->aggregates[i];
-    if (count > 1)
-        qsort(sorted, count, sizeof(void *), by_text);
-    for (size_t i = 0; i < count; i++) {
-        buf_byte(out, (uint8_t)sorted[i]->function);
-        buf_text(out, rule->inputs[sorted[i]->input].name);
-        put_cel(out, sorted[i]->expr);
+    for (size_t i = 0; i < rule->aggregate_count; i++) {
+        if (!rule->aggregates[i].detects)
+            continue;
+        buf_varint(out, i);
+        buf_byte(out, (uint8_t)rule->aggregates[i].function);
+        buf_text(out, rule->inputs[rule->aggregates[i].input].name);
+        put_cel(out, rule->aggregates[i].expr);
     }
-    put_cel(out, rule->when);
 }
 
 uint64_t rule_hash(const struct rule *rule)
@@ -94,7 +78,8 @@ uint64_t rule_hash(const struct rule *rule)
     buf_zigzag(&text, rule->window.size_ms);
     buf_zigzag(&text, rule->window.slide_ms);
     buf_zigzag(&text, rule->window.wait_ms);
-    put_when(&text, rule);
+    put_aggregates(&text, rule);
+    put_cel(&text, rule->when);
     uint64_t hash = hash_bytes(text.p, text.len, 0);
     buf_fini(&text);
     return hash;

@@ -1,0 +1,230 @@
+/* Folds against naive references: random values in random merge trees must give the same bytes and the right result.
+ *
+ * usage: test_detect_fold [SEED]
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <math.h>
+#include <stdlib.h>
+
+#include "detect/fold.h"
+
+enum { VALUES_MAX = 400, ROUNDS = 3000 };
+
+__extension__ typedef __int128 wide;
+
+static uint64_t seed = 1;
+
+static uint64_t next_random(void)
+{
+    seed ^= seed << 13;
+    seed ^= seed >> 7;
+    seed ^= seed << 17;
+    return seed;
+}
+
+static size_t below(size_t n)
+{
+    return (size_t)(next_random() % n);
+}
+
+/* A double that is a multiple of 2^-40 below 2^50, so that a 128-bit integer holds any sum exactly. */
+static double random_double(void)
+{
+    int exponent = (int)below(50) - 40;
+    double d = ldexp((double)(next_random() >> 44), exponent - 10 < -40 ? -40 : exponent - 10);
+    return next_random() % 2 == 0 ? d : -d;
+}
+
+/* A random binary tree of merges over the values, in random order. */
+static void fold_tree(struct fold *out, enum aggregate_function function, const double *values, size_t n)
+{
+    fold_init(out, function);
+    if (n <= 3) {
+        for (size_t i = 0; i < n; i++)
+            fold_add(out, value_double(values[i]));
+        return;
+    }
+    size_t split = below(n);
+    struct fold left;
+    struct fold right;
+    fold_tree(&left, function, values, split);
+    fold_tree(&right, function, values + split, n - split);
+    bool swap = below(2) == 0;
+    fold_merge(out, swap ? &right : &left);
+    fold_merge(out, swap ? &left : &right);
+    fold_fini(&left);
+    fold_fini(&right);
+}
+
+static void shuffle(double *values, size_t n)
+{
+    for (size_t i = n; i > 1; i--) {
+        size_t k = below(i);
+        double swap = values[i - 1];
+        values[i - 1] = values[k];
+        values[k] = swap;
+    }
+}
+
+/* The exact sum in units of 2^-40, rounded once to the nearest double, ties to even. */
+static double exact_sum_of(const double *values, size_t n)
+{
+    wide sum = 0;
+    for (size_t i = 0; i < n; i++)
+        sum += (wide)ldexp(values[i], 40);
+    bool negative = sum < 0;
+    wide magnitude = negative ? -sum : sum;
+    int shift = 0;
+    while (magnitude >> shift >= (wide)1 << 54)
+        shift++;
+    /* 54 bits and a sticky bit round right in one conversion step of the hardware. */
+    uint64_t top = (uint64_t)(magnitude >> shift) << 1;
+    if (shift > 0 && (magnitude & (((wide)1 << shift) - 1)) != 0)
+        top |= 1;
+    double d = ldexp((double)top, shift - 1 - 40);
+    return negative ? -d : d;
+}
+
+static double expected(enum aggregate_function function, const double *values, size_t n, bool *is_null)
+{
+    *is_null = n == 0 && function != AGGREGATE_COUNT && function != AGGREGATE_SUM && function != AGGREGATE_DISTINCT;
+    double result = 0;
+    switch (function) {
+    case AGGREGATE_COUNT:
+        return (double)n;
+    case AGGREGATE_DISTINCT:
+        for (size_t i = 0; i < n; i++) {
+            bool seen = false;
+            for (size_t k = 0; k < i; k++)
+                seen = seen || values[k] == values[i];
+            result += !seen;
+        }
+        return result;
+    case AGGREGATE_SUM:
+        return exact_sum_of(values, n);
+    case AGGREGATE_AVG:
+        return exact_sum_of(values, n) / (double)n;
+    case AGGREGATE_MIN:
+    case AGGREGATE_MAX:
+        for (size_t i = 0; i < n; i++)
+            if (i == 0 || (function == AGGREGATE_MIN ? values[i] < result : values[i] > result))
+                result = values[i];
+        return result;
+    }
+    return 0;
+}
+
+static void check_round(enum aggregate_function function)
+{
+    double values[VALUES_MAX];
+    size_t n = below(VALUES_MAX);
+    for (size_t i = 0; i < n; i++)
+        values[i] = function == AGGREGATE_DISTINCT ? (double)below(100) : random_double();
+    bool is_null;
+    bool approximate = false;
+    double want = expected(function, values, n, &is_null);
+    struct buf first = {0};
+    struct buf second = {0};
+    for (int i = 0; i < 2; i++) {
+        struct fold fold;
+        shuffle(values, n);
+        fold_tree(&fold, function, values, n);
+        struct value got = fold_result(&fold, &approximate);
+        assert_int_equal(value_is_null(got), is_null);
+        if (!is_null)
+            assert_true(got.d == want);
+        fold_encode(i == 0 ? &first : &second, &fold);
+        fold_fini(&fold);
+    }
+    assert_true(str_eq(buf_str(&first), buf_str(&second)));
+    struct fold again;
+    struct buf third = {0};
+    struct reader r = reader_of(first.p, first.len);
+    fold_init(&again, function);
+    assert_true(fold_decode(&r, &again) && reader_left(&r) == 0);
+    fold_encode(&third, &again);
+    assert_true(str_eq(buf_str(&first), buf_str(&third)));
+    fold_fini(&again);
+    buf_fini(&first);
+    buf_fini(&second);
+    buf_fini(&third);
+}
+
+static void test_any_merge_order(void **state)
+{
+    (void)state;
+    print_message("seed %llu\n", (unsigned long long)seed);
+    for (int i = 0; i < ROUNDS; i++)
+        check_round((enum aggregate_function)(i % (AGGREGATE_MAX + 1)));
+}
+
+static void test_huge_and_special_values(void **state)
+{
+    (void)state;
+    static const struct {
+        double values[3];
+        double sum;
+    } cases[] = {{{1e308, 1e308, -1e308}, NAN}, {{INFINITY, 1, 2}, INFINITY}, {{INFINITY, -INFINITY, 1}, NAN},
+                 {{NAN, 1, 2}, NAN},            {{1e200, 1, -1e200}, 1},      {{0x1p-1074, 0x1p-1074, 0}, 0x1p-1073}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct fold fold;
+        bool approximate = false;
+        fold_init(&fold, AGGREGATE_SUM);
+        for (int k = 0; k < 3; k++)
+            fold_add(&fold, value_double(cases[i].values[k]));
+        double got = fold_result(&fold, &approximate).d;
+        assert_true(isnan(cases[i].sum) ? isnan(got) : got == cases[i].sum);
+        fold_fini(&fold);
+    }
+}
+
+static void test_distinct_beyond_what_it_keeps(void **state)
+{
+    (void)state;
+    enum { DISTINCT = 200000, PARTS = 7 };
+    struct fold parts[PARTS];
+    bool approximate = false;
+    for (int i = 0; i < PARTS; i++)
+        fold_init(&parts[i], AGGREGATE_DISTINCT);
+    for (int64_t i = 0; i < 2 * DISTINCT; i++)
+        fold_add(&parts[below(PARTS)], value_int(i % DISTINCT));
+    for (int i = 1; i < PARTS; i++)
+        fold_merge(&parts[0], &parts[i]);
+    double got = fold_result(&parts[0], &approximate).d;
+    assert_true(approximate);
+    assert_true(fabs(got / DISTINCT - 1) < 0.03);
+    for (int i = 0; i < PARTS; i++)
+        fold_fini(&parts[i]);
+}
+
+static void test_hostile_bytes_are_refused(void **state)
+{
+    (void)state;
+    for (int i = 0; i < 20000; i++) {
+        char bytes[64];
+        size_t n = below(sizeof bytes);
+        for (size_t k = 0; k < n; k++)
+            bytes[k] = (char)next_random();
+        struct fold fold;
+        struct reader r = reader_of(bytes, n);
+        fold_init(&fold, (enum aggregate_function)(i % (AGGREGATE_MAX + 1)));
+        (void)fold_decode(&r, &fold);
+        fold_fini(&fold);
+    }
+}
+
+int main(int argc, char **argv)
+{
+    if (argc > 1)
+        seed = strtoull(argv[1], NULL, 10) * UINT64_C(0x9E3779B97F4A7C15) + 1;
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_any_merge_order), cmocka_unit_test(test_huge_and_special_values),
+        cmocka_unit_test(test_distinct_beyond_what_it_keeps), cmocka_unit_test(test_hostile_bytes_are_refused)};
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
