@@ -41,8 +41,11 @@ static void rebalanced(rd_kafka_t *client, rd_kafka_resp_err_t code, rd_kafka_to
     metadata_drop(member);
     member->assigned = 0;
     if (code != RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS) {
-        log_info("partitions revoked", LOG_I("partitions", partitions->cnt),
-                 LOG_I("lost", rd_kafka_assignment_lost(client)));
+        bool lost = rd_kafka_assignment_lost(client) != 0;
+        log_info("partitions revoked", LOG_I("partitions", partitions->cnt), LOG_I("lost", lost));
+        /* Declared dead: another instance may have taken over, so this one does not rush back into the group. */
+        if (lost && rd_kafka_unsubscribe(client) == RD_KAFKA_RESP_ERR_NO_ERROR)
+            member->subscribed = false;
         (void)rd_kafka_assign(client, NULL);
         return;
     }
