@@ -1,0 +1,17 @@
+# Writes OUT, a C file that holds every file below DIR: rules_embedded[] = {{path, bytes, length}, …, {0, 0, 0}}.
+file(GLOB_RECURSE files RELATIVE ${DIR} ${DIR}/*)
+list(SORT files)
+set(arrays "")
+set(table "")
+set(number 0)
+foreach(file IN LISTS files)
+  file(READ ${DIR}/${file} hex HEX)
+  string(LENGTH "${hex}" digits)
+  math(EXPR length "${digits} / 2")
+  string(REGEX REPLACE "([0-9a-f][0-9a-f])" "0x\\1," bytes "${hex}")
+  string(APPEND arrays "static const unsigned char file_${number}[] = {${bytes}0};\n")
+  string(APPEND table "    {\"${file}\", file_${number}, ${length}},\n")
+  math(EXPR number "${number} + 1")
+endforeach()
+file(WRITE ${OUT} "#include \"cli/rules_embedded.h\"\n\n${arrays}
+const struct rule_file_embedded rules_embedded[] = {\n${table}    {0, 0, 0}};\n")
