@@ -69,6 +69,7 @@ enum remember_result { REMEMBER_SAME, REMEMBER_CHANGED, REMEMBER_NEW };
 enum remember_result recommendation_remember(struct recommendation *recommendation, struct state *state,
                                              const struct event *event, bool selected);
 /* Forgets incidents (and other rows) of which everything was opened at or before `time_ms`; what they named is settled.
+ * An incident of which another row is selected even later counts anew.
  */
 void recommendation_forget(struct recommendation *recommendation, struct state *state, int64_t time_ms);
 
