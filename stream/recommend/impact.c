@@ -63,7 +63,7 @@ struct impact impact_at(const struct recommendation *it, struct impact_limits li
     }
     for (size_t i = 0; !it->had_incident && i < it->day_count; i++)
         if (counts(it->days[i] * DAY_MS, time_ms))
-            count(&impact, it->rule->recommend->severity_weight, &worst, it->days[i] * DAY_MS);
+            count(&impact, it->is.rule->recommend->severity_weight, &worst, it->days[i] * DAY_MS);
     impact.severity = severity_of(worst);
     double score = (double)impact.score;
     impact.level = score >= limits.high ? IMPACT_HIGH : score >= limits.medium ? IMPACT_MEDIUM : IMPACT_LOW;

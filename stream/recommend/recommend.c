@@ -71,7 +71,7 @@ static void cache_key(struct buf *out, uint64_t rule_hash, uint64_t group_hash_o
 static void evict(struct recommender *recommender, struct recommendation *it)
 {
     struct buf key = {0};
-    cache_key(&key, it->rule->hash, it->hash);
+    cache_key(&key, it->is.rule->hash, it->is.hash);
     (void)map_remove(&recommender->cache, buf_str(&key));
     buf_fini(&key);
     recommendation_free(it);
@@ -79,7 +79,7 @@ static void evict(struct recommender *recommender, struct recommendation *it)
 
 void recommender_shrink(struct recommender *recommender)
 {
-    struct recommendation **all = mem_alloc((recommender->cache.count + 1) * sizeof *all);
+    struct recommendation **all = mem_alloc((recommender->cache.count + 1) * sizeof(struct recommendation *));
     size_t count = 0;
     size_t bytes = 0;
     struct map_entry *entry;
@@ -105,9 +105,10 @@ static int find(struct recommender *recommender, int rule_number, uint64_t hash,
     struct buf key = {0};
     cache_key(&key, rule->hash, hash);
     struct recommendation *it = map_get(&recommender->cache, buf_str(&key));
+    struct recommendation_identity identity = {rule, rule_number, task, hash};
     int result = 0;
     if (it == NULL) {
-        result = recommendation_load(&it, recommender->options.state, rule, rule_number, task, hash, err);
+        result = recommendation_load(&it, recommender->options.state, &identity, err);
         if (result == 0)
             *map_slot(&recommender->cache, buf_str(&key)) = it;
     }
@@ -122,7 +123,7 @@ static int find(struct recommender *recommender, int rule_number, uint64_t hash,
 static void ask_timer(const struct call *call, int64_t time_ms, enum recommend_timer kind)
 {
     const struct recommender_options *options = &call->recommender->options;
-    options->timer(options->context, time_ms, kind, call->it->rule_number, call->it->hash);
+    options->timer(options->context, time_ms, kind, call->it->is.rule_number, call->it->is.hash);
 }
 
 static int64_t later(int64_t time_ms, int64_t span_ms)
@@ -144,7 +145,7 @@ static void publish(const struct call *call, const struct impact *impact, bool d
     it->published_hash = hash;
     it->published_level = (int)impact->level;
     if (call->time_ms >= it->cooldown_until_ms)
-        it->cooldown_until_ms = later(call->time_ms, it->rule->recommend->cooldown_ms);
+        it->cooldown_until_ms = later(call->time_ms, it->is.rule->recommend->cooldown_ms);
     call->recommender->counters.versions++;
     struct value record = render_stamp(&rendered, it->version, call->time_ms);
     options->publish(options->context, rendered.id, record, detection, call->time_ms);
@@ -173,7 +174,7 @@ static void decide(const struct call *call, bool detection)
 /* Lets go of rows that neither count nor can be listed by an evaluation again. */
 static void forget(const struct call *call)
 {
-    const struct window *window = &call->it->rule->window;
+    const struct window *window = &call->it->is.rule->window;
     int64_t reach_ms = window->size_ms;
     if (window->kind != WINDOW_SLIDING) /* it holds its start, and is evaluated `wait` after its end */
         reach_ms += window->wait_ms + 1;
@@ -224,7 +225,7 @@ static bool refresh(const struct call *call, const struct event *row, bool selec
 }
 
 /* An event or row that counts from now on. */
-static void take(const struct call *call, const struct contribution *contribution, bool first, bool sliding)
+static void take(const struct call *call, const struct contribution *contribution, bool sliding)
 {
     struct recommendation *it = call->it;
     const struct event *event = contribution->event;
@@ -237,7 +238,7 @@ static void take(const struct call *call, const struct contribution *contributio
     /* Deployments are remembered only where they are counted one by one. */
     bool kept = remembered_takes(event) && (sliding || event->stream->id == STREAM_INCIDENT);
     bool new = !kept || remember(call, event, true);
-    if (sliding && !first && (new || !remembered_is_row(event)))
+    if (sliding && (new || !remembered_is_row(event)))
         it->occurrences++;
 }
 
@@ -246,7 +247,7 @@ static void take_contributions(const struct call *call, const struct evaluation 
     for (size_t i = evaluation->contribution_count; i > 0; i--) { /* the newest first: bounded lists keep those */
         const struct contribution *contribution = &evaluation->contributions[i - 1];
         if (first || (evaluation->sliding ? contribution->selected_now : evaluation->when))
-            take(call, contribution, first, evaluation->sliding);
+            take(call, contribution, evaluation->sliding);
         else if (!contribution->stands_for_many && remembered_is_row(contribution->event))
             (void)refresh(call, contribution->event, true);
     }
@@ -269,7 +270,7 @@ static void count(struct recommendation *it, const struct evaluation *evaluation
         recommendation_add_day(it, evaluation->time_ms);
     if (!evaluation->sliding)
         it->occurrences = it->firings;
-    else if (first)
+    else if (first) /* the window held them already */
         it->occurrences = evaluation->occurrences;
     it->approximate |= evaluation->approximate;
     it->capped |= evaluation->capped;
@@ -304,7 +305,7 @@ int recommender_evaluated(struct recommender *recommender, const struct group *g
         take_outputs(it, evaluation->slots);
     if (evaluation->when) {
         buf_reset(&it->newest);
-        newest_encode(&it->newest, it->rule, evaluation, arena,
+        newest_encode(&it->newest, it->is.rule, evaluation, arena,
                       (struct newest_notes){&recommender->counters.template_errors, &it->capped});
     }
     forget(&call);

@@ -10,9 +10,9 @@ enum record_flag { RECORD_HELD = 1, RECORD_HAD_INCIDENT = 2, RECORD_APPROXIMATE 
 
 static void put_key(struct buf *out, const struct recommendation *recommendation, enum state_kind kind)
 {
-    state_key(out, recommendation->task, kind);
-    buf_u64(out, recommendation->rule->hash);
-    buf_u64(out, recommendation->hash);
+    state_key(out, recommendation->is.task, kind);
+    buf_u64(out, recommendation->is.rule->hash);
+    buf_u64(out, recommendation->is.hash);
 }
 
 static struct str copy(struct str bytes)
@@ -163,19 +163,19 @@ static int load(struct recommendation *it, struct state *state, struct buf *key,
     if (!found)
         return 0;
     if (!decode(it, buf_str(record)))
-        return damaged(it->rule, err);
+        return damaged(it->is.rule, err);
     put_key(key, it, STATE_CONTRIBUTION);
     *err = (struct error){0};
     if (state_scan(state, buf_str(key), load_row, it, err) != 0)
-        return err->class != ERROR_NONE ? -1 : damaged(it->rule, err);
+        return err->class != ERROR_NONE ? -1 : damaged(it->is.rule, err);
     return 0;
 }
 
-int recommendation_load(struct recommendation **out, struct state *state, const struct rule *rule, int rule_number,
-                        int task, uint64_t hash, struct error *err)
+int recommendation_load(struct recommendation **out, struct state *state,
+                        const struct recommendation_identity *identity, struct error *err)
 {
     struct recommendation *it = mem_zalloc(sizeof *it);
-    *it = (struct recommendation){.rule = rule, .rule_number = rule_number, .task = task, .hash = hash};
+    it->is = *identity;
     it->cooldown_until_ms = it->last_seen_ms = INT64_MIN;
     it->ageing_ms = it->first_seen_ms = INT64_MAX;
     it->published_level = -1;

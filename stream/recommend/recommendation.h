@@ -12,12 +12,16 @@
 
 enum { RECOMMENDATION_SERVICES_MAX = 50, RECOMMENDATION_DAYS_MAX = 31 };
 
-struct recommendation {
+struct recommendation_identity {
     const struct rule *rule;
     int rule_number;
     int task;
     uint64_t hash; /* of the group */
-    bool exists;   /* false: the state has none; kept to know that without asking again */
+};
+
+struct recommendation {
+    struct recommendation_identity is;
+    bool exists; /* false: the state has none; kept to know that without asking again */
 
     /* Publishing. */
     bool held;         /* something waits for the cooldown's end */
@@ -55,8 +59,8 @@ struct recommendation {
 };
 
 /* Reads it from the state; where there is none, one that does not exist yet. */
-int recommendation_load(struct recommendation **out, struct state *state, const struct rule *rule, int rule_number,
-                        int task, uint64_t hash, struct error *err) MUST_CHECK;
+int recommendation_load(struct recommendation **out, struct state *state,
+                        const struct recommendation_identity *identity, struct error *err) MUST_CHECK;
 void recommendation_free(struct recommendation *recommendation);
 /* Writes the record through if it changed. */
 void recommendation_save(struct recommendation *recommendation, struct state *state);

@@ -39,15 +39,17 @@ static struct value group_map(struct value group, struct arena *arena)
 {
     struct value *pairs = arena_alloc(arena, ((size_t)group.n * 2 + 1) * sizeof *pairs);
     for (uint32_t i = 0; i < group.n; i++) {
-        struct value v = group.items[2 * i + 1];
-        pairs[2 * i] = group.items[2 * i];
+        const struct value *member = &group.items[(size_t)2 * i];
+        struct value *pair = &pairs[(size_t)2 * i];
+        struct value v = member[1];
+        pair[0] = member[0];
         if (v.type != VALUE_STRING && v.type != VALUE_NULL) {
             struct buf text = {0};
             value_template(&text, v);
             v = value_str(arena_str(arena, buf_str(&text)));
             buf_fini(&text);
         }
-        pairs[2 * i + 1] = v;
+        pair[1] = v;
     }
     return value_map(pairs, group.n);
 }
@@ -78,19 +80,19 @@ static struct value benefit(const struct impact *impact, struct arena *arena)
 static struct value tallies(const struct recommendation *it, enum tally_kind kind, struct arena *arena, bool *capped)
 {
     static const char *const names[] = {"path", "cause", "component"};
-    size_t count = 0;
-    const struct tally *all = tally_count(&it->settled[kind], kind, it->rows, it->row_count, arena, &count, capped);
-    struct value *items = arena_alloc(arena, (count + 1) * sizeof *items);
-    struct value *pairs = arena_alloc(arena, (4 * count + 1) * sizeof *pairs);
-    for (size_t i = 0; i < count; i++) {
+    struct counted counted = tally_count(&it->settled[kind], kind, it->rows, it->row_count, arena);
+    *capped |= counted.capped;
+    struct value *items = arena_alloc(arena, (counted.count + 1) * sizeof *items);
+    struct value *pairs = arena_alloc(arena, (4 * counted.count + 1) * sizeof *pairs);
+    for (size_t i = 0; i < counted.count; i++) {
         struct value *pair = &pairs[4 * i];
         pair[0] = value_text(names[kind]);
-        pair[1] = value_str(all[i].text);
+        pair[1] = value_str(counted.items[i].text);
         pair[2] = value_text("count");
-        pair[3] = value_int((int64_t)all[i].count);
+        pair[3] = value_int((int64_t)counted.items[i].count);
         items[i] = value_map(pair, 2);
     }
-    return value_list(items, count);
+    return value_list(items, counted.count);
 }
 
 static struct value text_or_null(struct str text)
@@ -168,8 +170,8 @@ static struct value notes(const struct recommendation *it, bool capped, struct a
 static void put_identity(struct record *record, const struct recommendation *it, struct str id)
 {
     put(record, "recommendation_id", value_str(id));
-    put(record, "rule_id", value_str(it->rule->id));
-    put(record, "rule_hash", value_text(arena_printf(record->arena, "%016llx", (unsigned long long)it->rule->hash)));
+    put(record, "rule_id", value_str(it->is.rule->id));
+    put(record, "rule_hash", value_text(arena_printf(record->arena, "%016llx", (unsigned long long)it->is.rule->hash)));
     put(record, "version", value_null());
     put(record, "life_version", value_int(1));
     put(record, "status", value_text("proposed"));
@@ -177,7 +179,7 @@ static void put_identity(struct record *record, const struct recommendation *it,
 
 static void put_weight(struct record *record, const struct recommendation *it, const struct impact *impact)
 {
-    const struct recommend *recommend = it->rule->recommend;
+    const struct recommend *recommend = it->is.rule->recommend;
     put(record, "priority", value_text(impact_priority(impact->level, recommend->complexity_high)));
     put(record, "impact_score", value_int(impact->score));
     put(record, "impact", value_text(impact_level_name(impact->level)));
@@ -204,7 +206,7 @@ static void put_numbers(struct record *record, const struct recommendation *it, 
 
 struct rendered render_content(const struct recommendation *it, const struct impact *impact, struct arena *arena)
 {
-    const struct recommend *recommend = it->rule->recommend;
+    const struct recommend *recommend = it->is.rule->recommend;
     struct record record = record_new(arena);
     struct value group = value_null();
     struct reader r = reader_of(it->group.p, it->group.n);
@@ -212,7 +214,8 @@ struct rendered render_content(const struct recommendation *it, const struct imp
     const struct value *newest = newest_decode(buf_str(&it->newest), arena);
     ASSERT(newest != NULL);
     bool capped = false;
-    struct str id = str_of(arena_printf(arena, "%.*s:%016llx", STR_ARG(it->rule->id), (unsigned long long)it->hash));
+    struct str id =
+        str_of(arena_printf(arena, "%.*s:%016llx", STR_ARG(it->is.rule->id), (unsigned long long)it->is.hash));
     put_identity(&record, it, id);
     put(&record, "category", value_text(category_names[recommend->category]));
     put(&record, "title", newest[NEWEST_TITLE]);

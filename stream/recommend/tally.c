@@ -105,8 +105,8 @@ static size_t gather(enum tally_kind kind, struct remembered *const *rows, size_
     return n;
 }
 
-struct tally *tally_count(const struct tallies *settled, enum tally_kind kind, struct remembered *const *rows,
-                          size_t row_count, struct arena *arena, size_t *count, bool *capped)
+struct counted tally_count(const struct tallies *settled, enum tally_kind kind, struct remembered *const *rows,
+                           size_t row_count, struct arena *arena)
 {
     size_t n = gather(kind, rows, row_count, NULL);
     struct naming *namings = arena_alloc(arena, (n + settled->count + 1) * sizeof *namings);
@@ -124,25 +124,19 @@ struct tally *tally_count(const struct tallies *settled, enum tally_kind kind, s
         tallies[found - 1].count += namings[i].count;
     }
     qsort(tallies, found, sizeof *tallies, tally_rank);
-    if (found > tally_max(kind)) {
-        found = tally_max(kind);
-        *capped = true;
-    }
-    *count = found;
-    return tallies;
+    size_t most = tally_max(kind);
+    return (struct counted){tallies, found < most ? found : most, found > most};
 }
 
 bool tallies_settle(struct tallies *tallies, enum tally_kind kind, struct remembered *const *rows, size_t row_count)
 {
     struct arena arena = {0};
     struct tallies result = {0};
-    size_t count = 0;
-    bool capped = false;
-    struct tally *all = tally_count(tallies, kind, rows, row_count, &arena, &count, &capped);
-    for (size_t i = 0; i < count; i++)
-        append(&result, all[i]);
+    struct counted counted = tally_count(tallies, kind, rows, row_count, &arena);
+    for (size_t i = 0; i < counted.count; i++)
+        append(&result, counted.items[i]);
     tallies_fini(tallies);
     *tallies = result;
     arena_fini(&arena);
-    return capped;
+    return counted.capped;
 }

@@ -14,7 +14,7 @@ struct tally {
     uint64_t count;
 };
 
-/* Heap; the texts too; in the order of tally_rank. */
+/* Heap, the texts too; the most frequent first. */
 struct tallies {
     struct tally *items;
     size_t count;
@@ -33,9 +33,13 @@ void tallies_decode(struct reader *r, enum tally_kind kind, struct tallies *tall
 /* Adds what the rows (of one incident, or of many: in order of key) name, each incident once a text, and keeps the most
  * frequent. True where entries were left out. */
 bool tallies_settle(struct tallies *tallies, enum tally_kind kind, struct remembered *const *rows, size_t row_count);
-/* Settled and remembered together, the most frequent first, in the arena; *capped is set where entries were left out.
- */
-struct tally *tally_count(const struct tallies *settled, enum tally_kind kind, struct remembered *const *rows,
-                          size_t row_count, struct arena *arena, size_t *count, bool *capped);
+/* Settled and remembered together, the most frequent first, in the arena. */
+struct counted {
+    const struct tally *items;
+    size_t count;
+    bool capped; /* entries were left out */
+};
+struct counted tally_count(const struct tallies *settled, enum tally_kind kind, struct remembered *const *rows,
+                           size_t row_count, struct arena *arena);
 
 #endif

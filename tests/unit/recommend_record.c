@@ -26,7 +26,8 @@ static const char full_rule[] =
          "      effort: 3d\n"
          "      dependencies: [Argo]\n"
          "      code: [{path: 'deploy/{{ group.service }}.yaml', language: yaml, text: '{{ not.a.template }}'}]\n"
-         "      references: [https://example.org/canary]\n";
+         "      references: [https://example.org/canary]\n"
+         "  validate: {measures: {opened: {value: 'distinct(bad, event.service)', met: after <= before}}}\n";
 
 static const char bare_rule[] = HEAD "  recommend: {category: code_quality, title: T, cooldown: 0s}\n";
 
@@ -91,6 +92,9 @@ static void publish_full(void)
     made->slots[OUT_MINUTES_LOST] = value_double(25.25);
     made->slots[OUT_SERVICES] = value_list(services(), 2);
     made->slots[OUT_FIXED_COUNT] = value_double(3); /* the average, the second, is null */
+    made->slots[OUT_FIXED_COUNT + 2] = value_double(7);
+    assert_int_equal(driver.group.rule->aggregate_count, 3);
+    assert_false(driver.group.rule->aggregates[2].detects); /* validate's alone is no value */
     made->evaluation.approximate = made->evaluation.capped = true;
     driver_evaluate(&driver, made);
 }
@@ -193,6 +197,7 @@ static void published_services(const char *key, enum outcome second, const char 
     (void)snprintf(rule, sizeof rule, "%s  recommend: {category: code_quality, title: T, cooldown: 0s%s}\n", HEAD, key);
     driver_open(&driver, rule);
     struct made *made = one_incident(DETECTS);
+    (void)made_add(made, metric("seen too", DAYS(1)), true);
     made->slots[OUT_SERVICES] = value_list(services(), 2);
     driver_evaluate(&driver, made);
     if (second != QUIET) { /* a second true evaluation names other services */

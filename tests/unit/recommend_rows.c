@@ -131,6 +131,12 @@ static void test_hopping(void **state)
     assert_field(&driver, "frequency", "3");
     assert_field(&driver, "occurrences", "2");
     assert_int_equal(last(&driver, "evidence").n, 3);
+    driver_row(&driver, DAYS(5), rows[0], false);
+    assert_field(&driver, "frequency", "2");
+    assert_int_equal(last(&driver, "evidence").n, 2);
+    driver_row(&driver, DAYS(5) + 1, rows[0], true);
+    assert_field(&driver, "frequency", "3");
+    assert_int_equal(last(&driver, "evidence").n, 3);
     driver_close(&driver);
 }
 
@@ -140,7 +146,7 @@ static void test_panes(void **state)
     (void)state;
     driver_open(&driver, hopping_rule);
     struct made *made = made_new(&driver.kept, DAYS(3), DETECTS, false);
-    made_add(made, metric("web", DAYS(2)), false)->stands_for_many = true;
+    made_add(made, metric("hidden", DAYS(2) + 1), false)->stands_for_many = true;
     made->slots[OUT_GROUP] = value_map(made->group + 2, 1);
     const struct value services[] = {value_text("api"), value_text("web")};
     made->slots[OUT_SERVICES] = value_list(services, 2);
@@ -152,8 +158,8 @@ static void test_panes(void **state)
     assert_field(&driver, "services", "[\"api\",\"web\"]");
     assert_field(&driver, "frequency", "1"); /* the day */
     assert_field(&driver, "evidence",
-                 "[{\"stream\":\"telemetry\",\"event_id\":null,\"incident_id\":null,\"service\":\"web\","
-                 "\"occurred_at\":\"1970-01-03T00:00:00.000Z\",\"summary\":\"cpu_usage = 91\"}]");
+                 "[{\"stream\":\"telemetry\",\"event_id\":null,\"incident_id\":null,\"service\":\"hidden\","
+                 "\"occurred_at\":\"1970-01-03T00:00:00.001Z\",\"summary\":\"cpu_usage = 91\"}]");
     driver_close(&driver);
 }
 
@@ -193,6 +199,22 @@ static void test_counts_over_incidents(void **state)
     size_t versions = driver.version_count;
     driver_row(&driver, DAYS(51), rows[3], false); /* over 30 days old: it is what it was */
     assert_int_equal(driver.version_count, versions);
+    driver_close(&driver);
+}
+
+/* An incident is remembered for as long as one of its rows is young enough. */
+static void test_rows_of_one_incident_stay_together(void **state)
+{
+    (void)state;
+    driver_open(&driver, sliding_rule);
+    struct incident rows[] = {{.id = "x", .service = "web", .opened_ms = DAYS(1), .root_cause = "capacity"},
+                              {.id = "x", .service = "api", .opened_ms = DAYS(6), .root_cause = "capacity"}};
+    evaluate(DAYS(6), DETECTS, true, rows, 2, 1);
+    driver_pass(&driver, DAYS(33), true);
+    assert_field(&driver, "frequency", "0");
+    rows[1].root_cause = "no_cache";
+    driver_row(&driver, DAYS(33), rows[1], true);
+    assert_field(&driver, "root_causes", "[{\"cause\":\"capacity\",\"count\":1},{\"cause\":\"no_cache\",\"count\":1}]");
     driver_close(&driver);
 }
 
@@ -338,6 +360,8 @@ static void test_raw_updates(void **state)
     assert_field(&driver, "frequency", "1");
     assert_field(&driver, "root_causes", "[{\"cause\":\"capacity\",\"count\":1}]");
     assert_field(&driver, "estimated_benefit", "{\"incidents_per_30d\":1,\"minutes_per_30d\":120}");
+    driver_pass(&driver, DAYS(31), true); /* 30 days after the first of them */
+    assert_field(&driver, "frequency", "0");
     driver_close(&driver);
 }
 
@@ -363,6 +387,7 @@ int main(void)
         cmocka_unit_test(test_hopping),
         cmocka_unit_test(test_panes),
         cmocka_unit_test(test_counts_over_incidents),
+        cmocka_unit_test(test_rows_of_one_incident_stay_together),
         cmocka_unit_test(test_rows_older_than_the_impact),
         cmocka_unit_test(test_bounds),
         cmocka_unit_test(test_evidence_of_equal_times),

@@ -154,9 +154,14 @@ static void test_other_rules_are_left_alone(void **state)
     struct ruleset *rules = driver.rules;
     struct state *kept = driver.state;
     struct diagnostics diagnostics = {.arena = &driver.kept};
-    struct ruleset *others = ruleset_load_text(
-        "empty.yaml", str_of("apiVersion: forestall.io/v1\nkind: RuleSet\nmetadata: {name: none}\nrules: []\n"),
-        &diagnostics);
+    struct buf text = {0};
+    buf_puts(&text, rule_start);
+    buf_puts(&text, "- id: another\n"
+                    "  from: {bad: {stream: incident}}\n"
+                    "  detect: {group_by: [service, environment], window: {size: 30d}, when: count(bad) >= 1}\n"
+                    "  recommend: {category: code_quality, title: T}\n");
+    struct ruleset *others = ruleset_load_text("others.yaml", buf_str(&text), &diagnostics);
+    buf_fini(&text);
     assert_non_null(others);
     diagnostics_fini(&diagnostics);
     driver.options.rules = others;
