@@ -378,15 +378,26 @@ static void show_next(const struct demo *demo)
                  dir, dir, dir, dir);
 }
 
-/* Stays up for other clients, as `run` does. */
-static int keep(struct demo *demo, struct error *err)
+static void show_kafka(const struct demo *demo)
 {
-    (void)printf("\nKafka stays up at %s until you press Ctrl-C:\n", rd_kafka_mock_cluster_bootstraps(demo->cluster));
+    const char *at = rd_kafka_mock_cluster_bootstraps(demo->cluster);
+    (void)printf("\nKafka stays up at %s until you press Ctrl-C:\n", at);
     for (size_t i = 0; i < sizeof topics / sizeof *topics; i++)
         (void)printf("  %-26s %d partition%s\n", topics[i].name, topics[i].partitions,
                      topics[i].partitions == 1 ? "" : "s");
-    (void)printf("  kcat -b %s -C -e -q -t forestall.recommendations\n",
-                 rd_kafka_mock_cluster_bootstraps(demo->cluster));
+    (void)printf("Look at what was published:\n  kcat -b %s -C -e -q -t forestall.recommendations\n", at);
+    (void)printf(
+        "Add an incident; it counts when event time has passed it, some ten seconds later:\n"
+        "  echo '{\"event_id\":\"n1\",\"incident_id\":\"NEW-1\",\"status\":\"open\",\"occurred_at\":\"'"
+        "$(date -u +%%FT%%TZ)'\",\"service\":\"cartservice\",\"environment\":\"production\",\"severity\":\"sev1\","
+        "\"title\":\"Carts are empty\",\"root_cause\":\"redis_oom\"}' | kcat -b %s -P -t incidents\n",
+        at);
+}
+
+/* Stays up for other clients, as `run` does. */
+static int keep(struct demo *demo, struct error *err)
+{
+    show_kafka(demo);
     (void)fflush(stdout);
     demo->telling = true;
     while (!stop) {

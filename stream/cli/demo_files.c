@@ -23,7 +23,7 @@ static const char configuration[] =
     "  - {topic: deployments, stream: deployment, format: json}\n"
     "  - {topic: telemetry,   stream: telemetry,  format: avro, schema: schemas/telemetry.avsc}\n"
     "rules: [rules]\n"
-    "time: {idle_lag: 300ms}\n"
+    "time: {idle_lag: 300ms, out_of_orderness: 10s}\n"
     "state: {dir: state, tasks: 4}\n";
 
 int demo_folder_make(char **path, struct error *err)

@@ -20,7 +20,7 @@ struct history {
     char service[SERVICE_NAME_BYTES];
     char pod[POD_NAME_BYTES];
     struct value pairs[2 * PAIRS_MAX]; /* the record in hand */
-    struct value labels[2];
+    struct value labels[4];
 };
 
 /* A metric of a service: between `low` at night and `high` in the evening. */
@@ -208,8 +208,10 @@ static void put_metric(struct history *history, const struct metric *metric, int
     if (metric->pod != NULL) {
         history->labels[0] = value_text("pod");
         history->labels[1] = value_text(metric->pod);
+        history->labels[2] = value_text("zone");
+        history->labels[3] = value_text("eu-1a");
         pairs[n++] = value_text("labels");
-        pairs[n++] = value_map(history->labels, 1);
+        pairs[n++] = value_map(history->labels, 2);
     }
     ASSERT(n <= sizeof history->pairs / sizeof *history->pairs);
     event->stream = STREAM_TELEMETRY;

@@ -40,7 +40,7 @@ static const struct incident_kind kinds[] = {
      "alert",
      12,
      {60, 240},
-     {18, 32},
+     {20, 32},
      false},
     {CART,
      "redis_oom",
