@@ -7,7 +7,7 @@ struct combiner {
     struct partial *partials;
     size_t count;
     size_t cap;
-    uint32_t *slots; /* index + 1; 0 free */
+    uint64_t *slots; /* upper half of the place's hash, index + 1; 0 free. A probe meets a partial only where the half agrees */
     size_t slots_cap;
     int64_t first_end_ms;
     struct arena keys;
@@ -23,7 +23,13 @@ struct combiner *combiner_new(void)
 static uint64_t place(uint64_t group, int rule, int64_t start_ms)
 {
     uint64_t h = group ^ ((uint64_t)rule * UINT64_C(0x9E3779B97F4A7C15)) ^ ((uint64_t)start_ms * UINT64_C(0xC2B2AE3D27D4EB4F));
-    return h ^ h >> 29;
+    h = (h ^ h >> 29) * UINT64_C(0xBF58476D1CE4E5B9);
+    return h ^ h >> 32;
+}
+
+static uint64_t slot_of(uint64_t hash, size_t count)
+{
+    return (hash & UINT64_C(0xFFFFFFFF00000000)) | (uint32_t)count;
 }
 
 static void grow(struct combiner *combiner)
@@ -34,10 +40,11 @@ static void grow(struct combiner *combiner)
     combiner->slots_cap = cap;
     for (size_t i = 0; i < combiner->count; i++) {
         const struct partial *partial = &combiner->partials[i];
-        size_t at = place(partial->group, partial->rule, partial->pane->start_ms) & (cap - 1);
+        uint64_t hash = place(partial->group, partial->rule, partial->start_ms);
+        size_t at = hash & (cap - 1);
         while (combiner->slots[at] != 0)
             at = (at + 1) & (cap - 1);
-        combiner->slots[at] = (uint32_t)(i + 1);
+        combiner->slots[at] = slot_of(hash, i + 1);
     }
 }
 
@@ -55,14 +62,18 @@ struct partial *combiner_partial(struct combiner *combiner, const struct rule *r
 {
     if ((combiner->count + 1) * 2 > combiner->slots_cap)
         grow(combiner);
-    size_t at = place(group, rule_number, start_ms) & (combiner->slots_cap - 1);
+    uint64_t hash = place(group, rule_number, start_ms);
+    size_t at = hash & (combiner->slots_cap - 1);
     for (; combiner->slots[at] != 0; at = (at + 1) & (combiner->slots_cap - 1)) {
-        struct partial *partial = &combiner->partials[combiner->slots[at] - 1];
-        if (partial->group == group && partial->rule == rule_number && partial->pane->start_ms == start_ms)
+        if ((combiner->slots[at] ^ hash) >> 32 != 0)
+            continue;
+        struct partial *partial = &combiner->partials[(uint32_t)combiner->slots[at] - 1];
+        if (partial->group == group && partial->rule == rule_number && partial->start_ms == start_ms)
             return partial;
     }
     struct partial *partial = add(combiner);
-    combiner->slots[at] = (uint32_t)combiner->count;
+    combiner->slots[at] = slot_of(hash, combiner->count);
+    partial->start_ms = start_ms;
     partial->rule = rule_number;
     partial->group = group;
     partial->pane = pane_new(rule, start_ms);

@@ -9,6 +9,7 @@
 struct partial {
     int rule;
     uint64_t group;
+    int64_t start_ms;
     struct pane *pane;
     struct str key;       /* in the combiner's arena */
     struct buf newest;    /* the newest event's record, not decoded yet; empty: the pane has its evidence */

@@ -9,7 +9,7 @@
 #include "engine/idle.h"
 
 enum {
-    BATCH_MAX = 4096,                          /* records of one poll */
+    BATCH_MAX = 1024,                          /* records of one poll */
     DIRTY_BYTES_MAX = 32 * 1024 * 1024,        /* state changes that make a commit due at once */
     OUTBOX_MAX = 50000,                        /* records, likewise */
     PENDING_BYTES_MAX = 128 * 1024 * 1024,     /* beyond it only the slowest partition is read */
@@ -263,6 +263,7 @@ int engine_commit(struct engine *engine, struct error *err)
     TRY(engine->options.commit->ops->commit(engine->options.commit, &batch, engine->options.state, err));
     outbox_clear(&engine->outbox);
     engine->counters.commits++;
+    log_debug("committed", LOG_I("records", event_map_counters(engine->map)->records), LOG_I("published", engine->counters.published));
     engine->commit_due_us = clock_mono_us() + engine->options.config->commit_interval_ms * 1000;
     return 0;
 }

@@ -62,24 +62,20 @@ static void drop(struct evidence_list *list, size_t at)
     memmove(&list->items[at], &list->items[at + 1], (list->count - at) * sizeof *list->items);
 }
 
-void evidence_add(struct evidence_list *list, const struct event *event, size_t max, bool *capped)
+void evidence_add(struct evidence_list *list, const struct event *event, size_t max)
 {
     size_t at = place(list, event);
     if (!is_at(list, at, event)) {
-        if (at == 0 && list->count >= max) {
-            *capped = true;
+        if (at == 0 && list->count >= max)
             return;
-        }
         list->items = mem_grow(list->items, list->count, &list->cap, sizeof *list->items);
         memmove(&list->items[at + 1], &list->items[at], (list->count - at) * sizeof *list->items);
         list->items[at] = (struct evidence){event->time_ms, event->at, event->stream->id, {NULL, 0}};
         list->count++;
     }
     set_fields(&list->items[at], event);
-    while (list->count > max || evidence_bytes(list) > EVIDENCE_BYTES_MAX) {
+    while (list->count > max || evidence_bytes(list) > EVIDENCE_BYTES_MAX)
         drop(list, 0);
-        *capped = true;
-    }
 }
 
 void evidence_update(struct evidence_list *list, const struct event *event)

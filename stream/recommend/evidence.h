@@ -17,9 +17,9 @@ struct evidence_list {
     size_t cap;
 };
 
-/* Adds the event, or takes its data anew where it is there. *capped is set where one beyond the `max` newest was left
- * out or went. */
-void evidence_add(struct evidence_list *list, const struct event *event, size_t max, bool *capped);
+/* Adds the event, or takes its data anew where it is there. The `max` newest are kept: that is what evidence is, and
+ * worth no note. */
+void evidence_add(struct evidence_list *list, const struct event *event, size_t max);
 /* Takes the event's data anew where it is there. */
 void evidence_update(struct evidence_list *list, const struct event *event);
 void evidence_remove(struct evidence_list *list, const struct event *event);

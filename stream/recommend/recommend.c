@@ -219,7 +219,7 @@ static bool refresh(const struct call *call, const struct event *row, bool selec
     else if (known->selected)
         evidence_update(&it->evidence, row);
     else
-        evidence_add(&it->evidence, row, (size_t)call->recommender->options.evidence_max, &it->capped);
+        evidence_add(&it->evidence, row, (size_t)call->recommender->options.evidence_max);
     (void)remember(call, row, selected);
     return true;
 }
@@ -229,7 +229,7 @@ static void take(const struct call *call, const struct contribution *contributio
 {
     struct recommendation *it = call->it;
     const struct event *event = contribution->event;
-    evidence_add(&it->evidence, event, (size_t)call->recommender->options.evidence_max, &it->capped);
+    evidence_add(&it->evidence, event, (size_t)call->recommender->options.evidence_max);
     if (contribution->stands_for_many)
         return;
     see(it, event->time_ms, event->time_ms);
