@@ -46,7 +46,7 @@ void buf_i64_sorted(struct buf *buf, int64_t n);
 /* LEB128; signed numbers zigzag first. */
 void buf_varint(struct buf *buf, uint64_t n);
 void buf_zigzag(struct buf *buf, int64_t n);
-void buf_double(struct buf *buf, double d); /* 8 bytes, big endian bits */
+void buf_double(struct buf *buf, double d);      /* 8 bytes, big endian bits */
 void buf_text(struct buf *buf, struct str text); /* varint length, bytes */
 
 struct reader {

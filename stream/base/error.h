@@ -5,7 +5,7 @@
 #ifndef FORESTALL_BASE_ERROR_H
 #define FORESTALL_BASE_ERROR_H
 
-#define MUST_CHECK __attribute__((warn_unused_result))
+#define MUST_CHECK             __attribute__((warn_unused_result))
 #define PRINTF_LIKE(at, first) __attribute__((format(printf, at, first)))
 
 enum error_class {

@@ -32,10 +32,10 @@ void log_write(enum log_level level, const char *message, size_t n, const struct
 #define LOG_LINE(level, message, ...)                                                                                  \
     log_write(level, message, sizeof(LOG_FIELDS(__VA_ARGS__)) / sizeof(struct log_field) - 1,                          \
               LOG_FIELDS(__VA_ARGS__) + 1)
-#define log_debug(...) LOG_LINE_(LOG_DEBUG, __VA_ARGS__, )
-#define log_info(...) LOG_LINE_(LOG_INFO, __VA_ARGS__, )
-#define log_warn(...) LOG_LINE_(LOG_WARN, __VA_ARGS__, )
-#define log_error(...) LOG_LINE_(LOG_ERROR, __VA_ARGS__, )
+#define log_debug(...)                 LOG_LINE_(LOG_DEBUG, __VA_ARGS__, )
+#define log_info(...)                  LOG_LINE_(LOG_INFO, __VA_ARGS__, )
+#define log_warn(...)                  LOG_LINE_(LOG_WARN, __VA_ARGS__, )
+#define log_error(...)                 LOG_LINE_(LOG_ERROR, __VA_ARGS__, )
 #define LOG_LINE_(level, message, ...) LOG_LINE(level, message, __VA_ARGS__)
 
 #endif

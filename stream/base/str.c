@@ -9,7 +9,8 @@ uint64_t hash_bytes(const void *bytes, size_t n, uint64_t seed)
     return XXH3_64bits_withSeed(bytes, n, seed);
 }
 
-/* Bytes of the sequence that `lead` opens and the range of its second byte (RFC 3629, table of section 4); 0 if none. */
+/* Bytes of the sequence that `lead` opens and the range of its second byte (RFC 3629, table of section 4); 0 if none.
+ */
 static int utf8_sequence(uint8_t lead, uint8_t *low, uint8_t *high)
 {
     *low = 0x80;

@@ -20,7 +20,7 @@ struct str_pair {
 };
 
 /* For printf: "%.*s", STR_ARG(s). */
-#define STR_ARG(s) (int)(s).n, (s).p
+#define STR_ARG(s)       (int)(s).n, (s).p
 #define STR_LIT(literal) ((struct str){(literal), sizeof(literal) - 1})
 
 static inline struct str str_of(const char *text)

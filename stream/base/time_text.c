@@ -8,7 +8,8 @@ bool duration_parse(struct str text, int64_t *ms)
     static const struct {
         const char *name;
         int64_t ms;
-    } units[] = {{"w", 7 * (int64_t)DAY_MS}, {"d", DAY_MS}, {"h", HOUR_MS}, {"m", MINUTE_MS}, {"s", SECOND_MS}, {"ms", 1}};
+    } units[] = {{"w", 7 * (int64_t)DAY_MS}, {"d", DAY_MS},    {"h", HOUR_MS},
+                 {"m", MINUTE_MS},           {"s", SECOND_MS}, {"ms", 1}};
     const char *p = text.p;
     const char *end = text.p + text.n;
     int64_t total = 0;

@@ -15,7 +15,7 @@ struct part {
     const char *path;
     const struct stream *stream;
     int32_t place;
-    bool filter;       /* take only lines of the stream */
+    bool filter; /* take only lines of the stream */
     bool container;
     struct str schema; /* of a container */
 };
@@ -86,7 +86,8 @@ static int by_stream_and_place(const void *a, const void *b)
 /* The configuration's own source of the stream lends its times and key. */
 static struct config_source source_for(const struct config *config, const struct part *part)
 {
-    struct config_source source = {.out_of_orderness_ms = part->stream->id == STREAM_TELEMETRY ? 10 * SECOND_MS : 2 * MINUTE_MS,
+    struct config_source source = {.out_of_orderness_ms =
+                                       part->stream->id == STREAM_TELEMETRY ? 10 * SECOND_MS : 2 * MINUTE_MS,
                                    .max_future_skew_ms = config->max_future_skew_ms,
                                    .late = config->late};
     for (size_t i = 0; i < config->source_count; i++)
@@ -153,7 +154,8 @@ int files_open(struct source **source, struct config *config, char *const *names
         result = add_file(parts, config, names[i], (int32_t)i, err);
     *unnamed = parts->unnamed;
     if (result == 0 && parts->count == 0)
-        result = error_set(err, ERROR_FATAL, "the files hold no event: lines must name their `stream`, or write STREAM=FILE");
+        result = error_set(err, ERROR_FATAL,
+                           "the files hold no event: lines must name their `stream`, or write STREAM=FILE");
     if (result == 0) {
         if (parts->count > 1)
             qsort(parts->items, parts->count, sizeof parts->items[0], by_stream_and_place);

@@ -11,7 +11,8 @@ static void leave_out_feedback(struct config *config)
     size_t kept = 0;
     for (size_t i = 0; i < config->source_count; i++) {
         if (config->sources[i].stream->id == STREAM_FEEDBACK)
-            log_warn("feedback is not applied by this version: its topic is not read", LOG_T("topic", config->sources[i].topic));
+            log_warn("feedback is not applied by this version: its topic is not read",
+                     LOG_T("topic", config->sources[i].topic));
         else
             config->sources[kept++] = config->sources[i];
     }
@@ -38,7 +39,8 @@ bool load(struct loaded *loaded, const char *path, unsigned needs)
             load_rules(loaded, &diagnostics);
         good = (needs & CONFIG_NEED_RULES) == 0 || loaded->rules != NULL;
         if (good && (needs & CONFIG_NEED_SOURCES) != 0 && loaded->config->source_count == 0) {
-            (void)fprintf(stderr, "%s:1:1: error: no source but feedback: name the topics to read under `sources:`\n", path);
+            (void)fprintf(stderr, "%s:1:1: error: no source but feedback: name the topics to read under `sources:`\n",
+                          path);
             good = false;
         }
     }

@@ -12,17 +12,17 @@ struct cli_list {
 };
 
 struct cli_option {
-    const char *name;    /* without dashes; NULL ends the table */
-    char short_name;     /* 0: none */
-    const char **value;  /* takes a value */
-    bool *flag;          /* takes none */
+    const char *name;      /* without dashes; NULL ends the table */
+    char short_name;       /* 0: none */
+    const char **value;    /* takes a value */
+    bool *flag;            /* takes none */
     struct cli_list *list; /* takes a value, and may be repeated */
 };
 
 struct cli_arguments {
-    char **rest;       /* arguments that are no options; borrowed from argv */
+    char **rest; /* arguments that are no options; borrowed from argv */
     size_t rest_count;
-    size_t rest_max;   /* how many there may be */
+    size_t rest_max; /* how many there may be */
 };
 
 enum cli_parsed { CLI_GO, CLI_HELP, CLI_USAGE };

@@ -10,7 +10,8 @@ enum { DRAW_EVERY_US = 100 * 1000, BAR_CELLS = 30 };
 
 void progress_start(struct progress *progress, const char *label)
 {
-    *progress = (struct progress){.label = label, .started_us = clock_mono_us(), .terminal = isatty(STDERR_FILENO) == 1};
+    *progress =
+        (struct progress){.label = label, .started_us = clock_mono_us(), .terminal = isatty(STDERR_FILENO) == 1};
 }
 
 void progress_show(struct progress *progress, int64_t done, int64_t total, uint64_t records)

@@ -20,11 +20,14 @@ static const char usage[] =
     "Shows what the rules say about history: the configuration's topics, or files. Prints every version of every\n"
     "recommendation as one JSON object a line; progress and a summary go to standard error.\n"
     "\n"
-    "  -c, --config FILE    the configuration (default: ./forestall.yaml); with --file it needs neither kafka nor sources\n"
-    "  --from T             publish from this event time on (ISO 8601, or a span back from now: 30d); what its windows\n"
+    "  -c, --config FILE    the configuration (default: ./forestall.yaml); with --file it needs neither kafka nor "
+    "sources\n"
+    "  --from T             publish from this event time on (ISO 8601, or a span back from now: 30d); what its "
+    "windows\n"
     "                       need is read before it\n"
     "  --to T               stop at this event time, included\n"
-    "  --file [STREAM=]F    a file of JSON lines (with `stream` in each, or STREAM given) or an Avro container; repeat it,\n"
+    "  --file [STREAM=]F    a file of JSON lines (with `stream` in each, or STREAM given) or an Avro container; repeat "
+    "it,\n"
     "                       or name more files after it\n"
     "  --out WHERE          - (default: standard output), a path, or topic:NAME\n"
     "  --dead-letter PATH   what could not be used, one JSON object a line\n"
@@ -78,12 +81,10 @@ static int write_record(void *context, const struct commit_record *record, struc
 {
     struct replay *replay = context;
     if (record->output == OUTPUT_RECOMMENDATIONS && replay->producer != NULL)
-        return kafka_producer_send(replay->producer,
-                                   &(struct kafka_record){.topic = replay->topic,
-                                                          .partition = -1,
-                                                          .key = record->key,
-                                                          .value = record->value},
-                                   err);
+        return kafka_producer_send(
+            replay->producer,
+            &(struct kafka_record){.topic = replay->topic, .partition = -1, .key = record->key, .value = record->value},
+            err);
     FILE *file = replay->files[record->output];
     if (file == NULL)
         return 0;
@@ -125,7 +126,8 @@ static int open_topic(struct replay *replay, struct error *err)
     struct kafka_producer_options options = {
         .properties = config->kafka,
         .property_count = config->kafka_count,
-        .transactional_id = arena_printf(&replay->arena, "%.*s-replay-%s", STR_ARG(config->application_id), replay->topic),
+        .transactional_id =
+            arena_printf(&replay->arena, "%.*s-replay-%s", STR_ARG(config->application_id), replay->topic),
         .record_bytes_max = config->record_bytes_max};
     TRY(kafka_producer_open(&replay->producer, &options, err));
     return kafka_producer_begin(replay->producer, err);
@@ -176,10 +178,11 @@ static int open_source(struct replay *replay, struct engine_options *options, st
 {
     if (replay->files_named.count > 0) {
         int64_t unnamed = 0;
-        TRY(files_open(&replay->source, replay->loaded.config, replay->files_named.items, replay->files_named.count, replay->now_ms, &unnamed,
-                       err));
+        TRY(files_open(&replay->source, replay->loaded.config, replay->files_named.items, replay->files_named.count,
+                       replay->now_ms, &unnamed, err));
         if (unnamed > 0)
-            log_warn("lines that name no known stream are left out: write STREAM=FILE to have them judged", LOG_I("lines", unnamed));
+            log_warn("lines that name no known stream are left out: write STREAM=FILE to have them judged",
+                     LOG_I("lines", unnamed));
         return 0;
     }
     struct commit_mark *marks = NULL;
@@ -232,7 +235,8 @@ static int run(struct replay *replay, struct error *err)
     double seconds = (double)progress_end(&progress) / 1e6;
     uint64_t dead = map->undecodable + map->too_large + map->future;
     (void)fprintf(stderr,
-                  "%llu records in %.1f s: %llu recommendations, %llu versions, %llu detections, %llu firings; %llu late, %llu dead "
+                  "%llu records in %.1f s: %llu recommendations, %llu versions, %llu detections, %llu firings; %llu "
+                  "late, %llu dead "
                   "letters\n",
                   (unsigned long long)map->records, seconds, (unsigned long long)replay->seen.count,
                   (unsigned long long)engine_counters(engine)->published, (unsigned long long)replay->detections,
@@ -266,7 +270,8 @@ static bool read_time(const char *option, const char *text, int64_t now_ms, int6
 {
     if (text == NULL || options_time(text, now_ms, ms))
         return true;
-    (void)fprintf(stderr, "error: %s '%s': neither a time such as 2024-05-06T07:08:09Z nor a span such as 30d\n", option, text);
+    (void)fprintf(stderr, "error: %s '%s': neither a time such as 2024-05-06T07:08:09Z nor a span such as 30d\n",
+                  option, text);
     return false;
 }
 
@@ -274,7 +279,8 @@ static bool read_time(const char *option, const char *text, int64_t now_ms, int6
 static bool gather_files(struct replay *replay, const struct cli_arguments *arguments)
 {
     if (replay->files_named.count == 0 && arguments->rest_count > 0) {
-        (void)fprintf(stderr, "error: unexpected argument '%s' (files come after --file)\n\n%s", arguments->rest[0], usage);
+        (void)fprintf(stderr, "error: unexpected argument '%s' (files come after --file)\n\n%s", arguments->rest[0],
+                      usage);
         return false;
     }
     for (size_t i = 0; i < arguments->rest_count; i++)

@@ -16,7 +16,8 @@ enum { COUNTERS_EVERY_US = 60 * 1000 * 1000 };
 static const char usage[] =
     "usage: forestall run [-c FILE] [--accept-gap]\n"
     "\n"
-    "Reads the configuration's topics, applies its rules and publishes recommendations, until SIGTERM or SIGINT: then it\n"
+    "Reads the configuration's topics, applies its rules and publishes recommendations, until SIGTERM or SIGINT: then "
+    "it\n"
     "commits and leaves within a few seconds.\n"
     "\n"
     "  -c, --config FILE    the configuration (default: ./forestall.yaml)\n"
@@ -162,8 +163,9 @@ int cli_run(int argc, char **argv)
     const char *path = "forestall.yaml";
     struct run run = {0};
     struct error err = {0};
-    const struct cli_option options[] = {
-        {.name = "config", .short_name = 'c', .value = &path}, {.name = "accept-gap", .flag = &run.accept_gap}, {.name = NULL}};
+    const struct cli_option options[] = {{.name = "config", .short_name = 'c', .value = &path},
+                                         {.name = "accept-gap", .flag = &run.accept_gap},
+                                         {.name = NULL}};
     struct cli_arguments arguments = {0};
     enum cli_parsed parsed = options_parse(argc, argv, options, usage, &arguments);
     if (parsed != CLI_GO)

@@ -10,13 +10,14 @@
 #include "engine/engine.h"
 #include "rule/testcase.h"
 
-static const char usage[] =
-    "usage: forestall test [PATH…] [--filter TEXT]\n"
-    "\n"
-    "Runs the tests of rule files and folders (default: the `rules` of ./forestall.yaml's folder, ./rules) on the engine,\n"
-    "each by itself, with only its rule. Tests that need feedback are skipped and named: this version does not apply it.\n"
-    "\n"
-    "  --filter TEXT    only tests whose rule or name contains TEXT\n";
+static const char usage[] = "usage: forestall test [PATH…] [--filter TEXT]\n"
+                            "\n"
+                            "Runs the tests of rule files and folders (default: the `rules` of ./forestall.yaml's "
+                            "folder, ./rules) on the engine,\n"
+                            "each by itself, with only its rule. Tests that need feedback are skipped and named: this "
+                            "version does not apply it.\n"
+                            "\n"
+                            "  --filter TEXT    only tests whose rule or name contains TEXT\n";
 
 /* The newest version of one recommendation, and its detections that no expectation has claimed yet. */
 struct newest {
@@ -199,8 +200,8 @@ static bool check_unclaimed(const struct bench *bench, const struct testcase *te
     for (size_t i = 0; map_next(&bench->newest, &i, &entry);) {
         const struct newest *newest = entry->value;
         for (size_t k = 0; k < newest->detection_count; k++) {
-            buf_printf(why, "    %s:%d: a detection of %.*s that no `expect` item names, ", testcase->file, testcase->line,
-                       STR_ARG(entry->key));
+            buf_printf(why, "    %s:%d: a detection of %.*s that no `expect` item names, ", testcase->file,
+                       testcase->line, STR_ARG(entry->key));
             put_at(why, newest->detections[k]);
             buf_byte(why, '\n');
             good = false;
@@ -271,7 +272,8 @@ static void run_cases(const struct testcase *cases, size_t count, const char *fi
 }
 
 /* All tests of the set. False: a test cannot be read. */
-static bool run_rules(const struct ruleset *rules, const char *filter, struct tally *tally, struct diagnostics *diagnostics)
+static bool run_rules(const struct ruleset *rules, const char *filter, struct tally *tally,
+                      struct diagnostics *diagnostics)
 {
     bool good = true;
     for (size_t i = 0; i < rules->count; i++) {

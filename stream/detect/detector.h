@@ -19,16 +19,16 @@ struct contribution {
 struct evaluation {
     int64_t time_ms;
     bool sliding;
-    bool when;      /* the condition held */
-    bool firing;    /* RULES: "Firing" */
-    bool detection; /* RULES: "Detection" */
+    bool when;                 /* the condition held */
+    bool firing;               /* RULES: "Firing" */
+    bool detection;            /* RULES: "Detection" */
     const struct value *slots; /* outputs by enum output_slot, then the aggregates; for templates */
     size_t slot_count;
     const struct contribution *contributions; /* all of the window, in order of (time, position) */
     size_t contribution_count;
-    size_t occurrences;  /* rows and events in the window that are distinct occurrences (sliding) */
-    bool approximate;    /* a function's value is an estimate */
-    bool capped;         /* entries were dropped for limits.window_events */
+    size_t occurrences; /* rows and events in the window that are distinct occurrences (sliding) */
+    bool approximate;   /* a function's value is an estimate */
+    bool capped;        /* entries were dropped for limits.window_events */
 };
 
 /* What a rule's inputs said of one row or event: bit i for input i. */

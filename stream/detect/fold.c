@@ -51,7 +51,8 @@ static int order_hashes(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-/* Sorts, drops doubles and keeps the smallest FOLD_DISTINCT_MAX + 1: one more than is exact, as the sign of overflow. */
+/* Sorts, drops doubles and keeps the smallest FOLD_DISTINCT_MAX + 1: one more than is exact, as the sign of overflow.
+ */
 static void distinct_settle(struct fold *fold)
 {
     if (fold->distinct.sorted == fold->distinct.n)
@@ -140,8 +141,9 @@ void fold_merge(struct fold *fold, struct fold *other)
         break;
     case AGGREGATE_MIN:
     case AGGREGATE_MAX:
-        if (other->count > 0 && (fold->count == 0 || (fold->function == AGGREGATE_MIN ? other->extreme < fold->extreme
-                                                                                      : other->extreme > fold->extreme)))
+        if (other->count > 0 &&
+            (fold->count == 0 ||
+             (fold->function == AGGREGATE_MIN ? other->extreme < fold->extreme : other->extreme > fold->extreme)))
             fold->extreme = other->extreme;
         break;
     }

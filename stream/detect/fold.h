@@ -1,5 +1,5 @@
-/* Folds: what a window function keeps instead of its events. A merge is commutative and associative, and the encoding is
- * canonical: the same events give the same bytes, whatever the order of additions and merges.
+/* Folds: what a window function keeps instead of its events. A merge is commutative and associative, and the encoding
+ * is canonical: the same events give the same bytes, whatever the order of additions and merges.
  *
  * Memory: a sum at most FOLD_SUM_PARTS doubles, a distinct FOLD_DISTINCT_MAX hashes, the others a few words. Adding is
  * O(parts of the sum), in practice one to three; O(log n) amortised for distinct.
@@ -39,7 +39,7 @@ struct fold {
             uint64_t *hashes;
             size_t n;
             size_t cap;
-            size_t sorted;    /* the first so many are sorted and unique */
+            size_t sorted; /* the first so many are sorted and unique */
         } distinct;
     };
 };

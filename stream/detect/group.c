@@ -149,9 +149,10 @@ static int load_contents(struct group *group, struct state *state, struct buf *s
         put_prefix(scratch, group, parts[i].kind);
         *err = (struct error){0};
         if (state_scan(state, buf_str(scratch), parts[i].visit, group, err) != 0)
-            return err->class != ERROR_NONE ? -1
-                                            : error_set(err, ERROR_FATAL, "the state of rule '%.*s' is damaged: " DELETE_STATE,
-                                                        STR_ARG(group->rule->id));
+            return err->class != ERROR_NONE
+                       ? -1
+                       : error_set(err, ERROR_FATAL, "the state of rule '%.*s' is damaged: " DELETE_STATE,
+                                   STR_ARG(group->rule->id));
     }
     return 0;
 }

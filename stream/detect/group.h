@@ -20,12 +20,12 @@ struct group {
     const struct rule *rule;
     int rule_number;
     int task;
-    uint64_t hash;        /* of the key: its upper 16 bits are the route */
-    struct str key;       /* group_key_encode; heap */
+    uint64_t hash;         /* of the key: its upper 16 bits are the route */
+    struct str key;        /* group_key_encode; heap */
     struct entry *entries; /* by (time, position) */
     size_t entry_count;
     size_t entry_cap;
-    struct pane **panes;  /* by start */
+    struct pane **panes; /* by start */
     size_t pane_count;
     size_t pane_cap;
     int64_t timer_ms;     /* when the detector wants to be called; INT64_MAX: not at all */
@@ -49,18 +49,19 @@ static inline int group_task(uint64_t hash, int tasks)
 }
 
 /* Loads the group from the state, or makes an empty one that the state does not know yet. `restored_ms` is the time up
- * to which everything was applied at the last restore (INT64_MIN: none): a hopping group whose saved timer lies below it
- * was evaluated at each slide since, which nobody wrote down. */
+ * to which everything was applied at the last restore (INT64_MIN: none): a hopping group whose saved timer lies below
+ * it was evaluated at each slide since, which nobody wrote down. */
 struct group_options {
     const struct rule *rule;
     int rule_number;
     int task;
     uint64_t hash;
-    struct str key;      /* p NULL: as the state has it */
+    struct str key; /* p NULL: as the state has it */
     int64_t restored_ms;
 };
 /* *out is NULL where no key was given and the state does not know the group. */
-int group_load(struct group **out, struct state *state, const struct group_options *options, struct error *err) MUST_CHECK;
+int group_load(struct group **out, struct state *state, const struct group_options *options,
+               struct error *err) MUST_CHECK;
 void group_free(struct group *group);
 /* Nothing in it and nothing to come: as one that was never seen. */
 static inline bool group_is_empty(const struct group *group)

@@ -1,5 +1,5 @@
-/* A pane: everything that folds of one rule and group in one stretch of event time, window.pane_ms long. The same structure is a partial
- * (what map has merged so far) and, once closed, the pane in the state. Merging commutes.
+/* A pane: everything that folds of one rule and group in one stretch of event time, window.pane_ms long. The same
+ * structure is a partial (what map has merged so far) and, once closed, the pane in the state. Merging commutes.
  *
  * Memory: a fold an aggregate, one encoded event as evidence, and up to PANE_SERVICES_MAX service names.
  */
@@ -16,11 +16,11 @@ struct pane {
     int64_t last_ms;
     uint64_t events;
     struct position newest_at;
-    struct buf newest;      /* the newest event, encoded: evidence */
-    struct str *services;   /* sorted; heap copies; only where the group does not say the service */
+    struct buf newest;    /* the newest event, encoded: evidence */
+    struct str *services; /* sorted; heap copies; only where the group does not say the service */
     size_t service_count;
     size_t fold_count;
-    struct fold folds[];    /* by the rule's aggregate */
+    struct fold folds[]; /* by the rule's aggregate */
 };
 
 /* Which fields of the stream are kept as evidence. */

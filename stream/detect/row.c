@@ -28,7 +28,7 @@ static struct value merge_labels(struct value old, struct value new, struct aren
         pairs[2 * n] = old.items[2 * i];
         pairs[2 * n + 1] = newer != NULL ? *newer : old.items[2 * i + 1];
     }
-    for (uint32_t i = 0; i < new.n && n < ROW_LABELS_MAX; i++)
+    for (uint32_t i = 0; i < new.n &&n < ROW_LABELS_MAX; i++)
         if (value_map_get(old, value_as_str(new.items[2 * i])) == NULL) {
             pairs[2 * n] = new.items[2 * i];
             pairs[2 * n + 1] = new.items[2 * i + 1];

@@ -18,7 +18,7 @@ struct view {
     struct fold folds[RULE_AGGREGATES_MAX];
     struct contribution *contributions;
     size_t count;
-    size_t entries;   /* of the contributions, how many are entries */
+    size_t entries; /* of the contributions, how many are entries */
     struct pane **panes;
     size_t pane_count;
     uint64_t pane_events;
@@ -97,7 +97,8 @@ static struct view *view_new(const struct group *group, struct arena *arena)
     view->pane_events = 0;
     view->first_ms = INT64_MAX;
     view->last_ms = INT64_MIN;
-    view->contributions = arena_alloc(arena, (group->entry_count + group->pane_count + 1) * sizeof *view->contributions);
+    view->contributions =
+        arena_alloc(arena, (group->entry_count + group->pane_count + 1) * sizeof *view->contributions);
     view->panes = arena_alloc(arena, (group->pane_count + 1) * sizeof(struct pane *));
     for (size_t i = 0; i < group->rule->aggregate_count; i++)
         fold_init(&view->folds[i], group->rule->aggregates[i].function);
@@ -141,7 +142,8 @@ static void evaluate(struct detector_context *context, struct group *group, stru
     }
     struct cel_frame frame = {
         .slots = slots, .slot_count = OUT_FIXED_COUNT + rule->aggregate_count, .arena = context->arena};
-    out->when = cel_eval_bool(rule->when, &frame, &context->counters->when_errors, &context->counters->when_null_errors);
+    out->when =
+        cel_eval_bool(rule->when, &frame, &context->counters->when_errors, &context->counters->when_null_errors);
     if (out->when && (read & ~cheap) == 0)
         fill_outputs(group, view, context->arena, slots);
     out->slots = slots;

@@ -7,7 +7,8 @@ struct combiner {
     struct partial *partials;
     size_t count;
     size_t cap;
-    uint64_t *slots; /* upper half of the place's hash, index + 1; 0 free. A probe meets a partial only where the half agrees */
+    uint64_t *slots; /* upper half of the place's hash, index + 1; 0 free. A probe meets a partial only where the half
+                        agrees */
     size_t slots_cap;
     int64_t first_end_ms;
     struct arena keys;
@@ -22,7 +23,8 @@ struct combiner *combiner_new(void)
 
 static uint64_t place(uint64_t group, int rule, int64_t start_ms)
 {
-    uint64_t h = group ^ ((uint64_t)rule * UINT64_C(0x9E3779B97F4A7C15)) ^ ((uint64_t)start_ms * UINT64_C(0xC2B2AE3D27D4EB4F));
+    uint64_t h =
+        group ^ ((uint64_t)rule * UINT64_C(0x9E3779B97F4A7C15)) ^ ((uint64_t)start_ms * UINT64_C(0xC2B2AE3D27D4EB4F));
     h = (h ^ h >> 29) * UINT64_C(0xBF58476D1CE4E5B9);
     return h ^ h >> 32;
 }

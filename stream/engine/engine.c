@@ -9,10 +9,10 @@
 #include "engine/idle.h"
 
 enum {
-    BATCH_MAX = 1024,                          /* records of one poll */
-    DIRTY_BYTES_MAX = 32 * 1024 * 1024,        /* state changes that make a commit due at once */
-    OUTBOX_MAX = 50000,                        /* records, likewise */
-    PENDING_BYTES_MAX = 128 * 1024 * 1024,     /* beyond it only the slowest partition is read */
+    BATCH_MAX = 1024,                      /* records of one poll */
+    DIRTY_BYTES_MAX = 32 * 1024 * 1024,    /* state changes that make a commit due at once */
+    OUTBOX_MAX = 50000,                    /* records, likewise */
+    PENDING_BYTES_MAX = 128 * 1024 * 1024, /* beyond it only the slowest partition is read */
 };
 
 struct engine {
@@ -263,7 +263,8 @@ int engine_commit(struct engine *engine, struct error *err)
     TRY(engine->options.commit->ops->commit(engine->options.commit, &batch, engine->options.state, err));
     outbox_clear(&engine->outbox);
     engine->counters.commits++;
-    log_debug("committed", LOG_I("records", event_map_counters(engine->map)->records), LOG_I("published", engine->counters.published));
+    log_debug("committed", LOG_I("records", event_map_counters(engine->map)->records),
+              LOG_I("published", engine->counters.published));
     engine->commit_due_us = clock_mono_us() + engine->options.config->commit_interval_ms * 1000;
     return 0;
 }
@@ -343,9 +344,10 @@ void engine_log_counters(const struct engine *engine, const char *message)
     log_info(message, LOG_I("records", map->records), LOG_I("events", map->events), LOG_I("matched", map->matched),
              LOG_I("undecodable", map->undecodable), LOG_I("too_large", map->too_large), LOG_I("future", map->future),
              LOG_I("late", map->late), LOG_I("tombstones", map->tombstones), LOG_I("rows", reduce->rows_changed),
-             LOG_I("unchanged", reduce->updates_unchanged), LOG_I("forgotten", reduce->updates_forgotten), LOG_I("evaluations", reduce->evaluations),
-             LOG_I("firings", reduce->firings), LOG_I("detections", reduce->detections),
-             LOG_I("published", engine->counters.published), LOG_I("commits", engine->counters.commits),
+             LOG_I("unchanged", reduce->updates_unchanged), LOG_I("forgotten", reduce->updates_forgotten),
+             LOG_I("evaluations", reduce->evaluations), LOG_I("firings", reduce->firings),
+             LOG_I("detections", reduce->detections), LOG_I("published", engine->counters.published),
+             LOG_I("commits", engine->counters.commits),
              LOG_I("where_errors", map->where_errors + reduce->where_errors),
              LOG_I("where_null", map->where_null_errors + reduce->where_null_errors),
              LOG_I("when_errors", reduce->detector.when_errors), LOG_I("evicted", reduce->groups_evicted),

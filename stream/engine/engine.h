@@ -17,8 +17,8 @@ struct engine_options {
     struct source *source; /* borrowed, as all here */
     struct state *state;
     struct commit *commit;
-    bool live;               /* idle partitions are marked; partitions end never */
-    int64_t until_ms;        /* nothing beyond this event time is applied; INT64_MAX: no end */
+    bool live;                       /* idle partitions are marked; partitions end never */
+    int64_t until_ms;                /* nothing beyond this event time is applied; INT64_MAX: no end */
     const struct commit_mark *marks; /* idle marks of a bounded source */
     size_t mark_count;
     int64_t publish_from_ms; /* what is published before it is left out; INT64_MIN: nothing */
@@ -29,7 +29,7 @@ struct engine_options {
 
 struct engine_counters {
     uint64_t commits;
-    uint64_t published;   /* recommendation versions */
+    uint64_t published; /* recommendation versions */
     uint64_t marks;
 };
 
@@ -50,8 +50,8 @@ int engine_commit(struct engine *engine, struct error *err) MUST_CHECK;
 bool engine_finished(const struct engine *engine);
 /* Nothing that is still to be read can matter: time has passed options.until_ms. */
 bool engine_passed(const struct engine *engine);
-/* The end of a bounded input: applies what lies up to and at options.until_ms (INT64_MAX: the marks' end or the greatest
- * event time seen), and with `drain` everything that still waits; commits. */
+/* The end of a bounded input: applies what lies up to and at options.until_ms (INT64_MAX: the marks' end or the
+ * greatest event time seen), and with `drain` everything that still waits; commits. */
 int engine_end(struct engine *engine, bool drain, struct error *err) MUST_CHECK;
 
 /* For tests of rules: an event, and time. `until_ms` inclusive. */

@@ -163,7 +163,9 @@ int groups_timers(struct groups *groups, void (*arm)(void *context, int64_t time
     }
     buf_fini(&prefix);
     if (result != 0 && err->class == ERROR_NONE)
-        return error_set(err, ERROR_FATAL, "the state is damaged: stop, delete the state directory and start: it is restored from the changelog");
+        return error_set(
+            err, ERROR_FATAL,
+            "the state is damaged: stop, delete the state directory and start: it is restored from the changelog");
     return result;
 }
 

@@ -17,7 +17,8 @@ struct groups_options {
 
 struct groups *groups_new(const struct groups_options *options);
 void groups_free(struct groups *groups);
-/* The group; `key` p NULL: only if the state knows it (*out NULL otherwise). Valid until groups_settle or groups_shrink. */
+/* The group; `key` p NULL: only if the state knows it (*out NULL otherwise). Valid until groups_settle or
+ * groups_shrink. */
 int groups_get(struct groups *groups, int rule_number, uint64_t hash, struct str key, struct group **out,
                struct error *err) MUST_CHECK;
 /* After work on a group: forgets one that became empty. */

@@ -11,7 +11,7 @@ struct idle {
     const struct config *config;
     struct source *source;
     struct watermark *watermark;
-    int64_t *seen_us;   /* when each partition last gave something */
+    int64_t *seen_us; /* when each partition last gave something */
     int64_t looked_us;
 };
 

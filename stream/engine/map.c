@@ -11,11 +11,11 @@ enum { RAW_EVIDENCE_MAX = 4096, MATCHES_MAX = 4096 };
 
 struct event_map {
     struct map_options options;
-    struct decoder **decoders;                 /* by source (topic number) */
-    struct rule_index *indexes[STREAM_COUNT];  /* inputs that see single events of the stream */
-    bool rows_read[STREAM_COUNT];              /* some rule reads the stream's rows */
+    struct decoder **decoders;                /* by source (topic number) */
+    struct rule_index *indexes[STREAM_COUNT]; /* inputs that see single events of the stream */
+    bool rows_read[STREAM_COUNT];             /* some rule reads the stream's rows */
     struct combiner *combiner;
-    struct arena arena;                        /* of one record */
+    struct arena arena; /* of one record */
     struct buf key;
     struct exchange_match matches[MATCHES_MAX];
     size_t match_count;
@@ -169,8 +169,7 @@ static void fold_into_pane(struct event_map *map, const struct index_entry *entr
         return;
     group_key_of(map, rule, input);
     struct str key = buf_str(&map->key);
-    struct partial *partial =
-        combiner_partial(map->combiner, rule, entry->rule_number, group_hash(key), key, start_ms);
+    struct partial *partial = combiner_partial(map->combiner, rule, entry->rule_number, group_hash(key), key, start_ms);
     if (!pane_add(partial->pane, rule, entry->input, map->event, &map->arena))
         return;
     buf_reset(&partial->newest);
@@ -218,8 +217,8 @@ static void match(struct event_map *map, size_t partition, struct event *event, 
 void event_map_event(struct event_map *map, size_t partition, struct event *event, int64_t applied_ms)
 {
     struct watermark_partition *time = time_of(map, partition);
-    event->at = (struct position){map->options.partitions[partition].topic, map->options.partitions[partition].partition,
-                                  time->next_offset};
+    event->at = (struct position){map->options.partitions[partition].topic,
+                                  map->options.partitions[partition].partition, time->next_offset};
     watermark_event(time, time->next_offset, event->time_ms);
     time->next_offset++;
     map->counters.events++;
@@ -236,8 +235,8 @@ static bool in_time(struct event_map *map, size_t partition, const struct source
     if (record->timestamp_ms >= 0 && event->time_ms > record->timestamp_ms + source->max_future_skew_ms) {
         map->counters.future += !again;
         if (!again)
-            dead_letter(map, partition, record, "occurred_at is later than the record's timestamp by more than max_future_skew",
-                        false);
+            dead_letter(map, partition, record,
+                        "occurred_at is later than the record's timestamp by more than max_future_skew", false);
         return false;
     }
     if (event->time_ms < watermark_of(time)) {
@@ -300,7 +299,8 @@ static void send_partial(void *context, struct partial *partial)
         struct event event;
         struct error reason;
         int topic = map->options.partitions[partial->newest_source].topic;
-        int result = decoder_decode(map->decoders[topic], partial->newest.p, partial->newest.len, &map->arena, &event, &reason);
+        int result =
+            decoder_decode(map->decoders[topic], partial->newest.p, partial->newest.len, &map->arena, &event, &reason);
         ASSERT(result == 0); /* it decoded once */
         event.at = partial->pane->newest_at;
         pane_newest(partial->pane, &event);

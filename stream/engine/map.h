@@ -15,14 +15,14 @@
 #include "rule/index.h"
 
 struct map_counters {
-    uint64_t records;       /* read */
-    uint64_t events;        /* decoded and in time */
-    uint64_t undecodable;   /* dead letters by reason */
+    uint64_t records;     /* read */
+    uint64_t events;      /* decoded and in time */
+    uint64_t undecodable; /* dead letters by reason */
     uint64_t too_large;
-    uint64_t tombstones;    /* records without a value: skipped */
+    uint64_t tombstones; /* records without a value: skipped */
     uint64_t future;
-    uint64_t late;          /* dead-lettered or dropped, as `late:` says */
-    uint64_t matched;       /* events that at least one input selected */
+    uint64_t late;    /* dead-lettered or dropped, as `late:` says */
+    uint64_t matched; /* events that at least one input selected */
     uint64_t where_errors;
     uint64_t where_null_errors;
 };

@@ -89,8 +89,9 @@ static void receive_event(struct exchange *exchange, const struct event *event, 
 static void push_timer(struct reduce *reduce, int64_t time_ms, enum pending_kind kind, int rule, uint64_t group)
 {
     uint8_t level = kind == PENDING_ROW_EXPIRY ? LEVEL_SOURCE : LEVEL_RULE;
-    pending_push(reduce->pending, (struct pending_item){
-                                      .time_ms = time_ms, .level = level, .kind = (uint8_t)kind, .rule = rule, .group = group});
+    pending_push(
+        reduce->pending,
+        (struct pending_item){.time_ms = time_ms, .level = level, .kind = (uint8_t)kind, .rule = rule, .group = group});
 }
 
 static void arm_group(void *context, int64_t time_ms, int rule_number, uint64_t hash)
@@ -105,7 +106,8 @@ static void arm_rows(void *context, int64_t time_ms)
 
 static void arm_recommendation(void *context, int64_t time_ms, int kind, int rule_number, uint64_t group_hash)
 {
-    push_timer(context, time_ms, kind == RECOMMEND_COOLDOWN ? PENDING_COOLDOWN : PENDING_AGEING, rule_number, group_hash);
+    push_timer(context, time_ms, kind == RECOMMEND_COOLDOWN ? PENDING_COOLDOWN : PENDING_AGEING, rule_number,
+               group_hash);
 }
 
 static void publish(void *context, struct str id, struct value record, bool detection, int64_t time_ms)
@@ -129,8 +131,8 @@ struct reduce *reduce_new(const struct reduce_options *options)
                                                          .tasks = config->tasks,
                                                          .memory_bytes = config->state_memory_bytes / 2,
                                                          .groups_max = config->groups_max});
-    reduce->rows = rows_new(
-        &(struct rows_options){.state = options->state, .config = config, .arm = arm_rows, .context = reduce});
+    reduce->rows =
+        rows_new(&(struct rows_options){.state = options->state, .config = config, .arm = arm_rows, .context = reduce});
     reduce->recommender = recommender_new(&(struct recommender_options){.rules = options->rules,
                                                                         .state = options->state,
                                                                         .tasks = config->tasks,
@@ -236,7 +238,8 @@ static int apply_window_close(struct reduce *reduce, const struct pending_item *
 }
 
 /* One rule and group that a row's change or an event touches. */
-static int apply_touch(struct reduce *reduce, const struct touch *touch, int64_t time_ms, bool is_row, struct error *err)
+static int apply_touch(struct reduce *reduce, const struct touch *touch, int64_t time_ms, bool is_row,
+                       struct error *err)
 {
     struct group *group = NULL;
     TRY(groups_get(reduce->groups, touch->rule_number, touch->hash, touch->key, &group, err));

@@ -105,7 +105,9 @@ static int read_row(struct rows *rows, struct str key, struct arena *arena, stru
         struct str kept = arena_str(arena, buf_str(&bytes));
         struct reader r = reader_of(kept.p, kept.n);
         if (!event_decode(&r, arena, &out->before))
-            result = error_set(err, ERROR_FATAL, "a row in the state is damaged: stop, delete the state directory and start: it is restored from the changelog");
+            result = error_set(err, ERROR_FATAL,
+                               "a row in the state is damaged: stop, delete the state directory and start: it is "
+                               "restored from the changelog");
     }
     buf_fini(&bytes);
     return result;

@@ -1,7 +1,7 @@
 /* The rows of incidents and deployments in the state, and their expiry row_retention after the last update.
  *
- * A row's task is its key's. Expiry is by days: an index entry a row names the day of its last update, so that a midnight
- * only looks at the rows that may go.
+ * A row's task is its key's. Expiry is by days: an index entry a row names the day of its last update, so that a
+ * midnight only looks at the rows that may go.
  */
 #ifndef FORESTALL_ENGINE_ROWS_H
 #define FORESTALL_ENGINE_ROWS_H

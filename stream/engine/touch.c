@@ -124,8 +124,8 @@ size_t touches_of_row(struct touches *touches, const struct event *before, const
         list.event = i == 0 ? before : after;
         list.after = i == 1;
         if (list.event != NULL)
-            rule_index_select(touches->indexes[list.event->stream->id], list.event, arena, visit, &list, &touches->errors,
-                              &touches->null_errors);
+            rule_index_select(touches->indexes[list.event->stream->id], list.event, arena, visit, &list,
+                              &touches->errors, &touches->null_errors);
     }
     return finish(&list, out);
 }

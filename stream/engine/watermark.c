@@ -114,7 +114,8 @@ struct commit_position watermark_position(struct watermark_partition *partition,
             partition->buckets[kept++] = partition->buckets[i];
     }
     partition->bucket_count = kept;
-    int64_t read_offset = partition->next_offset > partition->read_offset ? partition->next_offset : partition->read_offset;
+    int64_t read_offset =
+        partition->next_offset > partition->read_offset ? partition->next_offset : partition->read_offset;
     if (kept > 0)
         return (struct commit_position){partition->buckets[0].offset, read_offset, partition->buckets[0].max_time_ms};
     return (struct commit_position){partition->next_offset, read_offset, time_with_marks(partition)};

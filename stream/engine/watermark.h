@@ -5,8 +5,8 @@
  * one that never held a record (it starts at the global time when its first record comes).
  *
  * Where to read again: records are noted by buckets of BUCKET_MS of event time, the first offset of each; a bucket goes
- * once everything in it is applied, its folded panes included, so the oldest bucket left names the oldest record that may
- * not be applied. A few buckets too many only cost reading.
+ * once everything in it is applied, its folded panes included, so the oldest bucket left names the oldest record that
+ * may not be applied. A few buckets too many only cost reading.
  */
 #ifndef FORESTALL_ENGINE_WATERMARK_H
 #define FORESTALL_ENGINE_WATERMARK_H
@@ -17,7 +17,7 @@ enum { BUCKET_MS = 10 * MINUTE_MS };
 
 /* Times that are not known, and the end of a drained input. */
 #define TIME_NONE INT64_MIN
-#define TIME_END (INT64_MAX / 2)
+#define TIME_END  (INT64_MAX / 2)
 
 struct watermark_bucket {
     int64_t number; /* of BUCKET_MS since the epoch */
@@ -27,12 +27,12 @@ struct watermark_bucket {
 
 struct watermark_partition {
     int64_t out_of_orderness_ms;
-    int64_t max_time_ms; /* TIME_NONE: no event yet */
-    int64_t mark_ms;     /* watermark by idle marks; TIME_NONE: none */
-    int64_t next_offset; /* of the next record to read */
-    int64_t read_offset; /* restored: below it, dead letters were sent already */
-    bool finished;       /* bounded: read to its end */
-    bool empty;          /* never held a record, as far as its log showed */
+    int64_t max_time_ms;       /* TIME_NONE: no event yet */
+    int64_t mark_ms;           /* watermark by idle marks; TIME_NONE: none */
+    int64_t next_offset;       /* of the next record to read */
+    int64_t read_offset;       /* restored: below it, dead letters were sent already */
+    bool finished;             /* bounded: read to its end */
+    bool empty;                /* never held a record, as far as its log showed */
     struct commit_mark *marks; /* still to come, by offset; heap */
     size_t mark_count;
     struct watermark_bucket *buckets; /* by offset */

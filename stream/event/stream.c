@@ -10,10 +10,10 @@ static const char *const deployment_status[] = {"started", "succeeded", "failed"
 static const char *const telemetry_kind[] = {"metric", "log", "alert", NULL};
 static const char *const feedback_action[] = {"accept", "start", "implement", "dismiss", "reopen", "comment", NULL};
 
-#define REQUIRED(text, type) {.name = (text), .kind = (type)}
-#define NULLABLE(text, type) {.name = (text), .kind = (type), .nullable = true}
+#define REQUIRED(text, type)  {.name = (text), .kind = (type)}
+#define NULLABLE(text, type)  {.name = (text), .kind = (type), .nullable = true}
 #define DEFAULTED(text, type) {.name = (text), .kind = (type), .has_default = true}
-#define ENUM(text, table) {.name = (text), .kind = FIELD_ENUM, .symbols = (table)}
+#define ENUM(text, table)     {.name = (text), .kind = FIELD_ENUM, .symbols = (table)}
 #define ENUM_OR(text, table, symbol)                                                                                   \
     {.name = (text), .kind = FIELD_ENUM, .symbols = (table), .has_default = true, .fallback = (symbol)}
 #define DERIVED(text, type) {.name = (text), .kind = (type), .nullable = true, .derived = true}
@@ -46,43 +46,28 @@ static const struct stream_field incident_fields[] = {
 };
 
 static const struct stream_field deployment_fields[] = {
-    REQUIRED("event_id", FIELD_STRING),
-    REQUIRED("deployment_id", FIELD_STRING),
-    REQUIRED("service", FIELD_STRING),
-    NULLABLE("environment", FIELD_STRING),
-    REQUIRED("version", FIELD_STRING),
-    ENUM("status", deployment_status),
-    REQUIRED("occurred_at", FIELD_TIME),
-    NULLABLE("strategy", FIELD_STRING),
-    NULLABLE("commit_sha", FIELD_STRING),
-    DEFAULTED("labels", FIELD_LABELS),
-    DERIVED("opened_at", FIELD_TIME),
-    DERIVED("updated_at", FIELD_TIME),
+    REQUIRED("event_id", FIELD_STRING),   REQUIRED("deployment_id", FIELD_STRING),
+    REQUIRED("service", FIELD_STRING),    NULLABLE("environment", FIELD_STRING),
+    REQUIRED("version", FIELD_STRING),    ENUM("status", deployment_status),
+    REQUIRED("occurred_at", FIELD_TIME),  NULLABLE("strategy", FIELD_STRING),
+    NULLABLE("commit_sha", FIELD_STRING), DEFAULTED("labels", FIELD_LABELS),
+    DERIVED("opened_at", FIELD_TIME),     DERIVED("updated_at", FIELD_TIME),
 };
 
 static const struct stream_field telemetry_fields[] = {
-    NULLABLE("event_id", FIELD_STRING),
-    ENUM_OR("kind", telemetry_kind, "metric"),
-    REQUIRED("service", FIELD_STRING),
-    NULLABLE("environment", FIELD_STRING),
-    REQUIRED("name", FIELD_STRING),
-    NULLABLE("value", FIELD_DOUBLE),
-    NULLABLE("unit", FIELD_STRING),
-    NULLABLE("level", FIELD_STRING),
-    NULLABLE("message", FIELD_STRING),
-    REQUIRED("occurred_at", FIELD_TIME),
+    NULLABLE("event_id", FIELD_STRING), ENUM_OR("kind", telemetry_kind, "metric"),
+    REQUIRED("service", FIELD_STRING),  NULLABLE("environment", FIELD_STRING),
+    REQUIRED("name", FIELD_STRING),     NULLABLE("value", FIELD_DOUBLE),
+    NULLABLE("unit", FIELD_STRING),     NULLABLE("level", FIELD_STRING),
+    NULLABLE("message", FIELD_STRING),  REQUIRED("occurred_at", FIELD_TIME),
     DEFAULTED("labels", FIELD_LABELS),
 };
 
 static const struct stream_field feedback_fields[] = {
-    REQUIRED("event_id", FIELD_STRING),
-    REQUIRED("recommendation_id", FIELD_STRING),
-    ENUM("action", feedback_action),
-    NULLABLE("expected_version", FIELD_INT),
-    NULLABLE("until", FIELD_TIME),
-    REQUIRED("actor", FIELD_STRING),
-    NULLABLE("comment", FIELD_STRING),
-    REQUIRED("occurred_at", FIELD_TIME),
+    REQUIRED("event_id", FIELD_STRING), REQUIRED("recommendation_id", FIELD_STRING),
+    ENUM("action", feedback_action),    NULLABLE("expected_version", FIELD_INT),
+    NULLABLE("until", FIELD_TIME),      REQUIRED("actor", FIELD_STRING),
+    NULLABLE("comment", FIELD_STRING),  REQUIRED("occurred_at", FIELD_TIME),
 };
 
 static const struct stream_field detection_fields[] = {
@@ -93,18 +78,10 @@ static const struct stream_field detection_fields[] = {
 };
 
 static const struct stream_field scorecard_fields[] = {
-    REQUIRED("scorecard_id", FIELD_STRING),
-    REQUIRED("id", FIELD_STRING),
-    DEFAULTED("group", FIELD_MAP),
-    NULLABLE("service", FIELD_STRING),
-    NULLABLE("value", FIELD_DOUBLE),
-    NULLABLE("previous", FIELD_DOUBLE),
-    NULLABLE("change", FIELD_DOUBLE),
-    NULLABLE("trend", FIELD_STRING),
-    NULLABLE("target_met", FIELD_STRING),
-    REQUIRED("window_from", FIELD_TIME),
-    REQUIRED("window_to", FIELD_TIME),
-    REQUIRED("event_time", FIELD_TIME),
+    REQUIRED("scorecard_id", FIELD_STRING), REQUIRED("id", FIELD_STRING),      DEFAULTED("group", FIELD_MAP),
+    NULLABLE("service", FIELD_STRING),      NULLABLE("value", FIELD_DOUBLE),   NULLABLE("previous", FIELD_DOUBLE),
+    NULLABLE("change", FIELD_DOUBLE),       NULLABLE("trend", FIELD_STRING),   NULLABLE("target_met", FIELD_STRING),
+    REQUIRED("window_from", FIELD_TIME),    REQUIRED("window_to", FIELD_TIME), REQUIRED("event_time", FIELD_TIME),
 };
 
 #define COUNT(table) (int)(sizeof(table) / sizeof *(table))

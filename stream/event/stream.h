@@ -8,7 +8,15 @@
 
 #include "event/value.h"
 
-enum stream_id { STREAM_INCIDENT, STREAM_DEPLOYMENT, STREAM_TELEMETRY, STREAM_FEEDBACK, STREAM_DETECTION, STREAM_SCORECARD, STREAM_COUNT };
+enum stream_id {
+    STREAM_INCIDENT,
+    STREAM_DEPLOYMENT,
+    STREAM_TELEMETRY,
+    STREAM_FEEDBACK,
+    STREAM_DETECTION,
+    STREAM_SCORECARD,
+    STREAM_COUNT
+};
 
 enum { STREAM_FIELDS_MAX = 24 };
 
@@ -27,17 +35,17 @@ enum field_kind {
 struct stream_field {
     const char *name;
     enum field_kind kind;
-    bool nullable;        /* absent or null is null */
-    bool has_default;     /* absent is `fallback`, or the empty list or map */
-    bool derived;         /* of a row, not of the record */
-    const char *fallback; /* an enum's default symbol in lower case */
+    bool nullable;              /* absent or null is null */
+    bool has_default;           /* absent is `fallback`, or the empty list or map */
+    bool derived;               /* of a row, not of the record */
+    const char *fallback;       /* an enum's default symbol in lower case */
     const char *const *symbols; /* lower case, NULL-terminated; of enums */
 };
 
 struct stream {
     enum stream_id id;
-    const char *name;       /* as rules and sources write it */
-    const char *record;     /* the Avro record's name; NULL: never read from a topic */
+    const char *name;   /* as rules and sources write it */
+    const char *record; /* the Avro record's name; NULL: never read from a topic */
     const struct stream_field *fields;
     int field_count;        /* derived ones included */
     int record_field_count; /* the record's own: [0, record_field_count) */
@@ -49,24 +57,61 @@ struct stream {
 
 /* Fields that code names. The order is that of the tables in stream.c. */
 enum incident_field {
-    INCIDENT_EVENT_ID, INCIDENT_ID, INCIDENT_STATUS, INCIDENT_OCCURRED_AT, INCIDENT_SERVICE, INCIDENT_ENVIRONMENT,
-    INCIDENT_SEVERITY, INCIDENT_TITLE, INCIDENT_ROOT_CAUSE, INCIDENT_COMPONENT, INCIDENT_STARTED_AT, INCIDENT_DETECTED_AT,
-    INCIDENT_ACKNOWLEDGED_AT, INCIDENT_RESOLVED_AT, INCIDENT_DETECTED_BY, INCIDENT_DEPLOYMENT_ID, INCIDENT_CODE_REFS,
-    INCIDENT_LABELS, INCIDENT_OPENED_AT, INCIDENT_UPDATED_AT, INCIDENT_WORST_SEVERITY, INCIDENT_REOPENED, INCIDENT_TTD,
+    INCIDENT_EVENT_ID,
+    INCIDENT_ID,
+    INCIDENT_STATUS,
+    INCIDENT_OCCURRED_AT,
+    INCIDENT_SERVICE,
+    INCIDENT_ENVIRONMENT,
+    INCIDENT_SEVERITY,
+    INCIDENT_TITLE,
+    INCIDENT_ROOT_CAUSE,
+    INCIDENT_COMPONENT,
+    INCIDENT_STARTED_AT,
+    INCIDENT_DETECTED_AT,
+    INCIDENT_ACKNOWLEDGED_AT,
+    INCIDENT_RESOLVED_AT,
+    INCIDENT_DETECTED_BY,
+    INCIDENT_DEPLOYMENT_ID,
+    INCIDENT_CODE_REFS,
+    INCIDENT_LABELS,
+    INCIDENT_OPENED_AT,
+    INCIDENT_UPDATED_AT,
+    INCIDENT_WORST_SEVERITY,
+    INCIDENT_REOPENED,
+    INCIDENT_TTD,
     INCIDENT_TTR
 };
 enum deployment_field {
-    DEPLOYMENT_EVENT_ID, DEPLOYMENT_ID, DEPLOYMENT_SERVICE, DEPLOYMENT_ENVIRONMENT, DEPLOYMENT_VERSION, DEPLOYMENT_STATUS,
-    DEPLOYMENT_OCCURRED_AT, DEPLOYMENT_STRATEGY, DEPLOYMENT_COMMIT_SHA, DEPLOYMENT_LABELS, DEPLOYMENT_OPENED_AT,
+    DEPLOYMENT_EVENT_ID,
+    DEPLOYMENT_ID,
+    DEPLOYMENT_SERVICE,
+    DEPLOYMENT_ENVIRONMENT,
+    DEPLOYMENT_VERSION,
+    DEPLOYMENT_STATUS,
+    DEPLOYMENT_OCCURRED_AT,
+    DEPLOYMENT_STRATEGY,
+    DEPLOYMENT_COMMIT_SHA,
+    DEPLOYMENT_LABELS,
+    DEPLOYMENT_OPENED_AT,
     DEPLOYMENT_UPDATED_AT
 };
 enum telemetry_field {
-    TELEMETRY_EVENT_ID, TELEMETRY_KIND, TELEMETRY_SERVICE, TELEMETRY_ENVIRONMENT, TELEMETRY_NAME, TELEMETRY_VALUE,
-    TELEMETRY_UNIT, TELEMETRY_LEVEL, TELEMETRY_MESSAGE, TELEMETRY_OCCURRED_AT, TELEMETRY_LABELS
+    TELEMETRY_EVENT_ID,
+    TELEMETRY_KIND,
+    TELEMETRY_SERVICE,
+    TELEMETRY_ENVIRONMENT,
+    TELEMETRY_NAME,
+    TELEMETRY_VALUE,
+    TELEMETRY_UNIT,
+    TELEMETRY_LEVEL,
+    TELEMETRY_MESSAGE,
+    TELEMETRY_OCCURRED_AT,
+    TELEMETRY_LABELS
 };
 
 const struct stream *stream_get(enum stream_id id);
-const struct stream *stream_find(struct str name); /* NULL: no such stream */
+const struct stream *stream_find(struct str name);                   /* NULL: no such stream */
 int stream_field_find(const struct stream *stream, struct str name); /* -1: no such field */
 /* Severity weight of DESIGN section 7 (sev1 16 … sev5 1); 0 for anything else. */
 int severity_weight(struct str severity);

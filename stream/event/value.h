@@ -81,11 +81,13 @@ static inline struct value value_map(const struct value *pairs, size_t n)
 }
 static inline struct value value_time_ms(int64_t ms)
 {
-    return (struct value){.type = VALUE_TIMESTAMP, .i = floor_div(ms, 1000), .n = (uint32_t)(floor_mod(ms, 1000) * 1000000)};
+    return (struct value){
+        .type = VALUE_TIMESTAMP, .i = floor_div(ms, 1000), .n = (uint32_t)(floor_mod(ms, 1000) * 1000000)};
 }
 static inline struct value value_span_ms(int64_t ms)
 {
-    return (struct value){.type = VALUE_DURATION, .i = floor_div(ms, 1000), .n = (uint32_t)(floor_mod(ms, 1000) * 1000000)};
+    return (struct value){
+        .type = VALUE_DURATION, .i = floor_div(ms, 1000), .n = (uint32_t)(floor_mod(ms, 1000) * 1000000)};
 }
 /* Milliseconds of a timestamp or duration, rounded down. */
 static inline int64_t value_ms(struct value v)

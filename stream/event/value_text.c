@@ -199,8 +199,18 @@ void value_template(struct buf *out, struct value v)
 
 const char *value_type_name(enum value_type type)
 {
-    static const char *const names[VALUE_TYPE_COUNT] = {
-        "null_type", "bool", "int",  "uint", "double", "string", "bytes", "list", "map", "google.protobuf.Timestamp",
-        "google.protobuf.Duration", "type", "error"};
+    static const char *const names[VALUE_TYPE_COUNT] = {"null_type",
+                                                        "bool",
+                                                        "int",
+                                                        "uint",
+                                                        "double",
+                                                        "string",
+                                                        "bytes",
+                                                        "list",
+                                                        "map",
+                                                        "google.protobuf.Timestamp",
+                                                        "google.protobuf.Duration",
+                                                        "type",
+                                                        "error"};
     return names[type];
 }

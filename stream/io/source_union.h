@@ -10,7 +10,7 @@ struct source_part {
 };
 
 /* Partition i is `parts[i]`, described by `partitions[i]`. Takes the `sources` (each once), closing them at the end. */
-struct source *source_union_new(const struct source_partition *partitions, const struct source_part *parts, size_t count,
-                                struct source *const *sources, size_t source_count);
+struct source *source_union_new(const struct source_partition *partitions, const struct source_part *parts,
+                                size_t count, struct source *const *sources, size_t source_count);
 
 #endif

@@ -1,6 +1,6 @@
 /* The hash of a rule's meaning, by which its state is found again: id, the inputs that detect, grouping, window and
- * `when`, with macros and lists expanded, and the functions that panes keep. Title, spec, validation and tests may change
- * without losing state.
+ * `when`, with macros and lists expanded, and the functions that panes keep. Title, spec, validation and tests may
+ * change without losing state.
  *
  * The canonical text is part of what is stored: a change to it starts every rule anew. */
 #include "rule/rule_load.h"
@@ -51,8 +51,8 @@ static void put_input(struct buf *out, const struct rule *rule, const struct rul
     }
 }
 
-/* The functions that are folded, in the order in which panes keep them: a template that calls a new one asks for what no
- * pane has, so it starts anew; any other change of a text keeps the state. */
+/* The functions that are folded, in the order in which panes keep them: a template that calls a new one asks for what
+ * no pane has, so it starts anew; any other change of a text keeps the state. */
 static void put_aggregates(struct buf *out, const struct rule *rule)
 {
     for (size_t i = 0; i < rule->aggregate_count; i++) {

@@ -170,8 +170,9 @@ static void test_huge_and_special_values(void **state)
     static const struct {
         double values[3];
         double sum;
-    } cases[] = {{{1e308, 1e308, -1e308}, NAN}, {{INFINITY, 1, 2}, INFINITY}, {{INFINITY, -INFINITY, 1}, NAN},
-                 {{NAN, 1, 2}, NAN},            {{1e200, 1, -1e200}, 1},      {{0x1p-1074, 0x1p-1074, 0}, 0x1p-1073}};
+    } cases[] = {{{1e308, 1e308, -1e308}, NAN},   {{INFINITY, 1, 2}, INFINITY},
+                 {{INFINITY, -INFINITY, 1}, NAN}, {{NAN, 1, 2}, NAN},
+                 {{1e200, 1, -1e200}, 1},         {{0x1p-1074, 0x1p-1074, 0}, 0x1p-1073}};
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         struct fold fold;
         bool approximate = false;

@@ -39,17 +39,22 @@ static const char rules_text[] =
     "metadata: {name: model}\n"
     "rules:\n"
     "- id: sliding-rows\n"
-    "  from: {x: {stream: incident, match: {severity: [sev1, sev2]}}, r: {stream: incident, match: {status: resolved}}}\n"
+    "  from: {x: {stream: incident, match: {severity: [sev1, sev2]}}, r: {stream: incident, match: {status: "
+    "resolved}}}\n"
     "  detect: {group_by: [service], window: {size: 6h}, when: count(x) >= 2 || count(r) >= 3}\n"
-    "  recommend: {category: architecture, title: \"{{ mttr }}\", cooldown: 0s, spec: {problem: \"{{ count(x) }} {{ count(r) }} {{ minutes_lost }}\", solution: s}}\n"
+    "  recommend: {category: architecture, title: \"{{ mttr }}\", cooldown: 0s, spec: {problem: \"{{ count(x) }} {{ "
+    "count(r) }} {{ minutes_lost }}\", solution: s}}\n"
     "- id: hopping-telemetry\n"
-    "  from: {cpu: {stream: telemetry, match: {name: cpu_usage}}, all: {stream: telemetry, where: event.value > 10.0}}\n"
+    "  from: {cpu: {stream: telemetry, match: {name: cpu_usage}}, all: {stream: telemetry, where: event.value > "
+    "10.0}}\n"
     "  detect: {group_by: [service], window: {size: 20m, slide: 5m}, when: avg(cpu) > 45 && count(all) > 3}\n"
-    "  recommend: {category: architecture, title: \"{{ avg(cpu) }} {{ max(cpu) }}\", cooldown: 0s, spec: {problem: \"{{ sum(cpu) }} {{ distinct(all, event.name) }}\", solution: s}}\n"
+    "  recommend: {category: architecture, title: \"{{ avg(cpu) }} {{ max(cpu) }}\", cooldown: 0s, spec: {problem: "
+    "\"{{ sum(cpu) }} {{ distinct(all, event.name) }}\", solution: s}}\n"
     "- id: hopping-by-name\n"
     "  from: {all: {stream: telemetry}}\n"
     "  detect: {group_by: [name], window: {size: 1h, slide: 20m, wait: 7m}, when: min(all) < 5}\n"
-    "  recommend: {category: architecture, title: \"{{ services }}\", cooldown: 1h, spec: {problem: \"{{ count(all) }}\", solution: s}}\n"
+    "  recommend: {category: architecture, title: \"{{ services }}\", cooldown: 1h, spec: {problem: \"{{ count(all) "
+    "}}\", solution: s}}\n"
     "- id: sliding-telemetry\n"
     "  from: {hot: {stream: telemetry, where: event.value > 90.0}}\n"
     "  detect: {group_by: [service], window: {size: 30m}, when: count(hot) >= 3}\n"
@@ -57,7 +62,8 @@ static const char rules_text[] =
     "- id: rows-and-telemetry\n"
     "  from: {x: {stream: incident}, cpu: {stream: telemetry, match: {name: cpu_usage}}}\n"
     "  detect: {group_by: [service], window: {size: 2h, slide: 30m}, when: count(x) >= 1 && avg(cpu) > 40}\n"
-    "  recommend: {category: architecture, title: \"{{ incidents }} {{ avg(cpu) }}\", cooldown: 0s, spec: {problem: p, solution: s}}\n";
+    "  recommend: {category: architecture, title: \"{{ incidents }} {{ avg(cpu) }}\", cooldown: 0s, spec: {problem: p, "
+    "solution: s}}\n";
 
 enum { PARTITIONS = 4, EVENTS = 1500, INCIDENT_PARTITIONS = 2 };
 
@@ -107,20 +113,23 @@ static void make_log(struct log *log)
             static const char *const statuses[] = {"open", "acknowledged", "resolved", "open", "cancelled"};
             int incident = (int)below(80);
             add(log, (size_t)(incident % INCIDENT_PARTITIONS),
-                arena_printf(arena, "{\"event_id\":\"e%d\",\"incident_id\":\"i%d\",\"status\":\"%s\",\"occurred_at\":%lld,\"service\":\"s%d\",\"severity\":\"sev%d\",\"title\":\"t\"}",
+                arena_printf(arena,
+                             "{\"event_id\":\"e%d\",\"incident_id\":\"i%d\",\"status\":\"%s\",\"occurred_at\":%lld,"
+                             "\"service\":\"s%d\",\"severity\":\"sev%d\",\"title\":\"t\"}",
                              i, incident, statuses[below(5)], (long long)jittered, incident % 6, 1 + (int)below(4)));
             continue;
         }
         add(log, INCIDENT_PARTITIONS + (size_t)(service % 2),
             below(60) == 0
                 ? "not json"
-                : arena_printf(arena, "{\"service\":\"s%d\",\"name\":\"%s\",\"value\":%lld.%lld,\"occurred_at\":%lld}", service,
-                               below(2) ? "cpu_usage" : "memory_usage", (long long)below(100), (long long)below(10),
-                               (long long)jittered));
+                : arena_printf(arena, "{\"service\":\"s%d\",\"name\":\"%s\",\"value\":%lld.%lld,\"occurred_at\":%lld}",
+                               service, below(2) ? "cpu_usage" : "memory_usage", (long long)below(100),
+                               (long long)below(10), (long long)jittered));
     }
 }
 
-static int durable_commit(struct commit *commit, const struct commit_batch *batch, struct state *state, struct error *err)
+static int durable_commit(struct commit *commit, const struct commit_batch *batch, struct state *state,
+                          struct error *err)
 {
     struct durable *durable = (struct durable *)commit;
     for (size_t i = 0; i < batch->record_count; i++) {
@@ -218,7 +227,8 @@ static void lent_scan_end(struct store_iterator *iterator)
 
 static struct store *lend(struct store *store)
 {
-    static const struct store_ops ops = {lent_get, lent_write, lent_scan, lent_next, lent_scan_end, lent_wipe, lent_close};
+    static const struct store_ops ops = {lent_get,      lent_write, lent_scan, lent_next,
+                                         lent_scan_end, lent_wipe,  lent_close};
     struct lent *lent = mem_zalloc(sizeof *lent);
     memory_ops = store->ops;
     lent->base.ops = &ops;
@@ -333,7 +343,8 @@ static void compare(const struct durable *expected, const struct durable *actual
             while (at < want->len && at < got->len && want->p[at] == got->p[at])
                 at++;
             size_t from = at > 300 ? at - 300 : 0;
-            fail_msg("%.*s differs at byte %zu:\n%.*s\n---\n%.*s", STR_ARG(entry->key), at, 500, want->p + from, 500, got->p + from);
+            fail_msg("%.*s differs at byte %zu:\n%.*s\n---\n%.*s", STR_ARG(entry->key), at, 500, want->p + from, 500,
+                     got->p + from);
         }
     }
 }

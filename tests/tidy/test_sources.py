@@ -51,7 +51,7 @@ def project(tmp_path):
     ("state/cache.c", "#  include <rocksdb/c.h>", "<rocksdb/c.h> belongs in state/store_rocksdb only"),
     ("rule/ruleset.c", "#include <yaml.h>", "<yaml.h> belongs in rule/yaml only"),
     ("admin/api.c", "#include <jansson.h>", "<jansson.h> belongs in codec only"),
-    ("base/str.c", "#include <zlib.h>", "<zlib.h> has no place in THIRD_PARTY"),
+    ("base/str.c", "#include <lzma.h>", "<lzma.h> has no place in THIRD_PARTY"),
     ("helper/x.c", "", "the folder helper is not in FORESTALL_FOLDERS"),
 ])
 def test_layering_refuses(project, path, line, message):
