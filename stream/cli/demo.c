@@ -348,10 +348,14 @@ static void show(const struct demo *demo, int64_t took_us)
     for (size_t i = 0; i < demo->newest_count; i++)
         records[i] = demo->newest[i].record;
     const struct map_counters *map = engine_map_counters(demo->engine);
-    (void)printf(
-        "%llu events of %d days read in %.1f s by %zu rules; %llu versions of %zu recommendations published.\n\n",
-        (unsigned long long)map->events, demo->history.days, (double)took_us / 1e6, demo->rules->count,
-        (unsigned long long)engine_counters(demo->engine)->published, demo->newest_count);
+    struct buf text = {0};
+    buf_printf(&text,
+               "%llu events of %d days read in %.1f s by %zu rules; %llu versions of %zu recommendations published.",
+               (unsigned long long)map->events, demo->history.days, (double)took_us / 1e6, demo->rules->count,
+               (unsigned long long)engine_counters(demo->engine)->published, demo->newest_count);
+    table_paragraph(stdout, "", buf_str(&text), table_width(stdout));
+    (void)printf("\n");
+    buf_fini(&text);
     demo_show_table(stdout, records, demo->newest_count);
     if (demo->newest_count > 0)
         demo_show_whole(stdout, record_of(demo, "ecb-timeouts", records[0]));
@@ -371,7 +375,7 @@ static void show_next(const struct demo *demo)
                      dir);
     (void)printf("  forestall check %s/rules\n      after editing a rule: is it right?\n"
                  "  forestall test %s/rules\n      run the tests that the rules carry\n"
-                 "  forestall replay -c %s/forestall.yaml --file %s/history.jsonl --out -\n"
+                 "  forestall replay -c %s/forestall.yaml --file %s/history.jsonl\n"
                  "      what the rules say of that history, without a Kafka\n"
                  "  forestall run -c forestall.yaml\n"
                  "      on your own Kafka; deploy/forestall.yaml in the sources is a configuration to begin with\n",
