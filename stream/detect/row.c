@@ -79,10 +79,11 @@ static void derive_incident(const struct event *before, const struct event *upda
     bool was_resolved = before != NULL && text_is(before->values[INCIDENT_STATUS], "resolved");
     bool is_resolved = text_is(v[INCIDENT_STATUS], "resolved");
     int64_t reopened = before != NULL ? before->values[INCIDENT_REOPENED].i : 0;
-    if (was_resolved && !is_resolved) {
-        reopened++;
+    reopened += was_resolved && !is_resolved;
+    /* For as long as it is open again: a producer that sends its old resolved_at along, once or twice, says nothing
+     * new. */
+    if (reopened > 0 && !is_resolved)
         v[INCIDENT_RESOLVED_AT] = value_null();
-    }
     if (is_resolved && value_is_null(v[INCIDENT_RESOLVED_AT]))
         v[INCIDENT_RESOLVED_AT] = value_time_ms(update->time_ms);
     v[INCIDENT_REOPENED] = value_int(reopened);
@@ -117,13 +118,15 @@ enum row_change row_apply(const struct event *before, const struct event *update
     if (stream->id == STREAM_INCIDENT && text_is(update->values[INCIDENT_STATUS], "cancelled"))
         return before != NULL ? ROW_REMOVED : ROW_UNCHANGED;
     *after = before != NULL ? *before : *update;
-    for (int i = 0; before != NULL && i < stream->record_field_count; i++) {
-        struct value old = before->values[i];
+    for (int i = 0; i < stream->record_field_count; i++) {
+        struct value old = before != NULL ? before->values[i] : value_null();
         struct value new = update->values[i];
-        if (stream->fields[i].kind == FIELD_LABELS)
-            after->values[i] = merge_labels(old, new, arena);
-        else if (stream->fields[i].kind == FIELD_STRINGS)
+        if (stream->fields[i].kind == FIELD_STRINGS)
             after->values[i] = gather(old, new, arena);
+        else if (before == NULL)
+            continue;
+        else if (stream->fields[i].kind == FIELD_LABELS)
+            after->values[i] = merge_labels(old, new, arena);
         else if (!counts_as_null(stream, i, new) || value_is_null(old))
             after->values[i] = value_is_null(new) ? old : new;
     }
