@@ -46,7 +46,9 @@ static bool before(const struct pending_item *a, const struct pending_item *b)
     int kind_b = b->kind == PENDING_EVENT ? PENDING_CHANGE : b->kind;
     if (kind_a != kind_b)
         return kind_a < kind_b;
-    return order_of_origin(a, b) < 0;
+    int order = order_of_origin(a, b);
+    /* One record can be both: its row's change, and an update read as an event. */
+    return order != 0 ? order < 0 : a->kind < b->kind;
 }
 
 static void release(struct pending *pending, struct pending_chunk *chunk)
