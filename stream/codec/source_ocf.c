@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/log.h"
 #include "codec/ocf.h"
 
 struct source_ocf {
@@ -12,6 +13,7 @@ struct source_ocf {
     struct ocf *ocf;
     struct decoder *lengths;
     struct arena arena;
+    struct arena path;
     struct str block; /* what is left of it */
     int64_t left;     /* records in it */
     int64_t next;     /* offset of the next record */
@@ -46,7 +48,11 @@ static int ocf_poll(struct source *source, size_t partition, struct source_recor
     ASSERT(partition == 0);
     *count = 0;
     if (in->left == 0 && !in->finished) {
+        int64_t skipped = in->skipped;
         TRY(ocf_next_block(in->ocf, &in->block, &in->left, &in->skipped, err));
+        if (in->skipped > skipped)
+            log_warn("broken blocks of a container were skipped: their records are lost",
+                     LOG_T("file", in->partition.topic_name), LOG_I("blocks", in->skipped - skipped));
         in->finished = in->left == 0;
     }
     for (; *count < max && in->left > 0; (*count)++) {
@@ -106,6 +112,7 @@ static void ocf_source_close(struct source *source)
         ocf_close(in->ocf);
     decoder_free(in->lengths);
     arena_fini(&in->arena);
+    arena_fini(&in->path);
     free(in);
 }
 
@@ -118,10 +125,13 @@ const struct stream *source_ocf_stream(const char *path, struct arena *arena, st
     ocf_close(ocf);
     for (int i = 0; i < STREAM_COUNT; i++) {
         const struct stream *stream = stream_get((enum stream_id)i);
-        char quoted[64];
-        (void)snprintf(quoted, sizeof quoted, "\"%s\"", stream->record != NULL ? stream->record : "");
-        /* The name is a string of the schema's text; a schema that only mentions it fails to resolve and says so. */
-        if (stream->record != NULL && strstr(schema->p, quoted) != NULL)
+        /* The name, alone or after a namespace, ends a string of the schema's text; a schema that only mentions it
+         * fails to resolve and says so. */
+        char plain[64];
+        char qualified[64];
+        (void)snprintf(plain, sizeof plain, "\"%s\"", stream->record != NULL ? stream->record : "");
+        (void)snprintf(qualified, sizeof qualified, ".%s\"", stream->record != NULL ? stream->record : "");
+        if (stream->record != NULL && (strstr(schema->p, plain) != NULL || strstr(schema->p, qualified) != NULL))
             return stream;
     }
     (void)error_set(err, ERROR_BAD_INPUT, "%s: its schema names none of Incident, Deployment, Telemetry: say STREAM=%s",
@@ -137,6 +147,7 @@ int source_ocf_open(struct source **out, const char *path, const struct stream *
                                           ocf_finished, ocf_source_progress, ocf_source_close};
     struct source_ocf *in = mem_zalloc(sizeof *in);
     in->base = (struct source){.ops = &ops, .partitions = &in->partition, .partition_count = 1};
+    in->partition.topic_name = arena_str(&in->path, str_of(path));
     in->now_ms = now_ms;
     in->next = 1;
     int result = ocf_open(&in->ocf, path, err);
