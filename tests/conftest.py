@@ -3,10 +3,12 @@
 import json
 import os
 import pathlib
+import subprocess
 
 import pytest
 
 import harness
+import seeded
 
 
 @pytest.fixture(scope="session")
@@ -112,3 +114,29 @@ def forestall(binary, tmp_path):
     yield start
     for each in started:
         each.kill()
+
+
+@pytest.fixture(scope="session")
+def history():
+    return seeded.History(seed=1)
+
+
+@pytest.fixture(scope="session")
+def undisturbed(history, binary, tmp_path_factory):
+    """Recommendation id -> its versions, when the seeded history is replayed from files."""
+    return seeded.expected(history, binary, tmp_path_factory.mktemp("undisturbed"))
+
+
+@pytest.fixture
+def trial(history, undisturbed, binary, forestall, topics, writer, reader, write_config, tmp_path):
+    """Makes a seeded.Trial, with its topics, that is fed in an order by the seed given."""
+
+    def make(seed, **overrides):
+        run = seeded.Trial(history, undisturbed, writer, reader)
+        settings = {"time": {"idle_lag": "never"}, "commit_interval": "50ms", **overrides}
+        run.set_up(topics, lambda *arguments: write_config(*arguments, **settings), forestall, seed)
+        run.state = tmp_path / "state"
+        subprocess.run([binary, "topics", "create", "-c", run.config], check=True, capture_output=True, timeout=60)
+        return run
+
+    return make
