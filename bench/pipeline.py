@@ -160,7 +160,7 @@ def main():
     parser.add_argument("--folder", required=True, help="an empty folder for states and logs")
     parser.add_argument("--rules", default=pathlib.Path(__file__).parent / "rules.yaml")
     parser.add_argument("--events", type=int, default=5000000)
-    parser.add_argument("--services", type=int, default=2000)
+    parser.add_argument("--services", type=int, default=200)
     parser.add_argument("--rate", type=int, default=8000, help="events a second of event time")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--seed", type=int, default=1)

@@ -41,7 +41,8 @@ static void reserve(struct exact_sum *sum)
 }
 
 /* Grow-expansion with elimination of zeroes: after it the parts are nonoverlapping and increase in magnitude, so their
- * number is bounded by the exponent range over 53 bits. */
+ * number is bounded by the exponent range over 53 bits. Knuth's two-sum needs no order of magnitude, and so no branch that
+ * depends on the data. */
 void exact_sum_add(struct exact_sum *sum, double x)
 {
     if (!(fabs(x) < HUGE_LIMIT)) {
@@ -57,15 +58,11 @@ void exact_sum_add(struct exact_sum *sum, double x)
     uint32_t kept = 0;
     for (uint32_t i = 0; i < sum->count; i++) {
         double y = parts[i];
-        if (fabs(x) < fabs(y)) {
-            double swap = x;
-            x = y;
-            y = swap;
-        }
         double high = x + y;
-        double low = y - (high - x);
-        if (low != 0)
-            parts[kept++] = low;
+        double of_y = high - x;
+        double low = (x - (high - of_y)) + (y - of_y);
+        parts[kept] = low; /* kept <= i: only what was read already is overwritten */
+        kept += low != 0;
         x = high;
     }
     sum->count = kept;
