@@ -150,10 +150,26 @@ static int loop(struct run *run, struct error *err)
     return engine_commit(run->engine, err);
 }
 
+/* What rules say that this version checks and does not act on. */
+static void log_unbuilt(const struct ruleset *rules)
+{
+    size_t validated = 0;
+    size_t superseding = 0;
+    for (size_t i = 0; i < rules->count; i++) {
+        validated += rules->rules[i].validate != NULL;
+        superseding += rules->rules[i].recommend != NULL && rules->rules[i].recommend->supersedes_count > 0;
+    }
+    if (validated > 0)
+        log_info("validate is checked, but not measured by this version", LOG_I("rules", validated));
+    if (superseding > 0)
+        log_warn("supersedes is checked, but not applied by this version", LOG_I("rules", superseding));
+}
+
 static void log_start(const struct config *config, const struct ruleset *rules)
 {
     log_info("starting", LOG_S("version", FORESTALL_VERSION), LOG_T("application_id", config->application_id),
              LOG_I("rules", rules->count), LOG_I("sources", config->source_count));
+    log_unbuilt(rules);
     if (config->http_listen.n > 0)
         log_warn("http is configured, but not served by this version", LOG_T("listen", config->http_listen));
 }

@@ -70,10 +70,6 @@ void commit_mark_value(struct buf *value, int64_t time_ms);
 int commit_marks_read(const struct config *config, struct source *source, struct arena *arena,
                       struct commit_mark **marks, size_t *count, struct error *err) MUST_CHECK;
 
-/* A mark as a record of OUTPUT_MARKS: its key names the partition and the offset, its value the time. */
-void commit_mark_key(struct buf *key, const struct source_partition *partition, int64_t offset);
-void commit_mark_value(struct buf *value, int64_t time_ms);
-
 struct commit;
 
 struct commit_ops {
