@@ -9,10 +9,9 @@
 #include "engine/idle.h"
 
 enum {
-    BATCH_MAX = 1024,                      /* records of one poll */
-    DIRTY_BYTES_MAX = 32 * 1024 * 1024,    /* state changes that make a commit due at once */
-    OUTBOX_MAX = 50000,                    /* records, likewise */
-    PENDING_BYTES_MAX = 128 * 1024 * 1024, /* beyond it only the slowest partition is read */
+    BATCH_MAX = 1024,                   /* records of one poll */
+    DIRTY_BYTES_MAX = 32 * 1024 * 1024, /* state changes that make a commit due at once */
+    OUTBOX_MAX = 50000,                 /* records, likewise */
 };
 
 struct engine {
@@ -197,14 +196,19 @@ static int read_partition(struct engine *engine, size_t partition, size_t *count
     return 0;
 }
 
-/* The slowest partitions first; those ahead only while what waits for the slowest is within its budget. */
+/* The slowest partitions first; those ahead only while what waits for the slowest is within its budget. One that is at
+ * its end, or never held a record, is waited for by nobody. */
 static int read_all(struct engine *engine, bool *worked, struct error *err)
 {
+    size_t budget = (size_t)engine->options.config->state_memory_bytes / 2;
+    bool slowest_read = false;
     order_partitions(engine);
     for (size_t i = 0; i < engine->watermark.count; i++) {
+        const struct watermark_partition *partition = &engine->watermark.partitions[engine->order[i]];
         size_t count = 0;
-        if (i > 0 && reduce_pending_bytes(engine->reduce) > PENDING_BYTES_MAX)
+        if (slowest_read && reduce_pending_bytes(engine->reduce) > budget)
             break;
+        slowest_read = slowest_read || (!partition->finished && !partition->empty);
         TRY(read_partition(engine, engine->order[i], &count, err));
         *worked = *worked || count > 0;
     }

@@ -359,6 +359,7 @@ static void load(struct fixture *fixture)
     for (size_t i = 0; i < diagnostics.count; i++)
         if (!diagnostics.items[i].warning)
             fail_msg("%d:%d: %s", diagnostics.items[i].line, diagnostics.items[i].column, diagnostics.items[i].message);
+    fixture->config->state_memory_bytes = 256 * 1024; /* groups leave memory, and partitions wait for the slowest */
     struct config_source *sources = arena_zalloc(&fixture->config->arena, 2 * sizeof *sources);
     for (int i = 0; i < 2; i++)
         sources[i] = (struct config_source){.topic = partitions[2 * i].topic_name,
