@@ -91,7 +91,7 @@ static const char full[] =
     "  - {topic: telemetry, stream: telemetry, format: avro, framing: confluent, schema: s/t.avsc, idle_lag: never}\n"
     "  - {topic: incidents, stream: incident, format: json, key: [incident_id], out_of_orderness: 1m, late: drop, "
     "max_future_skew: 1h}\n"
-    "outputs:\n  recommendations: {topic: r, format: avro, framing: confluent}\n  scorecards: {topic: s}\n"
+    "outputs:\n  recommendations: {topic: r, format: avro, framing: none}\n  scorecards: {topic: s}\n"
     "  dead_letter: {topic: d}\n"
     "rules: [rules/, /abs/rules]\ntime: {idle_lag: 1m, max_future_skew: 2m, late: drop}\nexchange: local\n"
     "state: {dir: /var/s, memory: 1GiB, tasks: 32, replication_factor: 3, row_retention: 100d, standby_replicas: 0}\n"
@@ -121,7 +121,7 @@ static void test_full(void **state)
     assert_true(telemetry->format == FORMAT_AVRO && telemetry->framing == FRAMING_CONFLUENT);
     assert_true(str_is(telemetry->schema_path, "etc/s/t.avsc"));
     assert_int_equal(telemetry->late, LATE_DROP);
-    assert_int_equal(config->recommendations.framing, FRAMING_CONFLUENT);
+    assert_int_equal(config->recommendations.framing, FRAMING_NONE);
     assert_true(config->rule_count == 2 && strcmp(config->rules[0], "etc/rules/") == 0);
     assert_string_equal(config->rules[1], "/abs/rules");
     assert_true(str_is(config->state_dir, "/var/s") && config->state_memory_bytes == 1 << 30 && config->tasks == 32);
@@ -229,6 +229,8 @@ static void test_bad(void **state)
          "1:48: error: unknown format 'xml'; known are json or avro"},
         {"sources: [{topic: a, stream: incident, format: json, framing: confluent}]",
          "1:63: error: only Avro records have Confluent's frame; write format: avro"},
+        {"outputs: {recommendations: {topic: r, format: avro, framing: confluent}}",
+         "1:63: error: an output with Confluent's frame needs the schema registry, which is not built yet; write none"},
         {"sources: [{topic: a, stream: incident, format: json, schema: x}]",
          "1:62: error: only a source with format: avro has a schema"},
         {"sources: [{topic: a, stream: telemetry, format: json, key: [name]}]",
