@@ -41,8 +41,8 @@ static void reserve(struct exact_sum *sum)
 }
 
 /* Grow-expansion with elimination of zeroes: after it the parts are nonoverlapping and increase in magnitude, so their
- * number is bounded by the exponent range over 53 bits. Knuth's two-sum needs no order of magnitude, and so no branch that
- * depends on the data. */
+ * number is bounded by the exponent range over 53 bits. Knuth's two-sum needs no order of magnitude, and so no branch
+ * that depends on the data. */
 void exact_sum_add(struct exact_sum *sum, double x)
 {
     if (!(fabs(x) < HUGE_LIMIT)) {
