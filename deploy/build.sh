@@ -56,9 +56,10 @@ build_jobs() {
   printf '%s\n' "$cores"
 }
 
-# Configures and builds a preset into build/<preset>.
+# Configures and builds a preset into build/<preset>: all of it, or the named targets.
 build_preset() {
   local preset=$1 log
+  shift
   say "Building the $preset preset in build/$preset"
   log=$(mktemp)
   if ! (cd "$root" && cmake --preset "$preset") >"$log" 2>&1; then
@@ -67,5 +68,6 @@ build_preset() {
     fail "cmake could not configure the $preset preset"
   fi
   rm -f "$log"
-  (cd "$root" && cmake --build --preset "$preset" --parallel "$(build_jobs)") || fail "the $preset preset does not build"
+  (cd "$root" && cmake --build --preset "$preset" --parallel "$(build_jobs)" ${1:+--target "$@"}) ||
+    fail "the $preset preset does not build"
 }
