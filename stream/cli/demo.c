@@ -7,7 +7,6 @@
 #include <errno.h>
 #include <librdkafka/rdkafka.h>
 #include <librdkafka/rdkafka_mock.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
@@ -21,6 +20,7 @@
 #include "cli/diagnostics.h"
 #include "cli/options.h"
 #include "cli/progress.h"
+#include "cli/stop.h"
 #include "cli/table.h"
 #include "codec/avro_write.h"
 #include "codec/schemas_embedded.h"
@@ -86,23 +86,6 @@ struct demo {
     size_t newest_cap;
     bool telling; /* print versions as they come */
 };
-
-static volatile sig_atomic_t stop;
-
-static void on_stop(int signal_number)
-{
-    (void)signal_number;
-    stop = 1;
-}
-
-static void on_signals(void)
-{
-    struct sigaction action = {.sa_handler = on_stop, .sa_flags = SA_RESETHAND};
-    (void)sigemptyset(&action.sa_mask);
-    (void)sigaction(SIGTERM, &action, NULL);
-    (void)sigaction(SIGINT, &action, NULL);
-    (void)signal(SIGPIPE, SIG_IGN);
-}
 
 static int interrupted(struct error *err)
 {
@@ -183,7 +166,7 @@ static int fill_all(struct demo *demo, struct filler *filler, struct error *err)
     int result = 0;
     progress_start(&progress, "a month happens");
     while (result == 0 && history_next(history, &event)) {
-        result = stop ? interrupted(err) : fill_event(filler, &event, err);
+        result = stop_wanted() ? interrupted(err) : fill_event(filler, &event, err);
         if (++demo->sent % 1024 == 0)
             progress_show(&progress, (int64_t)demo->sent, total, demo->sent);
     }
@@ -322,7 +305,7 @@ static int run_history(struct demo *demo, struct error *err)
         result = turn(demo, err);
         uint64_t records = engine_map_counters(demo->engine)->records;
         progress_show(&progress, (int64_t)records, (int64_t)demo->sent, records);
-        if (result == 0 && stop)
+        if (result == 0 && stop_wanted())
             result = interrupted(err);
         if (result == 0 && clock_mono_us() > deadline_us)
             result = error_set(err, ERROR_FATAL, "only %llu of %llu events were read in a minute",
@@ -404,7 +387,7 @@ static int keep(struct demo *demo, struct error *err)
     show_kafka(demo);
     (void)fflush(stdout);
     demo->telling = true;
-    while (!stop) {
+    while (!stop_wanted()) {
         TRY(turn(demo, err));
         (void)fflush(stdout);
     }
@@ -479,7 +462,7 @@ int cli_demo(int argc, char **argv)
     /* It ended a while ago, so that every partition's time can pass its end. */
     demo.history.end_ms = floor_div(clock_wall_ms(), HOUR_MS) * HOUR_MS - HOUR_MS;
     log_setup(LOG_WARN, LOG_LOGFMT);
-    on_signals();
+    stop_on_signals();
     int result = run(&demo, &err);
     if (result != 0)
         (void)fprintf(stderr, "error: %s\n", err.message);

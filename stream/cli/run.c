@@ -1,11 +1,11 @@
 /* `forestall run`: the processor, as a member of the consumer group, until it is told to stop. */
-#include <signal.h>
 #include <stdio.h>
 
 #include "base/clock.h"
 #include "cli/commands.h"
 #include "cli/load.h"
 #include "cli/options.h"
+#include "cli/stop.h"
 #include "engine/engine.h"
 #include "engine/instance.h"
 #include "engine/topics.h"
@@ -22,24 +22,6 @@ static const char usage[] =
     "\n"
     "  -c, --config FILE    the configuration (default: ./forestall.yaml)\n"
     "  --accept-gap         go on where records between the committed position and the log's start are gone\n";
-
-static volatile sig_atomic_t stop;
-
-static void on_stop(int signal_number)
-{
-    (void)signal_number;
-    stop = 1;
-}
-
-static void on_signals(void)
-{
-    struct sigaction action = {.sa_handler = on_stop, .sa_flags = SA_RESETHAND};
-    (void)sigemptyset(&action.sa_mask);
-    (void)sigaction(SIGTERM, &action, NULL);
-    (void)sigaction(SIGINT, &action, NULL);
-    (void)signal(SIGPIPE, SIG_IGN);
-    (void)signal(SIGHUP, SIG_IGN);
-}
 
 /* All that a run holds; closed in reverse order. */
 struct run {
@@ -133,9 +115,9 @@ static int loop(struct run *run, struct error *err)
 {
     bool ready = false;
     int64_t told_us = clock_mono_us();
-    while (!stop) {
+    while (!stop_wanted()) {
         if (turn(run, &ready, err) != 0) {
-            if (err->class != ERROR_ABORT || stop)
+            if (err->class != ERROR_ABORT || stop_wanted())
                 return err->class == ERROR_ABORT ? 0 : -1;
             log_warn("going back to the committed positions", LOG_S("reason", err->message));
             ready = false;
@@ -188,7 +170,7 @@ int cli_run(int argc, char **argv)
         return parsed == CLI_HELP ? 0 : 2;
     if (!load(&run.loaded, path, CONFIG_NEED_KAFKA | CONFIG_NEED_SOURCES | CONFIG_NEED_RULES))
         return 1;
-    on_signals();
+    stop_on_signals();
     log_start(run.loaded.config, run.loaded.rules);
     int result = open_all(&run, &err);
     if (result == 0)

@@ -1,0 +1,11 @@
+/* SIGTERM and SIGINT ask a long-running command to end; a second one ends it at once. */
+#ifndef FORESTALL_CLI_STOP_H
+#define FORESTALL_CLI_STOP_H
+
+#include "base/str.h"
+
+/* From now on the signals only ask; a broken pipe is an error of writing, and SIGHUP does nothing. */
+void stop_on_signals(void);
+bool stop_wanted(void);
+
+#endif
