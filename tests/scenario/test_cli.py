@@ -1,0 +1,140 @@
+"""The commands as a newcomer meets them, without a Kafka of one's own."""
+
+import json
+import subprocess
+
+import fastavro
+import pytest
+
+import harness
+
+COMMANDS = ("run", "replay", "check", "test", "eval", "topics", "demo", "gen")
+RULES = """
+apiVersion: forestall.io/v1
+kind: RuleSet
+metadata: {name: small}
+rules:
+- id: twice
+  from: {x: {stream: incident, match: {severity: [sev1, sev2]}}}
+  detect: {group_by: [service], window: {size: 7d}, when: count(x) >= 2}
+  recommend: {category: architecture, title: "Look at {{ group.service }}", spec: {problem: "{{ count(x) }}", solution: s}}
+"""
+DAY_MS = 86_400_000
+
+
+@pytest.fixture
+def forestall_does(binary, tmp_path):
+    def run(*arguments, status=0, **options):
+        done = subprocess.run([binary, *map(str, arguments)], capture_output=True, text=True, timeout=60, cwd=tmp_path, **options)
+        assert done.returncode == status, f"{arguments}: {done.returncode}\n{done.stdout}{done.stderr}"
+        return done
+
+    return run
+
+
+def incidents(count=3):
+    return [{"stream": "incident", "event_id": f"e{n}", "incident_id": f"i{n}", "status": "OPEN", "service": "cart",
+             "occurred_at": 1_704_067_200_000 + n * DAY_MS, "severity": "SEV2", "title": f"Incident {n}"} for n in range(count)]
+
+
+@pytest.fixture
+def small(tmp_path):
+    (tmp_path / "rules.yaml").write_text(RULES)
+    (tmp_path / "forestall.yaml").write_text("rules: [rules.yaml]\n")
+    return tmp_path
+
+
+def test_help_and_usage(forestall_does):
+    assert "forestall 0." in forestall_does("--version").stdout
+    listed = forestall_does("--help").stdout
+    for command in COMMANDS:
+        assert command in listed
+        assert forestall_does(command, "--help").stdout.startswith(f"usage: forestall {command}")
+        if command != "eval":  # whose argument may begin with a minus
+            assert "usage: forestall" in forestall_does(command, "--no-such-option", status=2).stderr
+    assert "no command 'runn'" in forestall_does("runn", status=2).stderr
+    forestall_does(status=2)
+
+
+@pytest.mark.parametrize("expression, given, printed", [
+    ("1 + 2 * 3", None, "7"), ("3.0", None, "3.0"), ("1.0 / 0.0", None, '"Infinity"'), ("b'abc'", None, '"YWJj"'),
+    ("duration('1h30m')", None, "5400s"), ("timestamp('2024-01-01T00:00:00Z')", None, "2024-01-01T00:00:00Z"),
+    ("event.value > 80.0", {"event": {"value": 91.5}}, "true"), ("-1", None, "-1"),
+    ("[1, 2].map(x, x * n)", {"n": 3}, "[3, 6]"), ("fingerprint('took 12 ms') == fingerprint('took 7 ms')", None, "true")])
+def test_eval(forestall_does, expression, given, printed):
+    options = [] if given is None else ["--with", json.dumps(given)]
+    answer = forestall_does("eval", expression, *options).stdout.strip()
+    assert answer == printed or answer == json.dumps(printed)
+
+
+@pytest.mark.parametrize("expression", ["1 / 0", "1 +", "nothing", "9223372036854775807 + 1", "'a' + 1"])
+def test_eval_errors(forestall_does, expression):
+    assert forestall_does("eval", expression, status=1).stdout.startswith("error: ")
+
+
+def test_check_names_the_place(forestall_does, small):
+    assert "no errors" in forestall_does("check", "rules.yaml", "forestall.yaml").stdout
+    (small / "bad.yaml").write_text(RULES.replace("group_by", "gruop_by").replace("count(x)", "cuont(x)"))
+    text = forestall_does("check", "bad.yaml", status=1)
+    text = text.stdout + text.stderr
+    assert "bad.yaml:8:12: error:" in text and "group_by" in text and "^" in text
+    assert "did you mean 'count'" in text and "4 errors" in text
+
+
+def test_the_tests_beside_rules(forestall_does, small):
+    tests = """  tests:
+  - name: two in a week
+    given: {stream: incident, service: cart, severity: sev1}
+    events: [{at: 0d, repeat: 2, every: 1d, incident_id: "i{{ n }}"}]
+    expect: [{at: 1d, recommendation: {occurrences: %d, title: Look at cart}}]
+"""
+    (small / "good.yaml").write_text(RULES + tests % 2)
+    assert "1 passed, 0 failed" in forestall_does("test", "good.yaml").stdout
+    (small / "wrong.yaml").write_text(RULES + tests % 3)
+    said = forestall_does("test", "wrong.yaml", status=1).stdout
+    assert "occurrences: expected 3, got 2" in said and "wrong.yaml:" in said
+    unexpected = (RULES + tests % 2).replace("expect: [{at: 1d, recommendation: {occurrences: 2, title: Look at cart}}]", "expect: []")
+    (small / "unexpected.yaml").write_text(unexpected)
+    assert "that no `expect` item names" in forestall_does("test", "unexpected.yaml", status=1).stdout
+
+
+def test_replay_of_lines_and_containers(forestall_does, small):
+    events = incidents()
+    (small / "events.jsonl").write_text("".join(json.dumps(event) + "\n" for event in events))
+    lines = forestall_does("replay", "--file", "events.jsonl")
+    versions = [json.loads(line) for line in lines.stdout.splitlines()]
+    assert [version["occurrences"] for version in versions] == [2, 3] and versions[0]["title"] == "Look at cart"
+    assert "1 recommendations" in lines.stderr
+    bare = [{key: value for key, value in event.items() if key != "stream"} for event in events]
+    for codec in ("null", "deflate"):
+        with open(small / f"{codec}.avro", "wb") as file:
+            fastavro.writer(file, harness.avro_schema("incident"), bare, codec=codec)
+        assert forestall_does("replay", "--file", f"{codec}.avro").stdout == lines.stdout
+    (small / "bare.jsonl").write_text("".join(json.dumps(event) + "\n" for event in bare) + "not json\n")
+    forestall_does("replay", "--file", "incident=bare.jsonl", "--dead-letter", "dead.jsonl", "--out", "out.jsonl")
+    assert (small / "out.jsonl").read_text() == lines.stdout
+    dead = json.loads((small / "dead.jsonl").read_text())
+    assert dead["value"] == "not json" and dead["forestall.topic"] == "incident" and dead["forestall.offset"] == "4"
+
+
+def test_replay_between_times(forestall_does, small):
+    (small / "rules.yaml").write_text(RULES.replace("category:", "cooldown: 0s, category:"))
+    (small / "events.jsonl").write_text("".join(json.dumps(event) + "\n" for event in incidents(6)))
+    everything = forestall_does("replay", "--file", "events.jsonl").stdout.splitlines()
+    part = forestall_does("replay", "--file", "events.jsonl", "--from", "2024-01-04T00:00:00Z", "--to", "2024-01-05T00:00:00Z")
+    assert part.stdout.splitlines() == everything[2:4] and len(everything) == 5
+    assert "2024-13-01" in forestall_does("replay", "--file", "events.jsonl", "--to", "2024-13-01", status=2).stderr
+
+
+def test_the_demo(forestall_does):
+    shown = forestall_does("demo").stdout
+    words = " ".join(shown.split())
+    assert "Put a circuit breaker around the ECB API" in words and "Give cartservice's Redis high availability" in words
+    assert "What to try next" in shown and max(map(len, shown.splitlines())) <= 120 and "\x1b" not in shown
+
+
+def test_the_same_seed_gives_the_same_history(forestall_does):
+    first = forestall_does("gen", "--seed", "5", "--days", "2").stdout
+    assert first == forestall_does("gen", "--seed", "5", "--days", "2").stdout
+    assert first != forestall_does("gen", "--seed", "6", "--days", "2").stdout
+    assert {json.loads(line)["stream"] for line in first.splitlines()} == {"incident", "deployment", "telemetry"}
