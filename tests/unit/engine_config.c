@@ -230,7 +230,7 @@ static void test_bad(void **state)
         {"sources: [{topic: a, stream: incident, format: json, framing: confluent}]",
          "1:63: error: only Avro records have Confluent's frame; write format: avro"},
         {"outputs: {recommendations: {topic: r, format: avro, framing: confluent}}",
-         "1:63: error: an output with Confluent's frame needs the schema registry, which is not built yet; write none"},
+         "1:62: error: an output with Confluent's frame needs the schema registry, which is not built yet; write none"},
         {"sources: [{topic: a, stream: incident, format: json, schema: x}]",
          "1:62: error: only a source with format: avro has a schema"},
         {"sources: [{topic: a, stream: telemetry, format: json, key: [name]}]",
