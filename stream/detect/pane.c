@@ -100,6 +100,10 @@ bool pane_add(struct pane *pane, const struct rule *rule, int input, const struc
             v = cel_eval(aggregate->expr, &(struct cel_frame){.event = event, .arena = arena});
         fold_add(&pane->folds[i], v);
     }
+    /* Two inputs of the rule can select one event: it is one event. */
+    if (pane->events > 0 && position_order(&event->at, &pane->counted_at) == 0)
+        return false;
+    pane->counted_at = event->at;
     pane->events++;
     if (event->time_ms < pane->first_ms)
         pane->first_ms = event->time_ms;

@@ -15,6 +15,7 @@ struct pane {
     int64_t first_ms; /* of the oldest and newest event */
     int64_t last_ms;
     uint64_t events;
+    struct position counted_at; /* of the event added last; not part of the encoding */
     struct position newest_at;
     struct buf newest;    /* the newest event, encoded: evidence */
     struct str *services; /* sorted; heap copies; only where the group does not say the service */
