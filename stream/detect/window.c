@@ -180,7 +180,7 @@ static bool sliding_evaluate(struct detector_context *context, struct group *gro
     out->sliding = true;
     out->time_ms = time_ms;
     evaluate(context, group, view, out);
-    bool previous = group->previous && others;
+    bool previous = group->previous && (others || selected_now == 0);
     bool selected = selected_now != 0 && inside;
     bool fires_nothing = selected_now != 0 && !inside;
     out->firing = out->when && !fires_nothing && (selected || !previous);
@@ -207,6 +207,8 @@ static bool sliding_event(struct detector_context *context, struct group *group,
         group_entry_drop(group, context->state, (size_t)(entry - group->entries));
     cap_entries(context, group);
     bool evaluated = sliding_evaluate(context, group, event, selection, time_ms, out);
+    if (group->entry_count == 0 && group->timer_ms == INT64_MAX)
+        return evaluated; /* a row outside the window of a group that is not known: nothing to keep */
     group->last_ms = time_ms;
     /* When the newest entry has left, the group is as one that was never seen. */
     group->timer_ms = group->entry_count == 0 ? time_ms + 1 : group->entries[group->entry_count - 1].time_ms + size_ms;
@@ -220,8 +222,9 @@ static int64_t window_end_after(const struct window *window, int64_t after_ms)
     return (floor_div(after_ms - window->size_ms, window->slide_ms) + 1) * window->slide_ms + window->size_ms;
 }
 
-/* Makes sure that the group is evaluated at the first window that holds `event_ms` and is still open at `time_ms`. */
-static void hopping_arm(struct group *group, int64_t event_ms, int64_t time_ms)
+/* Makes sure that the group is evaluated at the first window that holds `event_ms` and is still open at `time_ms`;
+ * false: every window that holds it was evaluated already. */
+static bool hopping_arm(struct group *group, int64_t event_ms, int64_t time_ms)
 {
     const struct window *window = &group->rule->window;
     int64_t end_ms = window_end_after(window, event_ms);
@@ -229,9 +232,10 @@ static void hopping_arm(struct group *group, int64_t event_ms, int64_t time_ms)
     if (end_ms < open_ms)
         end_ms = open_ms;
     if (end_ms - window->size_ms > event_ms)
-        return; /* every window that holds it was evaluated already */
+        return false;
     if (end_ms + window->wait_ms < group->timer_ms)
         group->timer_ms = end_ms + window->wait_ms;
+    return true;
 }
 
 static bool hopping_event(struct detector_context *context, struct group *group, const struct event *event,
@@ -239,16 +243,15 @@ static bool hopping_event(struct detector_context *context, struct group *group,
 {
     int64_t timer_ms = group->timer_ms;
     struct entry *entry = group_entry(group, event->time_ms, &event->at, false);
-    if (selection.after != 0)
-        hopping_arm(group, event->time_ms, time_ms);
-    bool wanted = selection.after != 0 && group->timer_ms != INT64_MAX;
-    if (wanted) {
+    if (selection.after != 0 && hopping_arm(group, event->time_ms, time_ms)) {
         entry = group_entry(group, event->time_ms, &event->at, true);
         group_entry_set(group, context->state, entry, event, selection.after);
     } else if (entry != NULL) {
         group_entry_drop(group, context->state, (size_t)(entry - group->entries));
     }
     cap_entries(context, group);
+    if (group->timer_ms == INT64_MAX)
+        return false; /* not known, and nothing of it will be evaluated */
     if (group->timer_ms != timer_ms || time_ms - group->last_ms > HOUR_MS) {
         group->last_ms = time_ms;
         group_save(group, context->state);
@@ -260,7 +263,7 @@ static void window_on_pane(struct detector_context *context, struct group *group
 {
     int64_t timer_ms = group->timer_ms;
     int64_t end_ms = pane->start_ms + group->rule->window.pane_ms;
-    hopping_arm(group, pane->start_ms, end_ms - 1);
+    (void)hopping_arm(group, pane->start_ms, end_ms - 1);
     group_pane_take(group, context->state, pane);
     if (group->timer_ms != timer_ms || end_ms - group->last_ms > HOUR_MS) {
         group->last_ms = end_ms;
@@ -304,9 +307,9 @@ static bool hopping_timer(struct detector_context *context, struct group *group,
     group_panes_expire(group, context->state, end_ms + window->slide_ms - window->size_ms);
     /* What is ahead of an empty window waits for its own. */
     if (empty && group->entry_count > 0)
-        hopping_arm(group, group->entries[0].time_ms, time_ms);
+        (void)hopping_arm(group, group->entries[0].time_ms, time_ms);
     if (empty && group->pane_count > 0)
-        hopping_arm(group, group->panes[0]->start_ms, time_ms);
+        (void)hopping_arm(group, group->panes[0]->start_ms, time_ms);
     /* An evaluation that changes nothing follows from the time alone (group_load): only a change is worth a write. */
     group->unsaved = true;
     if (empty && group->timer_ms == INT64_MAX)
