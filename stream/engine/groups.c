@@ -90,12 +90,12 @@ static size_t *count_of(struct groups *groups, const struct group *group)
     return &groups->counts[(size_t)group->rule_number * (size_t)groups->options.tasks + (size_t)group->task];
 }
 
-void groups_settle(struct groups *groups, struct group *group)
+void groups_settle(struct groups *groups, struct group *group, bool newcomer)
 {
     if (!group_is_empty(group))
         return;
     size_t *count = count_of(groups, group);
-    if (*count != SIZE_MAX && *count > 0)
+    if (!newcomer && *count != SIZE_MAX && *count > 0)
         (*count)--;
     forget(groups, group);
 }
@@ -230,7 +230,7 @@ static int evict_stalest(struct groups *groups, const struct group *newcomer, st
         if (group == NULL)
             continue;
         group_remove(group, groups->options.state);
-        groups_settle(groups, group);
+        groups_settle(groups, group, false);
         (*evicted)++;
     }
     return 0;

@@ -21,8 +21,9 @@ void groups_free(struct groups *groups);
  * groups_shrink. */
 int groups_get(struct groups *groups, int rule_number, uint64_t hash, struct str key, struct group **out,
                struct error *err) MUST_CHECK;
-/* After work on a group: forgets one that became empty. */
-void groups_settle(struct groups *groups, struct group *group);
+/* After work on a group: forgets one that is empty. `newcomer`: it was empty before the work too, and is not counted.
+ */
+void groups_settle(struct groups *groups, struct group *group, bool newcomer);
 /* Evicts groups beyond the budget. */
 void groups_shrink(struct groups *groups);
 /* Forgets all; what lies below `restored_ms` was applied. */

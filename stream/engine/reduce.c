@@ -201,7 +201,7 @@ static int settle(struct reduce *reduce, struct group *group, int64_t timer_ms, 
         TRY(groups_bound(reduce->groups, group, &evicted, err));
         reduce->counters.groups_evicted += evicted;
     }
-    groups_settle(reduce->groups, group);
+    groups_settle(reduce->groups, group, newcomer);
     return 0;
 }
 

@@ -1,0 +1,180 @@
+/* The bound on a rule's groups, and what leaves memory. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <stdlib.h>
+
+#include "detect/detector.h"
+#include "engine/groups.h"
+
+static const char rules_text[] = "apiVersion: forestall.io/v1\n"
+                                 "kind: RuleSet\n"
+                                 "metadata: {name: test}\n"
+                                 "rules:\n"
+                                 "- id: r\n"
+                                 "  from: {x: {stream: incident}}\n"
+                                 "  detect: {group_by: [service], window: {size: 10m}, when: count(x) >= 1}\n";
+
+enum { GROUPS_MAX = 200, EVICTED = GROUPS_MAX / 100 + 1 };
+
+struct fixture {
+    struct arena arena;
+    struct ruleset *rules;
+    struct state *state;
+    struct groups *groups;
+    struct detector_counters counters;
+    size_t evicted;
+};
+
+static void open_fixture(struct fixture *fixture, int64_t memory_bytes)
+{
+    struct diagnostics diagnostics = {.arena = &fixture->arena};
+    fixture->rules = ruleset_load_text("test.yaml", str_of(rules_text), &diagnostics);
+    assert_non_null(fixture->rules);
+    fixture->state = state_new(store_memory_new());
+    fixture->groups = groups_new(&(struct groups_options){.rules = fixture->rules,
+                                                          .state = fixture->state,
+                                                          .tasks = 1,
+                                                          .memory_bytes = memory_bytes,
+                                                          .groups_max = GROUPS_MAX});
+    diagnostics_fini(&diagnostics);
+}
+
+static void close_fixture(struct fixture *fixture)
+{
+    groups_free(fixture->groups);
+    state_free(fixture->state);
+    ruleset_free(fixture->rules);
+    arena_fini(&fixture->arena);
+}
+
+static uint64_t key_of(struct fixture *fixture, int service, struct buf *key)
+{
+    struct value name = value_text(arena_printf(&fixture->arena, "s%d", service));
+    buf_reset(key);
+    group_key_encode(key, &fixture->rules->rules[0], &name);
+    return group_hash(buf_str(key));
+}
+
+/* An incident of the service, opened at `opened_ms` and seen at `time_ms`; as reduce does it. */
+static void see(struct fixture *fixture, int service, int64_t opened_ms, int64_t time_ms)
+{
+    struct buf key = {0};
+    struct error err;
+    struct group *group;
+    struct evaluation evaluation = {0};
+    struct event row;
+    uint64_t hash = key_of(fixture, service, &key);
+    struct detector_context context = {
+        .state = fixture->state, .arena = &fixture->arena, .window_events_max = 100, .counters = &fixture->counters};
+    event_clear(&row, stream_get(STREAM_INCIDENT));
+    row.time_ms = opened_ms;
+    row.at.offset = service;
+    row.values[INCIDENT_ID] = value_text("i");
+    assert_int_equal(groups_get(fixture->groups, 0, hash, buf_str(&key), &group, &err), 0);
+    bool newcomer = group_is_empty(group);
+    (void)detector_window.on_event(&context, group, &row, (struct selection){0, 1}, time_ms, &evaluation);
+    if (newcomer && !group_is_empty(group)) {
+        size_t evicted = 0;
+        assert_int_equal(groups_bound(fixture->groups, group, &evicted, &err), 0);
+        fixture->evicted += evicted;
+    }
+    groups_settle(fixture->groups, group, newcomer);
+    buf_fini(&key);
+}
+
+static bool known(struct fixture *fixture, int service)
+{
+    struct buf key = {0};
+    struct error err;
+    struct group *group;
+    uint64_t hash = key_of(fixture, service, &key);
+    assert_int_equal(groups_get(fixture->groups, 0, hash, (struct str){NULL, 0}, &group, &err), 0);
+    buf_fini(&key);
+    return group != NULL;
+}
+
+static void test_the_stalest_go(void **state)
+{
+    struct fixture fixture = {0};
+    (void)state;
+    open_fixture(&fixture, 1 << 30);
+    for (int i = 0; i < GROUPS_MAX; i++)
+        see(&fixture, i, 1000 + i, 1000 + i);
+    see(&fixture, 1, 5000, 5000); /* no longer among the stalest */
+    assert_int_equal(fixture.evicted, 0);
+    see(&fixture, GROUPS_MAX, 6000, 6000);
+    assert_int_equal(fixture.evicted, EVICTED);
+    for (int i = 0; i <= GROUPS_MAX; i++)
+        assert_int_equal(known(&fixture, i), i == 1 || i > EVICTED);
+    close_fixture(&fixture);
+}
+
+static void test_a_recommendation_keeps_its_group(void **state)
+{
+    struct fixture fixture = {0};
+    struct buf key = {0};
+    struct buf group_key = {0};
+    (void)state;
+    open_fixture(&fixture, 1 << 30);
+    state_key(&key, 0, STATE_RECOMMENDATION);
+    buf_u64(&key, fixture.rules->rules[0].hash);
+    buf_u64(&key, key_of(&fixture, 0, &group_key));
+    state_put(fixture.state, buf_str(&key), STR_LIT("live"));
+    for (int i = 0; i <= GROUPS_MAX; i++)
+        see(&fixture, i, 1000 + i, 1000 + i);
+    assert_int_equal(fixture.evicted, EVICTED);
+    for (int i = 0; i <= GROUPS_MAX; i++)
+        assert_int_equal(known(&fixture, i), i == 0 || i > EVICTED);
+    buf_fini(&key);
+    buf_fini(&group_key);
+    close_fixture(&fixture);
+}
+
+/* Rows outside the window pass by without being counted, so the bound comes where a restart would have it come. */
+static void test_who_passes_by_is_not_counted(void **state)
+{
+    (void)state;
+    for (int restarts = 0; restarts < 2; restarts++) {
+        struct fixture fixture = {0};
+        open_fixture(&fixture, 1 << 30);
+        for (int i = 0; i < GROUPS_MAX; i++) {
+            see(&fixture, i, HOUR_MS + i, HOUR_MS + i);
+            see(&fixture, 1000 + i, 1, HOUR_MS + i);
+            assert_false(known(&fixture, 1000 + i));
+        }
+        assert_int_equal(fixture.evicted, 0);
+        if (restarts == 1)
+            groups_restore(fixture.groups, HOUR_MS + GROUPS_MAX);
+        see(&fixture, GROUPS_MAX, HOUR_MS + GROUPS_MAX, HOUR_MS + GROUPS_MAX);
+        assert_int_equal(fixture.evicted, EVICTED);
+        close_fixture(&fixture);
+    }
+}
+
+static void test_memory_is_not_the_bound(void **state)
+{
+    struct fixture fixture = {0};
+    (void)state;
+    open_fixture(&fixture, 1000);
+    for (int i = 0; i < GROUPS_MAX; i++) {
+        see(&fixture, i, 1000 + i, 1000 + i);
+        groups_shrink(fixture.groups);
+    }
+    for (int i = 0; i < GROUPS_MAX; i++)
+        assert_true(known(&fixture, i));
+    assert_int_equal(fixture.evicted, 0);
+    close_fixture(&fixture);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_the_stalest_go), cmocka_unit_test(test_a_recommendation_keeps_its_group),
+        cmocka_unit_test(test_who_passes_by_is_not_counted), cmocka_unit_test(test_memory_is_not_the_bound)};
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
