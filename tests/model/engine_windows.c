@@ -277,7 +277,7 @@ static void play(void)
         if (below(3) > 0) /* else at the same time */
             model->now_ms += below(40) == 0 ? below(40) * MINUTE_MS : below(4) * 20 * SECOND_MS;
         if (below(12) == 0 && model->now_ms > was_ms) {
-            int64_t restored_ms = was_ms + 1 + below(model->now_ms - was_ms);
+            int64_t restored_ms = below(2) == 0 ? model->now_ms : was_ms + 1 + below(model->now_ms - was_ms);
             advance(restored_ms - 1);
             restart(restored_ms);
         }
