@@ -71,8 +71,11 @@ int kafka_topic_partitions(rd_kafka_t *client, const char *topic, int *count, st
             *count = 0;
             return 0;
         }
-        if (!kafka_passing(code) || clock_mono_us() > deadline_us)
+        if (!kafka_passing(code))
             return kafka_failed(err, code, "topic %s", topic);
+        if (clock_mono_us() > deadline_us)
+            return kafka_failed(err, code, "no broker answers, asked about topic %s for %d s (is bootstrap.servers right?)",
+                                topic, REACH_MS / 1000);
         pause_ms(RETRY_MS);
     }
 }
