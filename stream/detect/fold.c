@@ -20,6 +20,14 @@ void fold_fini(struct fold *fold)
         free(fold->distinct.hashes);
 }
 
+size_t fold_bytes(const struct fold *fold)
+{
+    if (fold->function == AGGREGATE_DISTINCT)
+        return fold->distinct.cap * sizeof *fold->distinct.hashes;
+    bool sums = fold->function == AGGREGATE_SUM || fold->function == AGGREGATE_AVG;
+    return sums && fold->sum.parts != NULL ? fold->sum.cap * sizeof *fold->sum.parts : 0;
+}
+
 static bool as_number(struct value v, double *d)
 {
     switch ((enum value_type)v.type) {

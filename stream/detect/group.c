@@ -121,6 +121,7 @@ static int load_entry(void *context, struct str key, struct str value)
     entry.event = (struct str){mem_strdup(event), event.n};
     group->entries = mem_grow(group->entries, group->entry_count, &group->entry_cap, sizeof *group->entries);
     group->entries[group->entry_count++] = entry;
+    group->bytes += event.n;
     return 0;
 }
 
@@ -135,6 +136,7 @@ static int load_pane(void *context, struct str key, struct str value)
         return -1;
     group->panes = mem_grow(group->panes, group->pane_count, &group->pane_cap, sizeof(struct pane *));
     group->panes[group->pane_count++] = pane;
+    group->bytes += pane_bytes(pane);
     return 0;
 }
 
@@ -201,6 +203,7 @@ int group_load(struct group **out, struct state *state, const struct group_optio
         .timer_ms = INT64_MAX,
         .last_ms = INT64_MIN,
         .evaluated_ms = INT64_MIN,
+        .armed_ms = INT64_MAX,
     };
     bool found = false;
     if (options->key.p != NULL)
@@ -233,11 +236,8 @@ void group_free(struct group *group)
 
 size_t group_bytes(const struct group *group)
 {
-    size_t bytes = sizeof *group + group->key.n + group->entry_cap * sizeof *group->entries;
-    for (size_t i = 0; i < group->entry_count; i++)
-        bytes += group->entries[i].event.n + 16;
-    size_t pane = sizeof(struct pane) + 160 + group->rule->aggregate_count * sizeof(struct fold);
-    return bytes + group->pane_count * pane;
+    return sizeof *group + group->key.n + group->entry_cap * sizeof *group->entries + group->entry_count * 16 +
+           group->pane_cap * sizeof *group->panes + group->bytes;
 }
 
 static void del(struct state *state, struct buf *key)
@@ -297,6 +297,7 @@ void group_entry_set(struct group *group, struct state *state, struct entry *ent
     event_encode(&value, event, FIELD_BIT(event->stream->field_count) - 1);
     free((void *)(uintptr_t)entry->event.p);
     struct str bytes = {value.p + 2, value.len - 2};
+    group->bytes += bytes.n - entry->event.n;
     entry->event = (struct str){mem_strdup(bytes), bytes.n};
     entry->inputs = inputs;
     put_entry_key(&key, group, entry->time_ms, &entry->at);
@@ -311,6 +312,7 @@ void group_entry_drop(struct group *group, struct state *state, size_t index)
     struct buf key = {0};
     put_entry_key(&key, group, entry->time_ms, &entry->at);
     del(state, &key);
+    group->bytes -= entry->event.n;
     free((void *)(uintptr_t)entry->event.p);
     group->entry_count--;
     memmove(entry, entry + 1, (group->entry_count - index) * sizeof *entry);
@@ -323,6 +325,7 @@ void group_entries_expire(struct group *group, struct state *state, int64_t time
         struct buf key = {0};
         put_entry_key(&key, group, group->entries[n].time_ms, &group->entries[n].at);
         del(state, &key);
+        group->bytes -= group->entries[n].event.n;
         free((void *)(uintptr_t)group->entries[n].event.p);
     }
     group->entry_count -= n;
@@ -336,6 +339,7 @@ void group_pane_take(struct group *group, struct state *state, struct pane *pane
     while (at > 0 && group->panes[at - 1]->start_ms > pane->start_ms)
         at--;
     if (at > 0 && group->panes[at - 1]->start_ms == pane->start_ms) {
+        group->bytes -= pane_bytes(group->panes[at - 1]);
         pane_merge(group->panes[at - 1], pane);
         pane_free(pane);
         pane = group->panes[at - 1];
@@ -347,6 +351,7 @@ void group_pane_take(struct group *group, struct state *state, struct pane *pane
     }
     struct buf key = {0};
     struct buf value = {0};
+    group->bytes += pane_bytes(pane);
     put_pane_key(&key, group, pane->start_ms);
     pane_encode(&value, pane);
     state_put(state, buf_str(&key), buf_str(&value));
@@ -361,6 +366,7 @@ void group_panes_expire(struct group *group, struct state *state, int64_t time_m
         struct buf key = {0};
         put_pane_key(&key, group, group->panes[n]->start_ms);
         del(state, &key);
+        group->bytes -= pane_bytes(group->panes[n]);
         pane_free(group->panes[n]);
     }
     group->pane_count -= n;

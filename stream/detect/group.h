@@ -35,6 +35,8 @@ struct group {
     bool capped;          /* entries were dropped for the limit */
     bool unsaved;         /* timer_ms and evaluated_ms have moved on since group_save, by time alone */
     uint64_t used;        /* tick of the last use, for the memory's eviction */
+    int64_t armed_ms;     /* for its user: the earliest timer that waits for it; INT64_MAX: none known */
+    size_t bytes;         /* of the entries' events and the panes */
 };
 
 /* The canonical bytes of a group: for each key its name and value. */

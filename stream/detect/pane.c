@@ -55,6 +55,16 @@ void pane_free(struct pane *pane)
     free(pane);
 }
 
+size_t pane_bytes(const struct pane *pane)
+{
+    size_t bytes = sizeof *pane + pane->fold_count * sizeof pane->folds[0] + pane->newest.cap;
+    if (pane->services != NULL)
+        bytes += PANE_SERVICES_MAX * (sizeof *pane->services + 16);
+    for (size_t i = 0; i < pane->fold_count; i++)
+        bytes += fold_bytes(&pane->folds[i]);
+    return bytes;
+}
+
 /* Keeps the PANE_SERVICES_MAX least names: which ones are kept does not depend on the order of events. */
 static void add_service(struct pane *pane, struct str name)
 {

@@ -29,6 +29,8 @@ field_mask pane_evidence_fields(const struct stream *stream);
 
 struct pane *pane_new(const struct rule *rule, int64_t start_ms);
 void pane_free(struct pane *pane);
+/* The memory it takes, roughly: for budgets. Changes only with pane_add, pane_newest and pane_merge. */
+size_t pane_bytes(const struct pane *pane);
 /* Folds one event of `input`: what its aggregates read of it. True where it is the newest of the pane: then the caller
  * gives the evidence with pane_newest, at once or when it has the time. */
 bool pane_add(struct pane *pane, const struct rule *rule, int input, const struct event *event, struct arena *arena);

@@ -3,6 +3,8 @@
 
 #include <stdlib.h>
 
+enum { EVIDENCE_BYTES = 256 }; /* of a newest event, as budgets take it */
+
 struct combiner {
     struct partial *partials;
     size_t count;
@@ -11,6 +13,7 @@ struct combiner {
                         agrees */
     size_t slots_cap;
     int64_t first_end_ms;
+    size_t bytes;
     struct arena keys;
 };
 
@@ -81,6 +84,7 @@ struct partial *combiner_partial(struct combiner *combiner, const struct rule *r
     partial->pane = pane_new(rule, start_ms);
     partial->key = arena_str(&combiner->keys, key);
     buf_reset(&partial->newest);
+    combiner->bytes += sizeof *partial + key.n + pane_bytes(partial->pane) + EVIDENCE_BYTES;
     int64_t end_ms = start_ms + rule->window.pane_ms;
     if (end_ms < combiner->first_end_ms)
         combiner->first_end_ms = end_ms;
@@ -92,6 +96,11 @@ size_t combiner_count(const struct combiner *combiner)
     return combiner->count;
 }
 
+size_t combiner_bytes(const struct combiner *combiner)
+{
+    return combiner->bytes;
+}
+
 int64_t combiner_first_end(const struct combiner *combiner)
 {
     return combiner->first_end_ms;
@@ -100,6 +109,7 @@ int64_t combiner_first_end(const struct combiner *combiner)
 static void empty(struct combiner *combiner)
 {
     combiner->count = 0;
+    combiner->bytes = 0;
     combiner->first_end_ms = INT64_MAX;
     if (combiner->slots_cap > 0)
         memset(combiner->slots, 0, combiner->slots_cap * sizeof *combiner->slots);

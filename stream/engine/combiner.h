@@ -24,6 +24,8 @@ void combiner_free(struct combiner *combiner);
 struct partial *combiner_partial(struct combiner *combiner, const struct rule *rule, int rule_number, uint64_t group,
                                  struct str key, int64_t start_ms);
 size_t combiner_count(const struct combiner *combiner);
+/* The memory that the partials take, roughly: for back pressure. */
+size_t combiner_bytes(const struct combiner *combiner);
 /* The earliest end of a pane held; INT64_MAX: none. */
 int64_t combiner_first_end(const struct combiner *combiner);
 /* Hands each partial to `send`, which takes its pane, in order of arrival; then the combiner is empty. */

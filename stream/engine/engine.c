@@ -206,7 +206,7 @@ static int read_all(struct engine *engine, bool *worked, struct error *err)
     for (size_t i = 0; i < engine->watermark.count; i++) {
         const struct watermark_partition *partition = &engine->watermark.partitions[engine->order[i]];
         size_t count = 0;
-        if (slowest_read && reduce_pending_bytes(engine->reduce) > budget)
+        if (slowest_read && reduce_pending_bytes(engine->reduce) + event_map_bytes(engine->map) > budget)
             break;
         slowest_read = slowest_read || (!partition->finished && !partition->empty);
         TRY(read_partition(engine, engine->order[i], &count, err));

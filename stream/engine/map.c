@@ -316,6 +316,11 @@ void event_map_flush(struct event_map *map, int64_t before_ms)
         combiner_flush(map->combiner, send_partial, map);
 }
 
+size_t event_map_bytes(const struct event_map *map)
+{
+    return combiner_bytes(map->combiner);
+}
+
 void event_map_clear(struct event_map *map)
 {
     combiner_clear(map->combiner);

@@ -49,6 +49,8 @@ void event_map_record(struct event_map *map, size_t partition, const struct sour
 void event_map_event(struct event_map *map, size_t partition, struct event *event, int64_t applied_ms);
 /* Sends every partial to the exchange when one would be applied below `before_ms`. */
 void event_map_flush(struct event_map *map, int64_t before_ms);
+/* The memory that the partials take, roughly: for back pressure. */
+size_t event_map_bytes(const struct event_map *map);
 /* Drops the partials: memory is void. */
 void event_map_clear(struct event_map *map);
 const struct map_counters *event_map_counters(const struct event_map *map);

@@ -54,7 +54,7 @@ const struct pending_item *pending_first(const struct pending *pending);
 /* Drops everything. */
 void pending_clear(struct pending *pending);
 size_t pending_count(const struct pending *pending);
-/* Bytes of events and panes that wait: for back pressure. */
+/* Bytes that wait, panes aside: for back pressure. */
 size_t pending_bytes(const struct pending *pending);
 
 #endif

@@ -13,6 +13,7 @@ struct reduce {
     struct reduce_options options;
     struct pending *pending;
     struct map panes; /* panes that wait for their end, by (rule, group, start): partials of one pane merge */
+    size_t panes_bytes;
     struct groups *groups;
     struct rows *rows;
     struct touches *touches;
@@ -39,11 +40,14 @@ static void receive_partial(struct exchange *exchange, int rule, uint64_t group,
     struct pane_key pane_key = {(uint64_t)rule, group, pane->start_ms};
     void **waiting = map_slot(&reduce->panes, pane_key_of(&pane_key));
     if (*waiting != NULL) {
+        reduce->panes_bytes -= pane_bytes(*waiting);
         pane_merge(*waiting, pane);
+        reduce->panes_bytes += pane_bytes(*waiting);
         pane_free(pane);
         return;
     }
     *waiting = pane;
+    reduce->panes_bytes += pane_bytes(pane);
     int64_t end_ms = pane->start_ms + reduce->options.rules->rules[rule].window.pane_ms;
     pending_push(reduce->pending, (struct pending_item){.time_ms = end_ms,
                                                         .level = LEVEL_RULE,
@@ -150,6 +154,7 @@ static void forget_pending(struct reduce *reduce)
 {
     pending_clear(reduce->pending);
     map_fini(&reduce->panes);
+    reduce->panes_bytes = 0;
 }
 
 void reduce_free(struct reduce *reduce)
@@ -191,11 +196,20 @@ static int evaluated(struct reduce *reduce, const struct group *group, const str
     return recommender_evaluated(reduce->recommender, group, evaluation, &reduce->arena, err);
 }
 
-/* Arms the group's timer where it moved, bounds the number of groups, and forgets an empty one. */
-static int settle(struct reduce *reduce, struct group *group, int64_t timer_ms, bool newcomer, struct error *err)
+/* Sees to it that a timer waits for the group no later than its own. One that comes too early is armed again then, so
+ * that a timer that moves on with each event waits once, and not once an event. */
+static void arm(struct reduce *reduce, struct group *group)
 {
-    if (group->timer_ms != timer_ms && group->timer_ms != INT64_MAX)
-        push_timer(reduce, group->timer_ms, PENDING_WINDOW_CLOSE, group->rule_number, group->hash);
+    if (group->timer_ms >= group->armed_ms)
+        return;
+    group->armed_ms = group->timer_ms;
+    push_timer(reduce, group->timer_ms, PENDING_WINDOW_CLOSE, group->rule_number, group->hash);
+}
+
+/* Arms the group's timer, bounds the number of groups, and forgets an empty one. */
+static int settle(struct reduce *reduce, struct group *group, bool newcomer, struct error *err)
+{
+    arm(reduce, group);
     if (newcomer && !group_is_empty(group)) {
         size_t evicted = 0;
         TRY(groups_bound(reduce->groups, group, &evicted, err));
@@ -212,29 +226,35 @@ static int apply_pane(struct reduce *reduce, struct pending_item *item, struct e
     struct group *group = NULL;
     ASSERT(pane == item->pane);
     item->pane = NULL;
+    reduce->panes_bytes -= pane_bytes(pane);
     if (groups_get(reduce->groups, item->rule, item->group, item->key, &group, err) != 0) {
         pane_free(pane);
         return -1;
     }
     struct detector_context context = detector_context(reduce);
-    int64_t timer_ms = group->timer_ms;
     bool newcomer = group_is_empty(group);
     reduce->counters.panes++;
     detector_window.on_pane(&context, group, pane);
-    return settle(reduce, group, timer_ms, newcomer, err);
+    return settle(reduce, group, newcomer, err);
 }
 
 static int apply_window_close(struct reduce *reduce, const struct pending_item *item, struct error *err)
 {
     struct group *group = NULL;
     TRY(groups_get(reduce->groups, item->rule, item->group, (struct str){NULL, 0}, &group, err));
-    if (group == NULL || group->timer_ms != item->time_ms)
-        return 0; /* the timer has moved since */
+    if (group == NULL)
+        return 0;
+    if (group->armed_ms == item->time_ms)
+        group->armed_ms = INT64_MAX;
+    if (group->timer_ms != item->time_ms) { /* it has moved since */
+        arm(reduce, group);
+        return 0;
+    }
     struct detector_context context = detector_context(reduce);
     struct evaluation evaluation = {0};
     if (detector_window.on_timer(&context, group, item->time_ms, &evaluation))
         TRY(evaluated(reduce, group, &evaluation, err));
-    return settle(reduce, group, item->time_ms, false, err);
+    return settle(reduce, group, false, err);
 }
 
 /* One rule and group that a row's change or an event touches. */
@@ -245,7 +265,6 @@ static int apply_touch(struct reduce *reduce, const struct touch *touch, int64_t
     TRY(groups_get(reduce->groups, touch->rule_number, touch->hash, touch->key, &group, err));
     struct detector_context context = detector_context(reduce);
     struct evaluation evaluation = {0};
-    int64_t timer_ms = group->timer_ms;
     bool newcomer = group_is_empty(group);
     bool recommends = group->rule->recommend != NULL && is_row && touch->selection.before != 0;
     bool was_evaluated =
@@ -259,7 +278,7 @@ static int apply_touch(struct reduce *reduce, const struct touch *touch, int64_t
     }
     if (was_evaluated)
         TRY(evaluated(reduce, group, &evaluation, err));
-    return settle(reduce, group, timer_ms, newcomer, err);
+    return settle(reduce, group, newcomer, err);
 }
 
 static int apply_update(struct reduce *reduce, const struct pending_item *item, struct error *err)
@@ -431,7 +450,7 @@ void reduce_shrink(struct reduce *reduce)
 
 size_t reduce_pending_bytes(const struct reduce *reduce)
 {
-    return pending_bytes(reduce->pending);
+    return pending_bytes(reduce->pending) + reduce->panes_bytes;
 }
 
 const struct reduce_counters *reduce_counters(const struct reduce *reduce)

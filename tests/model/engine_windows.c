@@ -42,11 +42,22 @@ static struct detector_context detector(bool capped)
                                      .counters = &model->counters};
 }
 
+static void check_bytes(const struct group *group)
+{
+    size_t bytes = 0;
+    for (size_t i = 0; i < group->entry_count; i++)
+        bytes += group->entries[i].event.n;
+    for (size_t i = 0; i < group->pane_count; i++)
+        bytes += pane_bytes(group->panes[i]);
+    assert_int_equal(group->bytes, bytes);
+}
+
 /* After work on a group, as reduce does it. */
 static void settle(struct group *group, int64_t timer_ms, bool newcomer)
 {
     if (group->timer_ms != timer_ms && group->timer_ms != INT64_MAX)
         arm(NULL, group->timer_ms, group->rule_number, group->hash);
+    check_bytes(group);
     groups_settle(model->groups, group, newcomer);
     if (below(20) == 0)
         groups_shrink(model->groups);

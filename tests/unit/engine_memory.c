@@ -1,0 +1,149 @@
+/* What waits for time to come stays within its budget, and does not grow with what was applied. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <stdlib.h>
+
+#include "engine/engine.h"
+
+struct fixture {
+    struct config *config;
+    struct ruleset *rules;
+};
+
+static void load(struct fixture *fixture, const char *rules_text)
+{
+    struct arena arena = {0};
+    struct diagnostics diagnostics = {.arena = &arena};
+    static const char config_text[] = "state: {memory: 8MiB}\nlimits: {window_events: 10}\ncommit_interval: 60s\n";
+    fixture->config = config_load_text("test", str_of(config_text), NULL, 0, &diagnostics);
+    fixture->rules = ruleset_load_text("test.yaml", str_of(rules_text), &diagnostics);
+    for (size_t i = 0; i < diagnostics.count; i++)
+        if (!diagnostics.items[i].warning)
+            fail_msg("%d:%d: %s", diagnostics.items[i].line, diagnostics.items[i].column, diagnostics.items[i].message);
+    struct config_source *source = arena_zalloc(&fixture->config->arena, sizeof *source);
+    *source = (struct config_source){.topic = STR_LIT("telemetry"),
+                                     .stream = stream_get(STREAM_TELEMETRY),
+                                     .idle_lag_ms = INT64_MAX,
+                                     .max_future_skew_ms = INT64_C(1) << 50};
+    fixture->config->sources = source;
+    fixture->config->source_count = 1;
+    diagnostics_fini(&diagnostics);
+    arena_fini(&arena);
+}
+
+static void unload(struct fixture *fixture)
+{
+    ruleset_free(fixture->rules);
+    config_free(fixture->config);
+}
+
+static void publish(void *context, struct str id, struct value record, bool detection, int64_t time_ms)
+{
+    (void)context;
+    (void)id;
+    (void)record;
+    (void)detection;
+    (void)time_ms;
+}
+
+/* A group whose window moves on with every event waits for one timer, not for one an event. */
+static void test_a_moving_timer_waits_once(void **unused)
+{
+    struct fixture fixture = {0};
+    struct error err;
+    (void)unused;
+    load(&fixture, "apiVersion: forestall.io/v1\nkind: RuleSet\nmetadata: {name: test}\nrules:\n"
+                   "- {id: r, from: {x: {stream: telemetry}}, detect: {group_by: [service], window: {size: 1h}, when: "
+                   "count(x) > 3}}\n");
+    struct state *state = state_new(store_memory_new());
+    struct reduce *reduce = reduce_new(
+        &(struct reduce_options){.rules = fixture.rules, .config = fixture.config, .state = state, .publish = publish});
+    struct exchange *exchange = reduce_exchange(reduce);
+    size_t most = 0;
+    assert_int_equal(reduce_restore(reduce, INT64_MIN, &err), 0);
+    for (int64_t i = 0; i < 20000; i++) {
+        struct event event;
+        event_clear(&event, stream_get(STREAM_TELEMETRY));
+        event.time_ms = i * 100;
+        event.at.offset = i;
+        event.values[TELEMETRY_SERVICE] = value_text(i % 2 == 0 ? "cart" : "ad");
+        exchange->ops->event(exchange, &event, &(struct exchange_match){0, 0}, 1);
+        assert_int_equal(reduce_advance(reduce, event.time_ms + 1, &err), 0);
+        most = reduce_pending_bytes(reduce) > most ? reduce_pending_bytes(reduce) : most;
+    }
+    assert_true(most < 256 * 1024);
+    /* And it comes: the groups go when their windows are empty. */
+    assert_true(reduce_counters(reduce)->evaluations == 20000);
+    assert_int_equal(reduce_advance(reduce, 3 * HOUR_MS, &err), 0);
+    reduce_free(reduce);
+    state_free(state);
+    unload(&fixture);
+}
+
+/* A partition far ahead of the slowest is not read on when the panes that wait fill the budget. */
+static void test_panes_ahead_hold_reading_back(void **unused)
+{
+    enum { AHEAD = 60000, BATCHES = 60 };
+    static const struct source_partition partitions[] = {{0, {"telemetry", 9}, 0}, {0, {"telemetry", 9}, 1}};
+    struct fixture fixture = {0};
+    struct error err = {0};
+    struct arena arena = {0};
+    struct engine *engine;
+    (void)unused;
+    load(&fixture,
+         "apiVersion: forestall.io/v1\nkind: RuleSet\nmetadata: {name: test}\nrules:\n"
+         "- {id: r, from: {x: {stream: telemetry}}, detect: {group_by: [service], window: {size: 5m, slide: 1m}, when: "
+         "\"count(x) > 3 && sum(x) > 0 && max(x) > 0\"}}\n");
+    struct state *state = state_new(store_memory_new());
+    struct source *source = source_memory_new(partitions, 2);
+    struct commit *commit = commit_plain_new(NULL, NULL);
+    struct engine_options options = {.rules = fixture.rules,
+                                     .config = fixture.config,
+                                     .source = source,
+                                     .state = state,
+                                     .commit = commit,
+                                     .until_ms = INT64_MAX,
+                                     .publish_from_ms = INT64_MIN};
+    assert_int_equal(engine_new(&engine, &options, &err), 0);
+    assert_int_equal(engine_restore(engine, &err), 0);
+    source_memory_add(source, 0, str_of("{\"service\":\"s\",\"name\":\"n\",\"value\":1,\"occurred_at\":60000}"), 0);
+    for (int i = 0; i < AHEAD; i++)
+        source_memory_add(
+            source, 1,
+            str_of(arena_printf(&arena, "{\"service\":\"s%d\",\"name\":\"n\",\"value\":1,\"occurred_at\":%lld}",
+                                i % 500, 60000 + (long long)i * 1000)),
+            0);
+    for (int i = 0; i < BATCHES; i++) {
+        bool worked;
+        assert_int_equal(engine_step(engine, &worked, &err), 0);
+    }
+    int64_t read = engine_watermark(engine)->partitions[1].next_offset;
+    assert_true(read > 2000 && read < AHEAD / 2);
+    /* Once the slow one is done, all of it is read and counted. */
+    source_memory_end(source);
+    while (!engine_finished(engine)) {
+        bool worked;
+        assert_int_equal(engine_step(engine, &worked, &err), 0);
+    }
+    assert_int_equal(engine_end(engine, true, &err), 0);
+    assert_int_equal(engine_map_counters(engine)->events, AHEAD + 1);
+    assert_true(engine_reduce_counters(engine)->panes > AHEAD / 2);
+    engine_free(engine);
+    state_free(state);
+    source->ops->close(source);
+    commit->ops->close(commit);
+    arena_fini(&arena);
+    unload(&fixture);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_a_moving_timer_waits_once),
+                                       cmocka_unit_test(test_panes_ahead_hold_reading_back)};
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
