@@ -9,9 +9,8 @@ struct rows {
     struct rows_options options;
     struct row_counters counters;
     uint64_t forgotten;
-    int *key_fields[STREAM_COUNT]; /* NULL: the stream's own key */
-    size_t key_counts[STREAM_COUNT];
-    int64_t *days; /* midnights asked for, as days since the epoch */
+    int **key_fields; /* by source; NULL: the stream's own key */
+    int64_t *days;    /* midnights asked for, as days since the epoch */
     size_t day_count;
     size_t day_cap;
 };
@@ -20,23 +19,23 @@ struct rows *rows_new(const struct rows_options *options)
 {
     struct rows *rows = mem_zalloc(sizeof *rows);
     rows->options = *options;
+    rows->key_fields = mem_zalloc((options->config->source_count + 1) * sizeof *rows->key_fields);
     for (size_t i = 0; i < options->config->source_count; i++) {
         const struct config_source *source = &options->config->sources[i];
-        if (!source->stream->rows || source->key_count == 0 || rows->key_fields[source->stream->id] != NULL)
+        if (!source->stream->rows || source->key_count == 0)
             continue;
-        int *fields = mem_alloc(source->key_count * sizeof *fields);
+        rows->key_fields[i] = mem_alloc(source->key_count * sizeof **rows->key_fields);
         for (size_t k = 0; k < source->key_count; k++)
-            fields[k] = stream_field_find(source->stream, source->key[k]);
-        rows->key_fields[source->stream->id] = fields;
-        rows->key_counts[source->stream->id] = source->key_count;
+            rows->key_fields[i][k] = stream_field_find(source->stream, source->key[k]);
     }
     return rows;
 }
 
 void rows_free(struct rows *rows)
 {
-    for (int i = 0; i < STREAM_COUNT; i++)
+    for (size_t i = 0; i < rows->options.config->source_count; i++)
         free(rows->key_fields[i]);
+    free(rows->key_fields);
     free(rows->days);
     free(rows);
 }
@@ -127,8 +126,9 @@ int rows_apply(struct rows *rows, const struct event *update, struct arena *aren
 {
     struct buf own_key = {0};
     struct buf key = {0};
-    enum stream_id stream = update->stream->id;
-    row_key(&own_key, update, rows->key_fields[stream], rows->key_counts[stream]);
+    size_t source = (size_t)update->at.topic;
+    ASSERT(source < rows->options.config->source_count);
+    row_key(&own_key, update, rows->key_fields[source], rows->options.config->sources[source].key_count);
     int task = group_task(group_hash(buf_str(&own_key)), rows->options.config->tasks);
     state_key(&key, task, STATE_ROW);
     buf_str_put(&key, buf_str(&own_key));
