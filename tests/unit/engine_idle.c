@@ -1,0 +1,170 @@
+/* Which partitions get an idle mark, and its time. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <stdlib.h>
+
+#include "base/clock.h"
+#include "engine/idle.h"
+
+#define START INT64_C(1704067200000)
+
+enum { PARTITIONS = 3 };
+
+static const struct source_partition partitions[PARTITIONS] = {
+    {0, {"incidents", 9}, 0}, {1, {"telemetry", 9}, 0}, {1, {"telemetry", 9}, 1}};
+
+struct fixture {
+    struct config config;
+    struct config_source sources[2];
+    struct source *source;
+    struct watermark watermark;
+    struct outbox outbox;
+    uint64_t marks;
+};
+
+/* Telemetry is idle at once, incidents never, unless a test says otherwise. */
+static void open_fixture(struct fixture *fixture)
+{
+    *fixture = (struct fixture){.config = {.source_count = 2}};
+    fixture->sources[0] = (struct config_source){.idle_lag_ms = INT64_MAX, .out_of_orderness_ms = 2 * MINUTE_MS};
+    fixture->sources[1] = (struct config_source){.idle_lag_ms = 0, .out_of_orderness_ms = 10 * SECOND_MS};
+    fixture->config.sources = fixture->sources;
+    fixture->source = source_memory_new(partitions, PARTITIONS);
+    watermark_init(&fixture->watermark, PARTITIONS);
+    for (size_t i = 0; i < PARTITIONS; i++)
+        fixture->watermark.partitions[i].out_of_orderness_ms = fixture->sources[i == 0 ? 0 : 1].out_of_orderness_ms;
+}
+
+static void close_fixture(struct fixture *fixture)
+{
+    clock_wall_fix(INT64_MIN);
+    outbox_fini(&fixture->outbox);
+    watermark_fini(&fixture->watermark);
+    fixture->source->ops->close(fixture->source);
+}
+
+/* A look by one who has not looked before, so that no time need pass between two looks. */
+static void look(struct fixture *fixture)
+{
+    struct error err;
+    struct idle *idle = idle_new(&fixture->config, fixture->source, &fixture->watermark);
+    assert_int_equal(idle_look(idle, &fixture->outbox, &fixture->marks, &err), 0);
+    idle_free(idle);
+}
+
+static int64_t watermark_at(const struct fixture *fixture, size_t partition)
+{
+    return watermark_of(&fixture->watermark.partitions[partition]);
+}
+
+static void test_idle_follow_the_others(void **state)
+{
+    struct fixture fixture;
+    struct buf key = {0};
+    struct buf value = {0};
+    (void)state;
+    open_fixture(&fixture);
+    watermark_event(&fixture.watermark.partitions[0], 0, START);
+    watermark_event(&fixture.watermark.partitions[1], 0, START - HOUR_MS);
+    fixture.watermark.partitions[1].next_offset = 7;
+    look(&fixture);
+    /* W is the time of the one that is not idle; each idle one is its own out_of_orderness behind it. */
+    assert_int_equal(fixture.marks, 2);
+    assert_int_equal(watermark_at(&fixture, 0), START - 2 * MINUTE_MS);
+    assert_int_equal(watermark_at(&fixture, 1), START - 10 * SECOND_MS);
+    assert_int_equal(watermark_at(&fixture, 2), START - 10 * SECOND_MS);
+    assert_int_equal(fixture.outbox.count, 2);
+    commit_mark_key(&key, &partitions[1], 7);
+    commit_mark_value(&value, START - 10 * SECOND_MS);
+    assert_int_equal(fixture.outbox.records[0].output, OUTPUT_MARKS);
+    assert_true(str_eq(fixture.outbox.records[0].key, buf_str(&key)));
+    assert_true(str_eq(fixture.outbox.records[0].value, buf_str(&value)));
+    /* Less than a second of progress is not worth a mark; a second is. */
+    watermark_event(&fixture.watermark.partitions[0], 1, START + 999);
+    look(&fixture);
+    assert_int_equal(fixture.marks, 2);
+    watermark_event(&fixture.watermark.partitions[0], 2, START + 1000);
+    look(&fixture);
+    assert_int_equal(fixture.marks, 4);
+    assert_int_equal(watermark_at(&fixture, 2), START + 1000 - 10 * SECOND_MS);
+    buf_fini(&key);
+    buf_fini(&value);
+    close_fixture(&fixture);
+}
+
+static void test_unread_records_keep_a_partition_awake(void **state)
+{
+    struct fixture fixture;
+    (void)state;
+    open_fixture(&fixture);
+    watermark_event(&fixture.watermark.partitions[0], 0, START);
+    source_memory_add(fixture.source, 1, STR_LIT("not read yet"), START);
+    look(&fixture);
+    assert_int_equal(fixture.marks, 1);
+    assert_int_equal(watermark_at(&fixture, 1), TIME_NONE);
+    close_fixture(&fixture);
+}
+
+static void test_all_idle_follow_the_clock(void **state)
+{
+    struct fixture fixture;
+    (void)state;
+    open_fixture(&fixture);
+    fixture.sources[0].idle_lag_ms = 0;
+    clock_wall_fix(START + DAY_MS);
+    watermark_event(&fixture.watermark.partitions[0], 0, START);
+    look(&fixture);
+    assert_int_equal(fixture.marks, 3);
+    assert_int_equal(watermark_at(&fixture, 0), START + DAY_MS - 2 * MINUTE_MS);
+    assert_int_equal(watermark_at(&fixture, 1), START + DAY_MS - 10 * SECOND_MS);
+    /* Time never goes back. */
+    clock_wall_fix(START);
+    look(&fixture);
+    assert_int_equal(fixture.marks, 3);
+    assert_int_equal(watermark_at(&fixture, 1), START + DAY_MS - 10 * SECOND_MS);
+    close_fixture(&fixture);
+}
+
+static void test_nobody_has_a_time(void **state)
+{
+    struct fixture fixture;
+    (void)state;
+    open_fixture(&fixture);
+    look(&fixture); /* incidents are not idle, and have no time to follow */
+    assert_int_equal(fixture.marks, 0);
+    assert_int_equal(watermark_least(&fixture.watermark), TIME_NONE);
+    close_fixture(&fixture);
+}
+
+static void test_the_first_record_of_a_partition(void **state)
+{
+    struct fixture fixture;
+    (void)state;
+    open_fixture(&fixture);
+    struct idle *idle = idle_new(&fixture.config, fixture.source, &fixture.watermark);
+    watermark_event(&fixture.watermark.partitions[0], 0, START);
+    fixture.watermark.partitions[1].empty = fixture.watermark.partitions[2].empty = true;
+    assert_int_equal(watermark_least(&fixture.watermark), START - 2 * MINUTE_MS);
+    idle_first(idle, 1, START - 2 * MINUTE_MS, &fixture.outbox);
+    assert_int_equal(watermark_at(&fixture, 1), START - 2 * MINUTE_MS);
+    assert_int_equal(fixture.outbox.count, 1);
+    idle_first(idle, 2, TIME_NONE, &fixture.outbox); /* nothing was applied: it may begin where it likes */
+    assert_int_equal(watermark_at(&fixture, 2), TIME_NONE);
+    assert_int_equal(fixture.outbox.count, 1);
+    idle_free(idle);
+    close_fixture(&fixture);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_idle_follow_the_others), cmocka_unit_test(test_unread_records_keep_a_partition_awake),
+        cmocka_unit_test(test_all_idle_follow_the_clock), cmocka_unit_test(test_nobody_has_a_time),
+        cmocka_unit_test(test_the_first_record_of_a_partition)};
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
