@@ -110,6 +110,20 @@ static void test_unread_records_keep_a_partition_awake(void **state)
     close_fixture(&fixture);
 }
 
+static void test_one_that_is_idle_leads_nobody(void **state)
+{
+    struct fixture fixture;
+    (void)state;
+    open_fixture(&fixture);
+    watermark_event(&fixture.watermark.partitions[0], 0, START);
+    watermark_event(&fixture.watermark.partitions[2], 0, START + HOUR_MS);
+    look(&fixture);
+    assert_int_equal(fixture.marks, 1);
+    assert_int_equal(watermark_at(&fixture, 1), START - 10 * SECOND_MS);
+    assert_int_equal(watermark_at(&fixture, 2), START + HOUR_MS - 10 * SECOND_MS);
+    close_fixture(&fixture);
+}
+
 static void test_all_idle_follow_the_clock(void **state)
 {
     struct fixture fixture;
@@ -162,9 +176,11 @@ static void test_the_first_record_of_a_partition(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_idle_follow_the_others), cmocka_unit_test(test_unread_records_keep_a_partition_awake),
-        cmocka_unit_test(test_all_idle_follow_the_clock), cmocka_unit_test(test_nobody_has_a_time),
-        cmocka_unit_test(test_the_first_record_of_a_partition)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_idle_follow_the_others),
+                                       cmocka_unit_test(test_unread_records_keep_a_partition_awake),
+                                       cmocka_unit_test(test_one_that_is_idle_leads_nobody),
+                                       cmocka_unit_test(test_all_idle_follow_the_clock),
+                                       cmocka_unit_test(test_nobody_has_a_time),
+                                       cmocka_unit_test(test_the_first_record_of_a_partition)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

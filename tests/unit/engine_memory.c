@@ -80,6 +80,11 @@ static void test_a_moving_timer_waits_once(void **unused)
     /* And it comes: the groups go when their windows are empty. */
     assert_true(reduce_counters(reduce)->evaluations == 20000);
     assert_int_equal(reduce_advance(reduce, 3 * HOUR_MS, &err), 0);
+    const struct str_pair *dirty;
+    size_t n = state_dirty(state, &dirty);
+    assert_true(n > 0);
+    for (size_t i = 0; i < n; i++)
+        assert_null(dirty[i].value.p); /* deletions alone */
     reduce_free(reduce);
     state_free(state);
     unload(&fixture);
