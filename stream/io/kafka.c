@@ -41,6 +41,13 @@ static const struct kafka_setting shared_defaults[] = {
     {NULL, NULL},
 };
 
+/* What an older librdkafka does not know and goes without. Metrics for the broker's operator (2.5): with them on,
+ * rd_kafka_destroy of 2.8 can miss its own signal and waits a second then, with each client that a start needs briefly. */
+static const struct kafka_setting newer_defaults[] = {
+    {"enable.metrics.push", "false"},
+    {NULL, NULL},
+};
+
 bool kafka_property_reserved(struct str name)
 {
     for (size_t i = 0; i < sizeof reserved / sizeof *reserved; i++)
@@ -78,6 +85,16 @@ static int settings_put(rd_kafka_conf_t *conf, const struct kafka_setting *setti
     return 0;
 }
 
+static int newer_settings_put(rd_kafka_conf_t *conf, const struct kafka_setting *settings, struct error *err)
+{
+    for (; settings->name != NULL; settings++) {
+        char text[256];
+        if (rd_kafka_conf_set(conf, settings->name, settings->value, text, sizeof text) == RD_KAFKA_CONF_INVALID)
+            return error_set(err, ERROR_FATAL, "kafka: %s: %s", settings->name, text);
+    }
+    return 0;
+}
+
 static int properties_put(rd_kafka_conf_t *conf, const struct kafka_client *options, struct error *err)
 {
     struct arena arena = {0};
@@ -97,8 +114,9 @@ static int properties_put(rd_kafka_conf_t *conf, const struct kafka_client *opti
 int kafka_client_new(rd_kafka_t **client, const struct kafka_client *options, struct error *err)
 {
     rd_kafka_conf_t *conf = rd_kafka_conf_new();
-    if (settings_put(conf, shared_defaults, err) != 0 || settings_put(conf, options->defaults, err) != 0 ||
-        properties_put(conf, options, err) != 0 || settings_put(conf, options->fixed, err) != 0) {
+    if (settings_put(conf, shared_defaults, err) != 0 || newer_settings_put(conf, newer_defaults, err) != 0 ||
+        settings_put(conf, options->defaults, err) != 0 || properties_put(conf, options, err) != 0 ||
+        settings_put(conf, options->fixed, err) != 0) {
         rd_kafka_conf_destroy(conf);
         return -1;
     }
