@@ -42,7 +42,7 @@ static const struct kafka_setting shared_defaults[] = {
 };
 
 /* What an older librdkafka does not know and goes without. Metrics for the broker's operator (2.5): with them on,
- * rd_kafka_destroy of 2.8 can miss its own signal and waits a second then, with each client that a start needs briefly. */
+ * rd_kafka_destroy of 2.8 can miss its own signal and then waits a second, for each short-lived client of a start. */
 static const struct kafka_setting newer_defaults[] = {
     {"enable.metrics.push", "false"},
     {NULL, NULL},
