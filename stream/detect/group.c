@@ -237,7 +237,7 @@ void group_free(struct group *group)
 size_t group_bytes(const struct group *group)
 {
     return sizeof *group + group->key.n + group->entry_cap * sizeof *group->entries + group->entry_count * 16 +
-           group->pane_cap * sizeof *group->panes + group->bytes;
+           group->pane_cap * sizeof(struct pane *) + group->bytes;
 }
 
 static void del(struct state *state, struct buf *key)
