@@ -12,7 +12,7 @@
 #include <stdlib.h>
 #include <time.h>
 
-enum { PARTITIONS_MAX = 64, BATCH = 4096, ASK_MS = 10000, AHEAD_MESSAGES = 800000, AHEAD_KIB = 256 << 10 };
+enum { PARTITIONS_MAX = 64, BATCH = 4096, ASK_MS = 10000, AHEAD_MESSAGES = 400000, AHEAD_KIB = 128 << 10 };
 
 struct partition {
     rd_kafka_queue_t *queue;
@@ -60,6 +60,10 @@ static rd_kafka_t *open_client(const char *bootstrap, int partitions)
     set(conf, "fetch.message.max.bytes", "1048576");
     set(conf, "fetch.error.backoff.ms", "100");
     set(conf, "check.crcs", "false");
+    if (rd_kafka_version() >= 0x02020000)
+        set(conf, "fetch.queue.backoff.ms", "20");
+    else
+        set(conf, "topic.metadata.refresh.interval.ms", "100");
     set_number(conf, "queued.min.messages", AHEAD_MESSAGES / partitions);
     set_number(conf, "queued.max.messages.kbytes", AHEAD_KIB / partitions);
     rd_kafka_t *client = rd_kafka_new(RD_KAFKA_CONSUMER, conf, text, sizeof text);

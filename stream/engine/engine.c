@@ -246,12 +246,16 @@ int engine_step(struct engine *engine, bool *worked, struct error *err)
 int engine_wait(struct engine *engine, struct error *err)
 {
     struct source *source = engine->options.source;
-    int64_t left_ms = (engine->commit_due_us - clock_mono_us()) / 1000;
-    return source->ops->wait(source, left_ms < 1 ? 1 : left_ms > 100 ? 100 : (int)left_ms, err);
+    int64_t from_us = clock_mono_us();
+    int64_t left_ms = (engine->commit_due_us - from_us) / 1000;
+    int result = source->ops->wait(source, left_ms < 1 ? 1 : left_ms > 100 ? 100 : (int)left_ms, err);
+    engine->counters.waited_us += (uint64_t)(clock_mono_us() - from_us);
+    return result;
 }
 
 int engine_commit(struct engine *engine, struct error *err)
 {
+    int64_t from_us = clock_mono_us();
     size_t n = engine->watermark.count;
     reduce_shrink(engine->reduce);
     arena_reset(&engine->arena);
@@ -268,7 +272,8 @@ int engine_commit(struct engine *engine, struct error *err)
     outbox_clear(&engine->outbox);
     engine->counters.commits++;
     log_debug("committed", LOG_I("records", event_map_counters(engine->map)->records),
-              LOG_I("published", engine->counters.published));
+              LOG_I("published", engine->counters.published), LOG_I("waited_ms", engine->counters.waited_us / 1000),
+              LOG_I("took_ms", (clock_mono_us() - from_us) / 1000));
     engine->commit_due_us = clock_mono_us() + engine->options.config->commit_interval_ms * 1000;
     return 0;
 }

@@ -31,6 +31,7 @@ struct engine_counters {
     uint64_t commits;
     uint64_t published; /* recommendation versions */
     uint64_t marks;
+    uint64_t waited_us; /* for records to come */
 };
 
 struct engine;

@@ -21,9 +21,8 @@
 #include "io/kafka_admin.h"
 #include "io/kafka_member.h"
 
-/* All partitions together hold about this much ahead of the engine. librdkafka 2.0.2 looks at a queue that was full up
- * to a second later, so a queue must last about as long; the floor keeps a wide topic from starving. */
-enum { AHEAD_MESSAGES = 800000, AHEAD_MESSAGES_MIN = 20000, AHEAD_KIB = 256 << 10, AHEAD_KIB_MIN = 4 << 10 };
+/* All partitions together hold about this much ahead of the engine; the floor keeps a wide topic from starving. */
+enum { AHEAD_MESSAGES = 400000, AHEAD_MESSAGES_MIN = 20000, AHEAD_KIB = 128 << 10, AHEAD_KIB_MIN = 4 << 10 };
 enum { SERVE_EVERY_US = 100000, WAIT_SLICE_MS = 100 };
 
 struct kafka_partition {
@@ -308,6 +307,16 @@ static int asker_open(struct source_kafka *kafka, const struct source_kafka_opti
     return kafka_client_new(&kafka->asker, &client, err);
 }
 
+/* Once a partition's queue is full librdkafka looks again only when something wakes the broker's thread, at the latest after
+ * a second: a consumer that empties the queue sooner then waits for nothing. Since 2.2.0 that second is a setting; before,
+ * asking for metadata (of our topics only) ten times a second wakes the thread. */
+static struct kafka_setting queue_backoff(void)
+{
+    if (rd_kafka_version() >= 0x02020000)
+        return (struct kafka_setting){"fetch.queue.backoff.ms", "20"};
+    return (struct kafka_setting){"topic.metadata.refresh.interval.ms", "100"};
+}
+
 static int reader_open(struct source_kafka *kafka, const struct source_kafka_options *options, struct error *err)
 {
     char ahead_messages[24], ahead_kib[24];
@@ -324,6 +333,7 @@ static int reader_open(struct source_kafka *kafka, const struct source_kafka_opt
         {"fetch.message.max.bytes", "1048576"},
         {"fetch.error.backoff.ms", "100"},
         {"check.crcs", "false"},
+        queue_backoff(),
         {NULL, NULL},
     };
     const struct kafka_setting fixed[] = {
