@@ -307,9 +307,9 @@ static int asker_open(struct source_kafka *kafka, const struct source_kafka_opti
     return kafka_client_new(&kafka->asker, &client, err);
 }
 
-/* Once a partition's queue is full librdkafka looks again only when something wakes the broker's thread, at the latest after
- * a second: a consumer that empties the queue sooner then waits for nothing. Since 2.2.0 that second is a setting; before,
- * asking for metadata (of our topics only) ten times a second wakes the thread. */
+/* Once a partition's queue is full librdkafka looks again only when something wakes the broker's thread, at the latest
+ * after a second: a consumer that empties the queue sooner then waits for nothing. Since 2.2.0 that second is a
+ * setting; before, asking for metadata (of our topics only) ten times a second wakes the thread. */
 static struct kafka_setting queue_backoff(void)
 {
     if (rd_kafka_version() >= 0x02020000)
