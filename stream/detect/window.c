@@ -187,7 +187,7 @@ static bool sliding_evaluate(struct detector_context *context, struct group *gro
     out->detection = out->firing && !previous;
     if (fires_nothing)
         group->previous = previous && out->when;
-    else if (selected_now == 0 && selection.after != 0) /* a change turns `when` true, never false */
+    else if (selected_now == 0 && selection.before == selection.after) /* a change turns `when` true, never false */
         group->previous = previous || out->when;
     else
         group->previous = out->when;

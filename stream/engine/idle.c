@@ -58,7 +58,6 @@ static void mark(struct idle *idle, size_t number, int64_t time_ms, struct outbo
 
 void idle_first(struct idle *idle, size_t partition, int64_t applied_ms, struct outbox *outbox)
 {
-    idle->watermark->partitions[partition].empty = false;
     if (applied_ms != TIME_NONE)
         mark(idle, partition, applied_ms, outbox);
 }
@@ -81,6 +80,18 @@ static int is_idle(struct idle *idle, size_t partition, int64_t now_us, bool *ye
     return 0;
 }
 
+/* A log whose every record went to dead letter is as one without records: nobody waits for its first event. */
+static int note_eventless(struct idle *idle, size_t number, struct error *err)
+{
+    struct watermark_partition *partition = &idle->watermark->partitions[number];
+    int64_t end = 0;
+    if (partition->empty || watermark_of(partition) != TIME_NONE)
+        return 0;
+    TRY(idle->source->ops->end_offset(idle->source, number, &end, err));
+    partition->empty = idle->source->ops->read_to(idle->source, number) >= end;
+    return 0;
+}
+
 /* A mark is a record and a transaction: not for less than a second of progress. */
 static bool worth_a_mark(int64_t watermark_ms, int64_t time_ms)
 {
@@ -99,7 +110,9 @@ int idle_look(struct idle *idle, struct outbox *outbox, uint64_t *marks, struct 
     bool *are_idle = mem_zalloc(n + 1);
     int result = 0;
     for (size_t i = 0; i < n && result == 0; i++) {
-        result = is_idle(idle, i, now_us, &are_idle[i], err);
+        result = note_eventless(idle, i, err);
+        if (result == 0)
+            result = is_idle(idle, i, now_us, &are_idle[i], err);
         idle_count += are_idle[i];
         int64_t time_ms = idle->watermark->partitions[i].max_time_ms;
         if (!are_idle[i] && time_ms > greatest_ms)

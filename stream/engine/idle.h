@@ -19,7 +19,8 @@ void idle_free(struct idle *idle);
 void idle_restart(struct idle *idle);
 /* Records of the partition came. */
 void idle_saw(struct idle *idle, size_t partition);
-/* Records come of a partition that had never held any: it starts at the global time `applied_ms`, by a mark. */
+/* Records come of a partition that has had no event: if one of them is its first, it starts at the global time
+ * `applied_ms`, by a mark. */
 void idle_first(struct idle *idle, size_t partition, int64_t applied_ms, struct outbox *outbox);
 /* Looks at partitions that are quiet, a few times a second, and marks those that are idle; *marks is counted up. */
 int idle_look(struct idle *idle, struct outbox *outbox, uint64_t *marks, struct error *err) MUST_CHECK;

@@ -278,7 +278,6 @@ void event_map_record(struct event_map *map, size_t partition, const struct sour
     bool again = record->offset < time->read_offset; /* read before a restart: its dead letter is out already */
     struct event event;
     watermark_reach(time, record->offset);
-    time->empty = false;
     map->counters.records++;
     if (decode(map, partition, record, again, &event) && in_time(map, partition, record, &event, again)) {
         event.at = (struct position){map->options.partitions[partition].topic,

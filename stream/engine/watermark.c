@@ -40,7 +40,7 @@ int64_t watermark_least(const struct watermark *watermark)
             continue;
         all_finished = false;
         int64_t time_ms = watermark_of(partition);
-        if (time_ms == TIME_NONE && partition->empty)
+        if (partition->empty)
             continue;
         if (time_ms < least)
             least = time_ms;
@@ -102,6 +102,7 @@ void watermark_event(struct watermark_partition *partition, int64_t offset, int6
     }
     if (time_ms > partition->max_time_ms)
         partition->max_time_ms = time_ms;
+    partition->empty = false;
 }
 
 struct commit_position watermark_position(struct watermark_partition *partition, int64_t applied_ms)

@@ -196,7 +196,7 @@ static void test_global_time(void **state)
             partition->empty = partition->max_time_ms == TIME_NONE && below(2) == 0;
             bool timeless = partition->max_time_ms == TIME_NONE && partition->mark_ms == TIME_NONE;
             all_finished = all_finished && partition->finished;
-            if (partition->finished || (timeless && partition->empty))
+            if (partition->finished || partition->empty)
                 continue;
             unknown = unknown || timeless;
             int64_t by_events = partition->max_time_ms - (timeless ? 0 : partition->out_of_orderness_ms);

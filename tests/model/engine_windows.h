@@ -322,7 +322,7 @@ static void check_sliding(const struct touch *touch, uint16_t before, uint16_t a
     if (selected && !inside) /* what fires nothing does not begin a detection */
         sliding->previous = previous && when;
     else
-        sliding->previous = when || (!selected && after != 0 && previous);
+        sliding->previous = when || (!selected && after == before && previous);
     if (sliding->count > 0)
         sliding->dies_ms = newest_ms + rule->window.size_ms;
     else if (known)

@@ -124,6 +124,26 @@ static void test_one_that_is_idle_leads_nobody(void **state)
     close_fixture(&fixture);
 }
 
+/* Whose every record was undecodable is waited for by nobody, even where nothing is ever idle. */
+static void test_a_partition_without_events_holds_nobody_back(void **state)
+{
+    struct fixture fixture;
+    (void)state;
+    open_fixture(&fixture);
+    for (size_t i = 0; i < sizeof fixture.sources / sizeof *fixture.sources; i++)
+        fixture.sources[i].idle_lag_ms = INT64_MAX;
+    watermark_event(&fixture.watermark.partitions[0], 0, START);
+    watermark_event(&fixture.watermark.partitions[2], 0, START);
+    assert_int_equal(watermark_least(&fixture.watermark), TIME_NONE);
+    look(&fixture);
+    assert_int_equal(fixture.marks, 0);
+    assert_true(fixture.watermark.partitions[1].empty);
+    assert_int_equal(watermark_least(&fixture.watermark), START - 2 * MINUTE_MS);
+    watermark_event(&fixture.watermark.partitions[1], 1, START - HOUR_MS);
+    assert_int_equal(watermark_least(&fixture.watermark), START - HOUR_MS - 10 * SECOND_MS);
+    close_fixture(&fixture);
+}
+
 static void test_all_idle_follow_the_clock(void **state)
 {
     struct fixture fixture;
@@ -179,6 +199,7 @@ int main(void)
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_idle_follow_the_others),
                                        cmocka_unit_test(test_unread_records_keep_a_partition_awake),
                                        cmocka_unit_test(test_one_that_is_idle_leads_nobody),
+                                       cmocka_unit_test(test_a_partition_without_events_holds_nobody_back),
                                        cmocka_unit_test(test_all_idle_follow_the_clock),
                                        cmocka_unit_test(test_nobody_has_a_time),
                                        cmocka_unit_test(test_the_first_record_of_a_partition)};
