@@ -1,0 +1,173 @@
+"""Quiet partitions: marks move their time, what lies below is late, and a replay of the topic decides the same."""
+
+import datetime
+import json
+import subprocess
+
+import pytest
+
+import harness
+import seeded
+
+SECOND_MS = 1000
+MINUTE_MS = 60 * SECOND_MS
+START_MS = 1_704_067_200_000
+RULES = """
+apiVersion: forestall.io/v1
+kind: RuleSet
+metadata: {name: time}
+rules:
+- id: load
+  from: {x: {stream: telemetry}}
+  detect: {group_by: [service], window: {size: 1m, slide: 1m}, when: count(x) >= 1}
+  recommend: {category: architecture, title: "{{ count(x) }} {{ sum(x) }}", cooldown: 0s, spec: {problem: p, solution: s}}
+"""
+ACTIVE, QUIET = 0, 1
+
+
+class Load:
+    """An application over two topics of a partition, each with the events of a service of its own."""
+
+    def __init__(self, binary, topics, writer, reader, forestall, write_config, tmp_path, idle_lags):
+        self.binary, self.writer, self.forestall, self.folder = binary, writer, forestall, tmp_path
+        self.topics = [topics.create(name) for name in idle_lags]
+        self.config = write_config(
+            [{"topic": topic, "stream": "telemetry", "format": "json", "idle_lag": idle_lag}
+             for topic, idle_lag in zip(self.topics, idle_lags.values())], {"time.yaml": RULES}, commit_interval="50ms")
+        subprocess.run([binary, "topics", "create", "-c", self.config], check=True, capture_output=True, timeout=60)
+        self.output, self.letters = reader(topics.name("recommendations")), reader(topics.name("dead-letter"))
+        self.process = None
+
+    def start(self):
+        self.process = self.forestall(self.config)
+        self.process.wait_for_log("msg=ready")
+
+    def send(self, number, *seconds):
+        for second in seconds:
+            self.writer.json(self.topics[number], {"service": f"p{number}", "name": "n", "value": second,
+                                                   "occurred_at": START_MS + second * SECOND_MS})
+        self.writer.flush()
+
+    def read_so_far(self):
+        """Everything sent to the active topic is read and decided once the dead letter of a probe is committed."""
+        count = len(self.letters.drain()) + 1
+        self.writer.bytes(self.topics[ACTIVE], b"probe")
+        self.writer.flush()
+        self.letters.count(count)
+
+    def closed(self):
+        """(service, minute) of each window that was evaluated and held something."""
+        found = set()
+        for record in self.output.drain():
+            minute = (milliseconds(record.json["event_time"]) - START_MS) // MINUTE_MS - 1
+            found.add((record.json["group"]["service"], minute))
+        return found
+
+    def late(self):
+        self.letters.drain()
+        return [json.loads(letter.value)["occurred_at"] for letter in self.letters.records
+                if letter.headers["forestall.error"].startswith(b"late")]
+
+    def replay(self):
+        """Versions and late events as a replay of the topic has them."""
+        letters = self.folder / "letters.jsonl"
+        found = seeded.replay(self.binary, self.config, "--dead-letter", letters)
+        return found, letters.read_text().count("late: ")
+
+    def versions(self):
+        return seeded.versions(record.value for record in self.output.drain())
+
+
+def assert_begins_with(versions, ours):
+    """A replay goes on to the greatest event time; up to where a run has come both say the same."""
+    assert {identity: lines[:len(ours[identity])] for identity, lines in versions.items() if identity in ours} == ours
+
+
+def milliseconds(text):
+    return round(datetime.datetime.fromisoformat(text.replace("Z", "+00:00")).timestamp() * 1000)
+
+
+@pytest.fixture
+def load(binary, topics, writer, reader, forestall, write_config, tmp_path):
+    return lambda **idle_lags: Load(binary, topics, writer, reader, forestall, write_config, tmp_path, idle_lags)
+
+
+@pytest.mark.parametrize("disturb", [None, "stop", "kill"])
+def test_a_quiet_partition_is_marked(load, disturb):
+    """The active one is of a topic that is never idle, so that the clock has no say."""
+    run = load(active="never", quiet="1s")
+    run.send(QUIET, 30)
+    run.send(ACTIVE, *range(0, 270, 10))
+    run.start()
+    harness.wait_until(lambda: run.closed() == {("p1", 0), *(("p0", n) for n in range(4))}, "four minutes")
+    assert run.late() == []
+    if disturb is not None:
+        run.process.stop() if disturb == "stop" else run.process.kill()
+        run.start()
+    run.send(QUIET, 150)  # later than all its partition has seen; below the mark, for minute 3 is closed
+    harness.wait_until(lambda: run.late() == [START_MS + 150 * SECOND_MS], "a late event")
+    run.send(QUIET, 310)
+    run.send(ACTIVE, *range(270, 510, 10))
+    harness.wait_until(lambda: {("p1", 5), ("p0", 7)} <= run.closed(), "eight minutes")
+    assert run.process.stop() == 0
+    assert run.closed() == {("p1", 0), ("p1", 5), *(("p0", n) for n in range(8))}
+    assert len(run.late()) == 1
+    versions, late = run.replay()
+    assert late == 1
+    assert_begins_with(versions, run.versions())
+
+
+def test_when_all_are_quiet_the_clock_moves_time(load):
+    run = load(active="1s", quiet="1s")
+    run.send(QUIET, 30)
+    run.send(ACTIVE, 200)
+    run.start()
+    harness.wait_until(lambda: run.closed() >= {("p1", 0), ("p0", 3)}, "the last windows")
+    run.send(ACTIVE, 400)
+    run.send(QUIET, 400)
+    harness.wait_until(lambda: len(run.late()) == 2, "two late events")
+    assert run.process.stop() == 0
+    versions, late = run.replay()
+    assert late == 2
+    assert versions == run.versions()
+
+
+def test_idle_lag_never_waits_for_the_quiet_one(load):
+    run = load(active="never", quiet="never")
+    run.send(QUIET, 30)
+    run.send(ACTIVE, 0)
+    run.start()
+    run.send(ACTIVE, *range(10, 1200, 10))
+    run.read_so_far()
+    assert run.closed() == set()
+    run.send(QUIET, 191)
+    harness.wait_until(lambda: run.closed() == {("p1", 0), ("p0", 0), ("p0", 1), ("p0", 2)}, "three minutes")
+    run.send(QUIET, 182, 600)
+    harness.wait_until(lambda: {("p1", 3), ("p0", 8)} <= run.closed(), "nine minutes")
+    assert run.late() == []
+    assert run.process.stop() == 0
+    ours = run.versions()
+    versions, late = run.replay()
+    assert late == 0
+    assert_begins_with(versions, ours)
+
+
+@pytest.mark.parametrize("disturb", [None, "kill"])
+def test_a_partition_that_never_held_a_record_does_not_hold_time_back(load, disturb):
+    run = load(active="never", quiet="never")
+    run.start()
+    run.send(ACTIVE, *range(0, 610, 10))
+    harness.wait_until(lambda: {("p0", n) for n in range(9)} <= run.closed(), "nine minutes")
+    if disturb is not None:
+        run.process.kill()
+        run.start()
+    run.send(QUIET, 300)
+    harness.wait_until(lambda: run.late() == [START_MS + 300 * SECOND_MS], "a late event")
+    run.send(QUIET, 700)
+    run.send(ACTIVE, *range(610, 800, 10))
+    harness.wait_until(lambda: ("p0", 10) in run.closed(), "eleven minutes")
+    assert run.process.stop() == 0
+    ours = run.versions()
+    versions, late = run.replay()
+    assert late == 1
+    assert_begins_with(versions, ours)
