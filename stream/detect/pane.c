@@ -29,6 +29,14 @@ static size_t folds_of(const struct rule *rule)
     return n;
 }
 
+static bool group_has_service(const struct rule *rule)
+{
+    for (size_t i = 0; i < rule->group_count; i++)
+        if (str_is(rule->group[i].name, "service"))
+            return true;
+    return false;
+}
+
 struct pane *pane_new(const struct rule *rule, int64_t start_ms)
 {
     size_t n = folds_of(rule);
@@ -37,6 +45,7 @@ struct pane *pane_new(const struct rule *rule, int64_t start_ms)
     pane->first_ms = INT64_MAX;
     pane->last_ms = INT64_MIN;
     pane->fold_count = n;
+    pane->names_services = !group_has_service(rule);
     for (size_t i = 0; i < n; i++)
         fold_init(&pane->folds[i], rule->aggregates[i].function);
     return pane;
@@ -87,14 +96,6 @@ static bool newer(int64_t time_ms, const struct position *at, const struct pane 
     return time_ms > pane->last_ms || (time_ms == pane->last_ms && position_order(at, &pane->newest_at) > 0);
 }
 
-static bool group_has_service(const struct rule *rule)
-{
-    for (size_t i = 0; i < rule->group_count; i++)
-        if (str_is(rule->group[i].name, "service"))
-            return true;
-    return false;
-}
-
 bool pane_add(struct pane *pane, const struct rule *rule, int input, const struct event *event, struct arena *arena)
 {
     for (size_t i = 0; i < pane->fold_count; i++) {
@@ -118,7 +119,7 @@ bool pane_add(struct pane *pane, const struct rule *rule, int input, const struc
     if (event->time_ms < pane->first_ms)
         pane->first_ms = event->time_ms;
     int service = event->stream->service_field;
-    if (service >= 0 && !group_has_service(rule) && event->values[service].type == VALUE_STRING)
+    if (service >= 0 && pane->names_services && event->values[service].type == VALUE_STRING)
         add_service(pane, value_as_str(event->values[service]));
     if (!newer(event->time_ms, &event->at, pane))
         return false;

@@ -20,6 +20,7 @@ struct pane {
     struct buf newest;    /* the newest event, encoded: evidence */
     struct str *services; /* sorted; heap copies; only where the group does not say the service */
     size_t service_count;
+    bool names_services;
     size_t fold_count;
     struct fold folds[]; /* by the rule's aggregate */
 };

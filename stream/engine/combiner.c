@@ -73,8 +73,14 @@ struct partial *combiner_partial(struct combiner *combiner, const struct rule *r
         if ((combiner->slots[at] ^ hash) >> 32 != 0)
             continue;
         struct partial *partial = &combiner->partials[(uint32_t)combiner->slots[at] - 1];
-        if (partial->group == group && partial->rule == rule_number && partial->start_ms == start_ms)
+        if (partial->group == group && partial->rule == rule_number && partial->start_ms == start_ms) {
+            /* The folds and the evidence are written next, and seldom in the cache. */
+            __builtin_prefetch(partial->pane, 1);
+            __builtin_prefetch((const char *)partial->pane + 128, 1);
+            __builtin_prefetch((const char *)partial->pane + 192, 1);
+            __builtin_prefetch(partial->newest.p, 1);
             return partial;
+        }
     }
     struct partial *partial = add(combiner);
     combiner->slots[at] = slot_of(hash, combiner->count);
