@@ -201,6 +201,7 @@ static int topic_settle(rd_kafka_t *client, const struct config *config, const s
 int topics_settle(const struct config *config, const struct topics_options *options, struct arena *arena,
                   struct topics_report *report, struct error *err)
 {
+    *report = (struct topics_report){0};
     const struct kafka_client about = {
         .type = RD_KAFKA_PRODUCER, .properties = config->kafka, .property_count = config->kafka_count};
     rd_kafka_t *client;
