@@ -5,9 +5,27 @@
 
 #define DELETE_STATE "stop, delete the state directory and start: it is restored from the changelog"
 
+/* A short name and a short text, as buf_text and value_encode write them, in one piece: the usual group of every event.
+ */
+static void put_short_text(struct buf *out, struct str name, struct value text)
+{
+    char *p = buf_reserve(out, name.n + text.n + 3);
+    *p++ = (char)name.n;
+    memcpy(p, name.p, name.n);
+    p += name.n;
+    *p++ = (char)VALUE_STRING;
+    *p++ = (char)text.n;
+    memcpy(p, text.s, text.n);
+    out->len += name.n + text.n + 3;
+}
+
 void group_key_encode(struct buf *out, const struct rule *rule, const struct value *values)
 {
     for (size_t i = 0; i < rule->group_count; i++) {
+        if (values[i].type == VALUE_STRING && values[i].n < 0x80 && rule->group[i].name.n < 0x80) {
+            put_short_text(out, rule->group[i].name, values[i]);
+            continue;
+        }
         buf_text(out, rule->group[i].name);
         value_encode(out, values[i]);
     }

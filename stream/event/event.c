@@ -12,8 +12,10 @@ int position_order(const struct position *a, const struct position *b)
 
 void event_clear(struct event *event, const struct stream *stream)
 {
-    memset(event, 0, sizeof *event);
     event->stream = stream;
+    event->time_ms = 0;
+    event->at = (struct position){0, 0, 0};
+    memset(event->values, 0, (size_t)stream->field_count * sizeof event->values[0]);
 }
 
 void event_encode(struct buf *out, const struct event *event, field_mask mask)
