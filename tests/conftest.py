@@ -133,7 +133,7 @@ def trial(history, undisturbed, binary, forestall, topics, writer, reader, write
 
     def make(seed, **overrides):
         run = seeded.Trial(history, undisturbed, writer, reader)
-        settings = {"time": {"idle_lag": "never"}, "commit_interval": "50ms", **overrides}
+        settings = {"time": {"idle_lag": "never"}, "commit_interval": "50ms", "log": {"level": "debug"}, **overrides}
         run.set_up(topics, lambda *arguments: write_config(*arguments, **settings), forestall, seed)
         run.state = tmp_path / "state"
         subprocess.run([binary, "topics", "create", "-c", run.config], check=True, capture_output=True, timeout=60)

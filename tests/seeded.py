@@ -8,6 +8,7 @@ selects, two days later, so that everything before it is applied.
 import collections
 import json
 import random
+import re
 import subprocess
 import time
 
@@ -235,9 +236,16 @@ class Trial:
 
     def feed_until_it_dies(self):
         harness.wait_until(lambda: not self.process.running() or "msg=ready" in self.process.log, "a start or a death")
-        while self.process.running() and self.feed():
-            self.process_ends_within(0.1)
+        while self.process.running():
+            before = self.committed()
+            if not self.feed():
+                break
+            harness.wait_until(lambda: not self.process.running() or self.committed() > before, "a commit or a death")
         return self.process_ends_within(2) and self.process.process.returncode == -9
+
+    def committed(self):
+        """Records that the present process has read up to its last commit; it tells them at log level debug."""
+        return max(map(int, re.findall(r"msg=committed records=(\d+)", self.process.log)), default=0)
 
     def process_ends_within(self, seconds):
         try:
