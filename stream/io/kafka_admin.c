@@ -7,6 +7,7 @@
 #include "base/clock.h"
 
 enum { REACH_MS = 30000, RETRY_MS = 300, METADATA_MS = 5000 };
+enum { MEMBER_UUID_CHARS = 1 + 36 };
 
 /* A request under way: its options and where the answer comes. */
 struct request {
@@ -198,40 +199,47 @@ int kafka_topic_settings(rd_kafka_t *client, const char *topic,
     return result;
 }
 
-static void others_add(struct kafka_group_others *others, const rd_kafka_MemberDescription_t *member,
-                       const char *instance_id)
+/* A static member's id is its group.instance.id, '-' and a UUID; another's begins with its client.id. */
+static struct str member_instance(const struct rd_kafka_group_member_info *member)
 {
-    const char *its = rd_kafka_MemberDescription_group_instance_id(member);
-    if (its == NULL)
-        its = "";
-    if (instance_id != NULL && strcmp(its, instance_id) == 0)
-        return;
-    if (others->count++ == 0 || strcmp(its, others->least_instance_id) < 0) {
-        (void)snprintf(others->least_instance_id, sizeof others->least_instance_id, "%s", its);
-        (void)snprintf(others->one, sizeof others->one, "%s at %s",
-                       *its != '\0' ? its : rd_kafka_MemberDescription_client_id(member),
-                       rd_kafka_MemberDescription_host(member));
-    }
+    struct str id = str_of(member->member_id);
+    if (id.n <= MEMBER_UUID_CHARS)
+        return (struct str){0};
+    id.n -= MEMBER_UUID_CHARS;
+    return str_eq(id, str_of(member->client_id)) ? (struct str){0} : id;
 }
 
-static int others_read(rd_kafka_event_t *event, const char *group, const char *instance_id,
-                       struct kafka_group_others *others, struct error *err)
+static void others_add(struct kafka_group_others *others, const struct rd_kafka_group_member_info *member,
+                       const char *instance_id)
 {
-    size_t count;
-    const rd_kafka_ConsumerGroupDescription_t **groups =
-        rd_kafka_DescribeConsumerGroups_result_groups(rd_kafka_event_DescribeConsumerGroups_result(event), &count);
-    if (count != 1)
-        return error_set(err, ERROR_FATAL, "the members of group %s: no answer", group);
-    const rd_kafka_error_t *error = rd_kafka_ConsumerGroupDescription_error(groups[0]);
-    if (error != NULL && rd_kafka_error_code(error) == RD_KAFKA_RESP_ERR_GROUP_ID_NOT_FOUND)
-        return 0;
-    if (error != NULL)
-        return error_set(err, kafka_passing(rd_kafka_error_code(error)) ? ERROR_RETRY : ERROR_FATAL,
-                         "the members of group %s: %s", group, rd_kafka_error_string(error));
-    size_t members = rd_kafka_ConsumerGroupDescription_member_count(groups[0]);
-    for (size_t i = 0; i < members; i++)
-        others_add(others, rd_kafka_ConsumerGroupDescription_member(groups[0], i), instance_id);
-    return 0;
+    struct str its = member_instance(member);
+    if (instance_id != NULL && str_is(its, instance_id))
+        return;
+    if (others->count++ > 0 && str_cmp(its, str_of(others->least_instance_id)) >= 0)
+        return;
+    (void)snprintf(others->least_instance_id, sizeof others->least_instance_id, "%.*s", STR_ARG(its));
+    struct str name = its.n > 0 ? its : str_of(member->client_id);
+    (void)snprintf(others->one, sizeof others->one, "%.*s at %s", STR_ARG(name), member->client_host);
+}
+
+/* By the older call: with no broker up, DescribeConsumerGroups of librdkafka 2.0.2 fails an assertion when it times
+ * out before the coordinator is found. */
+static rd_kafka_resp_err_t others_ask(rd_kafka_t *client, const char *group, const char *instance_id,
+                                      struct kafka_group_others *others)
+{
+    const struct rd_kafka_group_list *list = NULL;
+    rd_kafka_resp_err_t code = rd_kafka_list_groups(client, group, &list, METADATA_MS);
+    *others = (struct kafka_group_others){0};
+    for (int i = 0; list != NULL && i < list->group_cnt; i++) {
+        const struct rd_kafka_group_info *found = &list->groups[i];
+        if (code == RD_KAFKA_RESP_ERR_NO_ERROR && found->err != RD_KAFKA_RESP_ERR_GROUP_ID_NOT_FOUND)
+            code = found->err;
+        for (int m = 0; m < found->member_cnt; m++)
+            others_add(others, &found->members[m], instance_id);
+    }
+    if (list != NULL)
+        rd_kafka_group_list_destroy(list);
+    return code;
 }
 
 int kafka_group_others(rd_kafka_t *client, const char *group, const char *instance_id,
@@ -239,17 +247,13 @@ int kafka_group_others(rd_kafka_t *client, const char *group, const char *instan
 {
     int64_t deadline_us = clock_mono_us() + REACH_MS * INT64_C(1000);
     for (;;) {
-        *others = (struct kafka_group_others){0};
-        struct request request = request_begin(client, RD_KAFKA_ADMIN_OP_DESCRIBECONSUMERGROUPS);
-        rd_kafka_DescribeConsumerGroups(client, &group, 1, request.options, request.queue);
-        rd_kafka_event_t *event = request_end(&request, "asking for the group's members", err);
-        if (event == NULL)
-            return -1;
-        int result = others_read(event, group, instance_id, others, err);
-        rd_kafka_event_destroy(event);
+        rd_kafka_resp_err_t code = others_ask(client, group, instance_id, others);
+        if (code == RD_KAFKA_RESP_ERR_NO_ERROR)
+            return 0;
         /* The group's coordinator may still be loading, most of all on a new cluster. */
-        if (result == 0 || err->class != ERROR_RETRY || clock_mono_us() > deadline_us)
-            return result;
+        bool passing = kafka_passing(code) || code == RD_KAFKA_RESP_ERR__PARTIAL;
+        if (!passing || clock_mono_us() > deadline_us)
+            return kafka_failed(err, code, "the members of group %s", group);
         pause_ms(RETRY_MS);
     }
 }

@@ -200,7 +200,9 @@ int kafka_member_serve(struct kafka_member *member, int timeout_ms, struct error
         char text[256];
         (void)rd_kafka_fatal_error(member->client, text, sizeof text);
         result =
-            error_set(err, ERROR_FATAL, "group %s: %s: another process uses this instance's id (a copied state.dir?)",
+            error_set(err, ERROR_FATAL,
+                      "group %s: %s: another process uses this instance's id (a copied state.dir?), or the broker went "
+                      "away while this one joined: start again",
                       member->group_id, text);
     } else if (code != RD_KAFKA_RESP_ERR_NO_ERROR && !kafka_passing(code)) {
         result = error_set(err, ERROR_FATAL, "group %s: %s", member->group_id, rd_kafka_message_errstr(message));
