@@ -173,8 +173,12 @@ static int settings_visit(rd_kafka_event_t *event, const char *topic,
         rd_kafka_DescribeConfigs_result_resources(rd_kafka_event_DescribeConfigs_result(event), &count);
     if (count != 1)
         return error_set(err, ERROR_FATAL, "the settings of topic %s: no answer", topic);
-    if (rd_kafka_ConfigResource_error(resources[0]) != RD_KAFKA_RESP_ERR_NO_ERROR)
-        return kafka_failed(err, rd_kafka_ConfigResource_error(resources[0]), "the settings of topic %s", topic);
+    rd_kafka_resp_err_t code = rd_kafka_ConfigResource_error(resources[0]);
+    /* A topic just made is known to one broker and asked of another. */
+    if (code == RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART || kafka_passing(code))
+        return error_set(err, ERROR_RETRY, "the settings of topic %s: %s", topic, rd_kafka_err2str(code));
+    if (code != RD_KAFKA_RESP_ERR_NO_ERROR)
+        return kafka_failed(err, code, "the settings of topic %s", topic);
     size_t entry_count;
     const rd_kafka_ConfigEntry_t **entries = rd_kafka_ConfigResource_configs(resources[0], &entry_count);
     for (size_t i = 0; i < entry_count; i++)
@@ -183,9 +187,9 @@ static int settings_visit(rd_kafka_event_t *event, const char *topic,
     return 0;
 }
 
-int kafka_topic_settings(rd_kafka_t *client, const char *topic,
-                         void (*visit)(void *context, const char *name, const char *value), void *context,
-                         struct error *err)
+static int settings_ask(rd_kafka_t *client, const char *topic,
+                        void (*visit)(void *context, const char *name, const char *value), void *context,
+                        struct error *err)
 {
     rd_kafka_ConfigResource_t *resource = rd_kafka_ConfigResource_new(RD_KAFKA_RESOURCE_TOPIC, topic);
     struct request request = request_begin(client, RD_KAFKA_ADMIN_OP_DESCRIBECONFIGS);
@@ -196,6 +200,20 @@ int kafka_topic_settings(rd_kafka_t *client, const char *topic,
         return -1;
     int result = settings_visit(event, topic, visit, context, err);
     rd_kafka_event_destroy(event);
+    return result;
+}
+
+int kafka_topic_settings(rd_kafka_t *client, const char *topic,
+                         void (*visit)(void *context, const char *name, const char *value), void *context,
+                         struct error *err)
+{
+    int64_t deadline_us = clock_mono_us() + REACH_MS * INT64_C(1000);
+    int result;
+    while ((result = settings_ask(client, topic, visit, context, err)) != 0 && err->class == ERROR_RETRY &&
+           clock_mono_us() < deadline_us)
+        pause_ms(RETRY_MS);
+    if (result != 0)
+        err->class = ERROR_FATAL;
     return result;
 }
 
