@@ -136,7 +136,8 @@ def trial(history, undisturbed, binary, forestall, topics, writer, reader, write
         settings = {"time": {"idle_lag": "never"}, "commit_interval": "50ms", "log": {"level": "debug"}, **overrides}
         run.set_up(topics, lambda *arguments: write_config(*arguments, **settings), forestall, seed)
         run.state = tmp_path / "state"
-        subprocess.run([binary, "topics", "create", "-c", run.config], check=True, capture_output=True, timeout=60)
+        made = subprocess.run([binary, "topics", "create", "-c", run.config], capture_output=True, text=True, timeout=60)
+        assert made.returncode == 0, made.stdout + made.stderr
         return run
 
     return make

@@ -125,7 +125,7 @@ class Topics:
         full = self.name(name)
         settings = {"message.timestamp.type": "LogAppendTime"}
         settings.update({key.replace("_", "."): str(value) for key, value in config.items()})
-        topic = confluent_kafka.admin.NewTopic(full, num_partitions=partitions, replication_factor=1, config=settings)
+        topic = confluent_kafka.admin.NewTopic(full, num_partitions=partitions, replication_factor=-1, config=settings)
         self.admin.create_topics([topic])[full].result(TIMEOUT_SECONDS)
         wait_until(lambda: len(self.partitions(full)) == partitions, f"topic {full}")
         self.made.append(full)

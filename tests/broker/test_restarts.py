@@ -5,7 +5,7 @@ import random
 import pytest
 
 
-@pytest.mark.parametrize("seed", [1, 2, 3])
+@pytest.mark.parametrize("seed", [1, 2])
 def test_stopped_at_random_moments(trial, seed):
     dice = random.Random(seed)
     run = trial(seed)

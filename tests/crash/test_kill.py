@@ -31,7 +31,7 @@ def test_at_a_named_point_of_the_commit(trial, failpoint):
     run.check()
 
 
-@pytest.mark.parametrize("seed", [1, 2])
+@pytest.mark.parametrize("seed", [1])
 def test_at_random_moments(trial, seed):
     dice = random.Random(seed)
     run = trial(seed)
@@ -46,12 +46,11 @@ def test_at_random_moments(trial, seed):
     run.check()
 
 
-@pytest.mark.parametrize("failpoint", ["commit_after_end:4", "commit_before_end:4"])
-def test_with_the_state_directory_gone(trial, failpoint):
-    run = trial(failpoint)
+def test_with_the_state_directory_gone(trial):
+    run = trial("gone")
     for _ in range(8):
         run.feed()
-    run.start(failpoint)
+    run.start("commit_after_end:4")
     assert run.feed_until_it_dies()
     shutil.rmtree(run.state)
     run.check()
