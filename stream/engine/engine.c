@@ -11,7 +11,8 @@
 enum {
     BATCH_MAX = 1024,                   /* records of one poll */
     DIRTY_BYTES_MAX = 32 * 1024 * 1024, /* state changes that make a commit due at once */
-    OUTBOX_MAX = 50000,                 /* records, likewise */
+    ASK_EMPTY_EVERY_US = 100 * 1000,
+    OUTBOX_MAX = 50000, /* records, likewise */
 };
 
 struct engine {
@@ -27,6 +28,7 @@ struct engine {
     struct source_record records[BATCH_MAX];
     size_t *order; /* partitions, slowest first */
     int64_t commit_due_us;
+    int64_t asked_us; /* when the logs of empty partitions were last asked for their ends */
     struct engine_counters counters;
 };
 
@@ -225,6 +227,40 @@ static int advance(struct engine *engine, int64_t before_ms, struct error *err)
     return reduce_advance(engine->reduce, before_ms, err);
 }
 
+static bool any_empty(const struct engine *engine)
+{
+    for (size_t i = 0; i < engine->watermark.count; i++)
+        if (engine->watermark.partitions[i].empty)
+            return true;
+    return false;
+}
+
+/* Before time moves past partitions that are not waited for their logs are asked afresh, a few times a second: one that
+ * holds a record by now is waited for from here on, so that what was in its log before cannot come late. *may: time may
+ * move now. */
+static int ask_empty(struct engine *engine, bool *may, struct error *err)
+{
+    struct source *source = engine->options.source;
+    int64_t now_us = clock_mono_us();
+    *may = !engine->options.live || !any_empty(engine);
+    if (*may || now_us - engine->asked_us < ASK_EMPTY_EVERY_US)
+        return 0;
+    for (size_t i = 0; i < engine->watermark.count; i++) {
+        struct watermark_partition *partition = &engine->watermark.partitions[i];
+        int64_t end = 0;
+        if (!partition->empty)
+            continue;
+        TRY(source->ops->end_offset(source, i, &end, err));
+        if (source->ops->read_to(source, i) >= end)
+            continue;
+        idle_first(engine->idle, i, reduce_applied(engine->reduce), &engine->outbox);
+        partition->empty = false;
+    }
+    engine->asked_us = clock_mono_us();
+    *may = true;
+    return 0;
+}
+
 static bool commit_is_due(const struct engine *engine)
 {
     return clock_mono_us() >= engine->commit_due_us || engine->outbox.count > OUTBOX_MAX ||
@@ -237,8 +273,11 @@ int engine_step(struct engine *engine, bool *worked, struct error *err)
     TRY(read_all(engine, worked, err));
     if (engine->idle != NULL)
         TRY(idle_look(engine->idle, &engine->outbox, &engine->counters.marks, err));
+    bool may = watermark_least(&engine->watermark) > reduce_applied(engine->reduce);
+    if (may)
+        TRY(ask_empty(engine, &may, err));
     int64_t time_ms = watermark_least(&engine->watermark);
-    if (time_ms != TIME_END)
+    if (may && time_ms != TIME_END)
         TRY(advance(engine, time_ms, err));
     return commit_is_due(engine) ? engine_commit(engine, err) : 0;
 }

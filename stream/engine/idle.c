@@ -85,7 +85,7 @@ static int note_eventless(struct idle *idle, size_t number, struct error *err)
 {
     struct watermark_partition *partition = &idle->watermark->partitions[number];
     int64_t end = 0;
-    if (partition->empty || watermark_of(partition) != TIME_NONE)
+    if (partition->empty || partition->max_time_ms != TIME_NONE)
         return 0;
     TRY(idle->source->ops->end_offset(idle->source, number, &end, err));
     partition->empty = idle->source->ops->read_to(idle->source, number) >= end;

@@ -129,3 +129,32 @@ def test_the_history_of_github_s_status_page(binary, forestall, topics, writer, 
     assert len(figures) == 11
     assert tuple(map(sum, zip(*figures.values()))) == (176, 89)
     assert figures["Actions"] == (70, 30) and figures["Pull Requests"] == (24, 14) and figures["Copilot"] == (15, 6)
+
+
+def test_history_loaded_behind_a_running_instance(binary, forestall, topics, writer, drain, write_config):
+    """The topic is empty when `run` starts: whichever partition is fetched first, nothing is late."""
+    topic = topics.create("incidents", partitions=PARTITIONS)
+    config = write_config([{"topic": topic, "stream": "incident", "format": "json"}], {"history.yaml": RULE},
+                          time={"idle_lag": "never"})
+    subprocess.run([binary, "topics", "create", "-c", config], check=True, capture_output=True, timeout=60)
+    process = forestall(config)
+    process.wait_for_log(r"msg=ready")
+    events = synthetic(3, 400)
+    firsts = [next(event for event in events if partition_of(event) == partition) for partition in range(PARTITIONS)]
+    for event in sorted(firsts, key=lambda event: event["occurred_at"]):
+        writer.json(topic, event, key=event["service"], partition=partition_of(event))
+    writer.flush()
+    rest = [event for event in events if event not in firsts]
+    for partition in range(PARTITIONS):
+        for event in rest:
+            if partition_of(event) == partition:
+                writer.json(topic, event, key=event["service"], partition=partition)
+    writer.flush()
+    limit = applied_below(events)
+    expected = {identity: [line for line in lines if milliseconds(json.loads(line)["event_time"]) < limit]
+                for identity, lines in replay(binary, config).items()}
+    count = sum(map(len, expected.values()))
+    output = json.loads(config.read_text())["outputs"]["recommendations"]["topic"]
+    harness.wait_until(lambda: len(drain(output)) >= count, f"{count} versions", 60)
+    assert process.stop() == 0
+    assert " late=0 " in process.log and count > 0
