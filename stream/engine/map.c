@@ -7,7 +7,7 @@
 #include "detect/detector.h"
 #include "engine/combiner.h"
 
-enum { RAW_EVIDENCE_MAX = 4096, MATCHES_MAX = 4096 };
+enum { RAW_EVIDENCE_MAX = 4096 };
 
 struct event_map {
     struct map_options options;
@@ -18,8 +18,9 @@ struct event_map {
     struct combiner *combiner;
     struct arena arena; /* of one record */
     struct buf key;
-    struct exchange_match matches[MATCHES_MAX];
+    struct exchange_match *matches; /* of the event in hand; grows to the most that one event had */
     size_t match_count;
+    size_t match_cap;
     struct map_counters counters;
     /* The event in hand, for the index's visits. */
     const struct event *event;
@@ -112,6 +113,7 @@ void event_map_free(struct event_map *map)
         rule_index_free(map->indexes[i]);
     combiner_free(map->combiner);
     free(map->pane_starts);
+    free(map->matches);
     arena_fini(&map->arena);
     buf_fini(&map->key);
     free(map);
@@ -196,8 +198,10 @@ static void selected(void *context, const struct index_entry *entry)
         fold_into_pane(map, entry, input);
         return;
     }
-    if (map->event->time_ms >= map->applied_ms && map->match_count < MATCHES_MAX)
-        map->matches[map->match_count++] = (struct exchange_match){entry->rule_number, entry->input};
+    if (map->event->time_ms < map->applied_ms)
+        return;
+    map->matches = mem_grow(map->matches, map->match_count, &map->match_cap, sizeof *map->matches);
+    map->matches[map->match_count++] = (struct exchange_match){entry->rule_number, entry->input};
 }
 
 static void match(struct event_map *map, size_t partition, struct event *event, const struct source_record *record,

@@ -19,6 +19,7 @@ struct reduce {
     struct touches *touches;
     struct recommender *recommender;
     struct arena arena; /* of one item */
+    struct buf scratch; /* what is encoded on its way into pending, which copies it */
     struct reduce_counters counters;
     int64_t applied_ms;
 };
@@ -61,33 +62,33 @@ static void receive_partial(struct exchange *exchange, int rule, uint64_t group,
 static void receive_update(struct exchange *exchange, const struct event *event)
 {
     struct reduce *reduce = (struct reduce *)exchange;
-    struct buf bytes = {0};
-    event_encode(&bytes, event, FIELD_BIT(event->stream->field_count) - 1);
+    struct buf *bytes = &reduce->scratch;
+    buf_reset(bytes);
+    event_encode(bytes, event, FIELD_BIT(event->stream->field_count) - 1);
     pending_push(reduce->pending, (struct pending_item){.time_ms = event->time_ms,
                                                         .level = LEVEL_SOURCE,
                                                         .kind = PENDING_UPDATE,
                                                         .at = event->at,
-                                                        .bytes = buf_str(&bytes)});
-    buf_fini(&bytes);
+                                                        .bytes = buf_str(bytes)});
 }
 
 static void receive_event(struct exchange *exchange, const struct event *event, const struct exchange_match *matches,
                           size_t n)
 {
     struct reduce *reduce = (struct reduce *)exchange;
-    struct buf bytes = {0};
-    buf_varint(&bytes, n);
+    struct buf *bytes = &reduce->scratch;
+    buf_reset(bytes);
+    buf_varint(bytes, n);
     for (size_t i = 0; i < n; i++) {
-        buf_varint(&bytes, (uint64_t)matches[i].rule);
-        buf_varint(&bytes, (uint64_t)matches[i].input);
+        buf_varint(bytes, (uint64_t)matches[i].rule);
+        buf_varint(bytes, (uint64_t)matches[i].input);
     }
-    event_encode(&bytes, event, FIELD_BIT(event->stream->field_count) - 1);
+    event_encode(bytes, event, FIELD_BIT(event->stream->field_count) - 1);
     pending_push(reduce->pending, (struct pending_item){.time_ms = event->time_ms,
                                                         .level = LEVEL_RULE,
                                                         .kind = PENDING_EVENT,
                                                         .at = event->at,
-                                                        .bytes = buf_str(&bytes)});
-    buf_fini(&bytes);
+                                                        .bytes = buf_str(bytes)});
 }
 
 static void push_timer(struct reduce *reduce, int64_t time_ms, enum pending_kind kind, int rule, uint64_t group)
@@ -168,6 +169,7 @@ void reduce_free(struct reduce *reduce)
     touches_free(reduce->touches);
     recommender_free(reduce->recommender);
     arena_fini(&reduce->arena);
+    buf_fini(&reduce->scratch);
     free(reduce);
 }
 
@@ -296,19 +298,19 @@ static int apply_update(struct reduce *reduce, const struct pending_item *item, 
         return 0;
     }
     reduce->counters.rows_changed++;
-    struct buf bytes = {0};
+    struct buf *bytes = &reduce->scratch;
+    buf_reset(bytes);
     field_mask all = FIELD_BIT(update.stream->field_count) - 1;
-    buf_byte(&bytes, (uint8_t)(row.existed | (row.change == ROW_CHANGED) << 1));
+    buf_byte(bytes, (uint8_t)(row.existed | (row.change == ROW_CHANGED) << 1));
     if (row.existed)
-        event_encode(&bytes, &row.before, all);
+        event_encode(bytes, &row.before, all);
     if (row.change == ROW_CHANGED)
-        event_encode(&bytes, &row.after, all);
+        event_encode(bytes, &row.after, all);
     pending_push(reduce->pending, (struct pending_item){.time_ms = item->time_ms,
                                                         .level = LEVEL_RULE,
                                                         .kind = PENDING_CHANGE,
                                                         .at = item->at,
-                                                        .bytes = buf_str(&bytes)});
-    buf_fini(&bytes);
+                                                        .bytes = buf_str(bytes)});
     return 0;
 }
 
