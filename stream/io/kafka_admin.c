@@ -75,9 +75,10 @@ int kafka_topic_partitions(rd_kafka_t *client, const char *topic, int *count, st
         if (!kafka_passing(code))
             return kafka_failed(err, code, "topic %s", topic);
         if (clock_mono_us() > deadline_us)
-            return kafka_failed(err, code,
-                                "no broker answers, asked about topic %s for %d s (is bootstrap.servers right?)", topic,
-                                REACH_MS / 1000);
+            return kafka_failed(
+                err, code,
+                "no broker answers, asked about topic %s for %d s (are bootstrap.servers and the credentials right?)",
+                topic, REACH_MS / 1000);
         pause_ms(RETRY_MS);
     }
 }
