@@ -176,7 +176,7 @@ def test_topics_create_and_list(app):
 def test_a_wrong_address_is_told_in_bounded_time(app):
     [port] = cluster.free_ports(1)
     config = app.configure(kafka={"bootstrap.servers": f"127.0.0.1:{port}"})
-    process = app.refused(r"no broker answers.*is bootstrap\.servers right", config=config, timeout=90)
+    process = app.refused(r"no broker answers.*are bootstrap\.servers and the credentials right", config=config, timeout=90)
     assert str(port) in process.log
 
 
