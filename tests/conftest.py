@@ -30,6 +30,23 @@ def binary():
 
 
 @pytest.fixture
+def forestall_does(binary, tmp_path):
+    """Runs `forestall ARGUMENTS…` in tmp_path to its end, which must be with `status`.
+
+    The variables that tests are told of are no configuration, so the program does not see them.
+    """
+    plain = {name: value for name, value in os.environ.items() if not name.startswith("FORESTALL_")}
+
+    def run(*arguments, status=0, **options):
+        options = {"env": plain, "cwd": tmp_path, **options}
+        done = subprocess.run([binary, *map(str, arguments)], capture_output=True, text=True, timeout=60, **options)
+        assert done.returncode == status, f"{arguments}: {done.returncode}\n{done.stdout}{done.stderr}"
+        return done
+
+    return run
+
+
+@pytest.fixture
 def topics(bootstrap):
     """harness.Topics, emptied after the test."""
     made = harness.Topics(bootstrap)

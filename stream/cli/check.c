@@ -1,6 +1,7 @@
 /* `forestall check PATH…`: validates rule files, folders of them, and configuration files, and prints all that is
  * wrong. */
 #include "cli/diagnostics.h"
+#include "cli/options.h"
 #include "engine/config.h"
 #include "rule/ruleset.h"
 
@@ -12,18 +13,23 @@
 extern char **environ;
 
 static const char usage[] =
-    "usage: forestall check [--strict] [PATH...]\n"
+    "usage: forestall check [--strict] [--allow CODE]... [--output text|json|sarif] [PATH...]\n"
     "\n"
     "Validates rule files, folders of rule files and configuration files (with the rules they name), and prints every\n"
-    "error with its place. The default is ./forestall.yaml. Exit status: 0 good, 1 errors, 2 wrong usage.\n"
+    "error with its place, and warnings of what is allowed and most likely not meant. The default is "
+    "./forestall.yaml.\n"
+    "Exit status: 0 good, 1 errors, 2 wrong usage.\n"
     "\n"
-    "  --strict   warnings count as errors\n";
+    "  --strict           warnings count as errors\n"
+    "  --allow CODE       leave out warnings of this code, repeatable; a warning ends with its code in brackets\n"
+    "  --output FORMAT    text (default), json, or sarif for code scanning; the last two on standard output\n";
+
+enum output { OUTPUT_TEXT, OUTPUT_JSON, OUTPUT_SARIF };
 
 struct options {
     bool strict;
-    bool help;
-    const char **paths;
-    size_t path_count;
+    enum output output;
+    struct cli_list allowed;
 };
 
 /* What was looked at, for the last line. */
@@ -32,27 +38,6 @@ struct tally {
     size_t rule_files;
     size_t configurations;
 };
-
-static bool parse_options(int argc, char **argv, struct options *options)
-{
-    bool only_paths = false;
-    for (int i = 1; i < argc; i++) {
-        const char *arg = argv[i];
-        if (!only_paths && strcmp(arg, "--") == 0)
-            only_paths = true;
-        else if (!only_paths && strcmp(arg, "--strict") == 0)
-            options->strict = true;
-        else if (!only_paths && (strcmp(arg, "--help") == 0 || strcmp(arg, "-h") == 0))
-            options->help = true;
-        else if (!only_paths && arg[0] == '-' && arg[1] != '\0')
-            return false;
-        else
-            options->paths[options->path_count++] = arg;
-    }
-    if (options->path_count == 0)
-        options->paths[options->path_count++] = "forestall.yaml";
-    return true;
-}
 
 /* Rules say apiVersion; a file that forgot it is still told apart by kind, or by rules that are written out. A path
  * that cannot be told, since it is no YAML, is taken for rules: the message is the same. */
@@ -91,7 +76,7 @@ static void check_configuration(const char *path, struct diagnostics *diagnostic
     if (config == NULL)
         return;
     tally->configurations++;
-    struct ruleset_options options = {.row_retention_ms = config->row_retention_ms};
+    struct ruleset_options options = {.row_retention_ms = config->row_retention_ms, .warn = true};
     if (config->rule_count > 0)
         check_rules(config->rules, config->rule_count, &options, diagnostics, tally);
     config_free(config);
@@ -102,14 +87,12 @@ static const char *plural(size_t n)
     return n == 1 ? "" : "s";
 }
 
-static int finish(const struct options *options, const struct diagnostics *diagnostics, const struct tally *tally)
+static void print_tally(const struct diagnostics *diagnostics, const struct tally *tally)
 {
-    size_t warnings = 0;
-    for (size_t i = 0; i < diagnostics->count; i++)
-        warnings += diagnostics->items[i].warning;
-    diagnostics_print(stderr, diagnostics);
-    if (diagnostics->errors > 0) {
-        (void)printf("%zu error%s", diagnostics->errors, plural(diagnostics->errors));
+    size_t errors = diagnostics_count(diagnostics, false);
+    size_t warnings = diagnostics_count(diagnostics, true);
+    if (errors > 0) {
+        (void)printf("%zu error%s", errors, plural(errors));
     } else {
         if (tally->configurations > 0)
             (void)printf("%zu configuration%s, ", tally->configurations, plural(tally->configurations));
@@ -119,25 +102,54 @@ static int finish(const struct options *options, const struct diagnostics *diagn
     if (warnings > 0)
         (void)printf(", %zu warning%s", warnings, plural(warnings));
     (void)printf("\n");
-    return diagnostics->errors > 0 || (options->strict && warnings > 0) ? 1 : 0;
 }
 
-static int run(const struct options *options)
+static void put_json(struct buf *out, const struct diagnostics *diagnostics, const struct tally *tally)
 {
+    buf_printf(out,
+               "{\n  \"errors\": %zu,\n  \"warnings\": %zu,\n  \"configurations\": %zu,\n  \"rules\": %zu,\n"
+               "  \"rule_files\": %zu,\n  \"diagnostics\": ",
+               diagnostics_count(diagnostics, false), diagnostics_count(diagnostics, true), tally->configurations,
+               tally->rules, tally->rule_files);
+    diagnostics_json(out, diagnostics, "  ");
+    buf_puts(out, "\n}\n");
+}
+
+static int finish(const struct options *options, const struct diagnostics *diagnostics, const struct tally *tally)
+{
+    struct buf out = {0};
+    if (options->output == OUTPUT_TEXT) {
+        diagnostics_print(stderr, diagnostics);
+        print_tally(diagnostics, tally);
+    } else if (options->output == OUTPUT_JSON) {
+        put_json(&out, diagnostics, tally);
+    } else {
+        diagnostics_sarif(&out, diagnostics);
+    }
+    if (out.len > 0)
+        (void)fwrite(out.p, 1, out.len, stdout);
+    buf_fini(&out);
+    return diagnostics->errors > 0 || (options->strict && diagnostics->count > 0) ? 1 : 0;
+}
+
+static int check(const struct options *options, const char *const *paths, size_t count)
+{
+    static const struct ruleset_options defaults = {.warn = true};
     struct arena arena = {0};
     struct diagnostics diagnostics = {.arena = &arena};
     struct tally tally = {0};
-    const char **rules = mem_alloc(options->path_count * sizeof *rules);
+    const char **rules = mem_alloc((count + 1) * sizeof *rules);
     size_t rule_count = 0;
-    for (size_t i = 0; i < options->path_count; i++) {
-        if (is_configuration(options->paths[i]))
-            check_configuration(options->paths[i], &diagnostics, &tally);
+    for (size_t i = 0; i < count; i++) {
+        if (is_configuration(paths[i]))
+            check_configuration(paths[i], &diagnostics, &tally);
         else
-            rules[rule_count++] = options->paths[i];
+            rules[rule_count++] = paths[i];
     }
     if (rule_count > 0)
-        check_rules(rules, rule_count, NULL, &diagnostics, &tally);
+        check_rules(rules, rule_count, &defaults, &diagnostics, &tally);
     diagnostics_sort(&diagnostics);
+    diagnostics_allow(&diagnostics, options->allowed.items, options->allowed.count);
     int status = finish(options, &diagnostics, &tally);
     free(rules);
     diagnostics_fini(&diagnostics);
@@ -145,18 +157,48 @@ static int run(const struct options *options)
     return status;
 }
 
+/* False, and said so: there is no such format or code. */
+static bool read_words(struct options *options, const char *output)
+{
+    static const char *const formats[] = {"text", "json", "sarif"};
+    int format = 0;
+    while (format < 3 && strcmp(formats[format], output) != 0)
+        format++;
+    if (format == 3) {
+        (void)fprintf(stderr, "error: no output format '%s'\n\n%s", output, usage);
+        return false;
+    }
+    options->output = (enum output)format;
+    for (size_t i = 0; i < options->allowed.count; i++) {
+        const struct rule_warning *known = rule_warnings;
+        while (known->code != NULL && strcmp(known->code, options->allowed.items[i]) != 0)
+            known++;
+        if (known->code != NULL)
+            continue;
+        (void)fprintf(stderr, "error: no warning has the code '%s'; the codes are", options->allowed.items[i]);
+        for (known = rule_warnings; known->code != NULL; known++)
+            (void)fprintf(stderr, " %s", known->code);
+        (void)fprintf(stderr, "\n");
+        return false;
+    }
+    return true;
+}
+
 int cli_check(int argc, char **argv)
 {
-    struct options options = {.paths = mem_alloc(((size_t)argc + 1) * sizeof *options.paths)};
-    int status = 0;
-    if (!parse_options(argc, argv, &options)) {
-        (void)fputs(usage, stderr);
-        status = 2;
-    } else if (options.help) {
-        (void)fputs(usage, stdout);
-    } else {
-        status = run(&options);
-    }
-    free(options.paths);
+    static const char *const fallback[] = {"forestall.yaml"};
+    struct options options = {.allowed.items = mem_alloc((size_t)argc * sizeof(char *))};
+    const char *output = "text";
+    const struct cli_option table[] = {{.name = "strict", .flag = &options.strict},
+                                       {.name = "allow", .list = &options.allowed},
+                                       {.name = "output", .value = &output},
+                                       {.name = NULL}};
+    struct cli_arguments arguments = {.rest_max = (size_t)argc};
+    enum cli_parsed parsed = options_parse(argc, argv, table, usage, &arguments);
+    int status = parsed == CLI_HELP ? 0 : 2;
+    if (parsed == CLI_GO && read_words(&options, output))
+        status = arguments.rest_count > 0 ? check(&options, (const char *const *)arguments.rest, arguments.rest_count)
+                                          : check(&options, fallback, 1);
+    free(options.allowed.items);
     return status;
 }

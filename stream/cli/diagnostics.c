@@ -88,7 +88,7 @@ static void quote(FILE *out, struct quoted_file *file, const struct diagnostic *
     (void)fprintf(out, "\n  %*s%s^%s\n", (int)(column - skip), "", colours->error, colours->off);
 }
 
-static bool printed_before(const struct diagnostics *diagnostics, size_t at)
+bool diagnostics_repeated(const struct diagnostics *diagnostics, size_t at)
 {
     const struct diagnostic *item = &diagnostics->items[at];
     for (size_t i = 0; i < at; i++) {
@@ -100,13 +100,34 @@ static bool printed_before(const struct diagnostics *diagnostics, size_t at)
     return false;
 }
 
+size_t diagnostics_count(const struct diagnostics *diagnostics, bool warnings)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < diagnostics->count; i++)
+        count += diagnostics->items[i].warning == warnings && !diagnostics_repeated(diagnostics, i);
+    return count;
+}
+
+void diagnostics_allow(struct diagnostics *diagnostics, char *const *codes, size_t count)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < diagnostics->count; i++) {
+        bool allowed = false;
+        for (size_t j = 0; j < count; j++)
+            allowed |= diagnostics->items[i].warning && strcmp(diagnostics->items[i].code, codes[j]) == 0;
+        if (!allowed)
+            diagnostics->items[kept++] = diagnostics->items[i];
+    }
+    diagnostics->count = kept;
+}
+
 void diagnostics_print(FILE *out, const struct diagnostics *diagnostics)
 {
     struct colours colours = colours_for(out);
     struct quoted_file file = {0};
     for (size_t i = 0; i < diagnostics->count; i++) {
         const struct diagnostic *item = &diagnostics->items[i];
-        if (printed_before(diagnostics, i))
+        if (diagnostics_repeated(diagnostics, i))
             continue;
         (void)fputs(colours.bold, out);
         put_clean(out, str_of(item->file));
@@ -114,6 +135,8 @@ void diagnostics_print(FILE *out, const struct diagnostics *diagnostics)
                       item->warning ? colours.warning : colours.error, item->warning ? "warning" : "error",
                       colours.off);
         put_clean(out, str_of(item->message));
+        if (item->warning)
+            (void)fprintf(out, " [%s]", item->code);
         (void)fputc('\n', out);
         quote(out, &file, item, &colours);
     }

@@ -180,7 +180,7 @@ static bool known_key(struct arena *arena, const struct variable *variable, stru
         if (segment_is_key(variable->segments[0], str_of(*key)))
             return true;
     struct str key = key_of(arena, variable->segments[0], false);
-    diagnostic_at(diagnostics, new_node(arena, variable, YAML_SCALAR), variable->count == 1,
+    diagnostic_at(diagnostics, new_node(arena, variable, YAML_SCALAR), variable->count == 1 ? "variable" : NULL,
                   "'%.*s' is no key of the configuration%s", STR_ARG(key),
                   check_suggest(diagnostics->arena, key, config_keys, NULL));
     return false;

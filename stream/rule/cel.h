@@ -98,6 +98,10 @@ void cel_slots(const struct cel *cel, void (*visit)(void *context, int slot), vo
 int cel_is_field(const struct cel *cel);
 /* The expression is a constant (folded ones too): its value, which lives as long as the expression. */
 bool cel_is_constant_value(const struct cel *cel, struct value *constant);
+/* Visits the event's fields whose value gets into the expression's own: not those that are only compared or tested, nor
+ * what fingerprint() and functions that give an int, such as size(), replace. `key` names a member of a map, as in
+ * event.labels['pod']; else it is empty. */
+void cel_passes(const struct cel *cel, void (*visit)(void *context, int field, struct str key), void *context);
 /* True and the constant when the whole, a conjunction, can be true only where event.FIELD == constant. */
 bool cel_implies_equal(const struct cel *cel, int field, struct value *constant);
 

@@ -139,4 +139,38 @@ bool cel_implies_equal(const struct cel *cel, int field, struct value *constant)
 {
     return implies(cel->root, field, constant);
 }
+
+/* A member of a map that is a field: its key, where that is a constant. */
+static bool member(const struct cel_code *code, struct str *key)
+{
+    bool select = code->op == CEL_SELECT;
+    if (!(select || code->op == CEL_INDEX) || code->kids[0]->op != CEL_FIELD)
+        return false;
+    const struct value *constant = select ? &code->constant : &code->kids[1]->constant;
+    if (!select && code->kids[1]->op != CEL_CONSTANT)
+        return false;
+    if (constant->type == VALUE_STRING)
+        *key = value_as_str(*constant);
+    return constant->type == VALUE_STRING;
+}
+
+static void passes(const struct cel_code *code, void (*visit)(void *context, int field, struct str key), void *context)
+{
+    struct str key = {NULL, 0};
+    if (code->type.type == VALUE_BOOL)
+        return;
+    if (code->op == CEL_CALL && (code->type.type == VALUE_INT || str_is(str_of(code->function->name), "fingerprint")))
+        return;
+    if (code->op == CEL_FIELD || member(code, &key)) {
+        visit(context, code->op == CEL_FIELD ? code->index : code->kids[0]->index, key);
+        return;
+    }
+    for (uint16_t i = 0; i < code->n; i++)
+        passes(code->kids[i], visit, context);
+}
+
+void cel_passes(const struct cel *cel, void (*visit)(void *context, int field, struct str key), void *context)
+{
+    passes(cel->root, visit, context);
+}
 /* NOLINTEND(misc-no-recursion) */

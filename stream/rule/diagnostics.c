@@ -33,8 +33,11 @@ static int file_order(const struct diagnostics *diagnostics, const char *file)
 PRINTF_LIKE(3, 0)
 static void add(struct diagnostics *diagnostics, struct diagnostic item, const char *format, va_list args)
 {
-    if (!item.warning)
+    item.warning = item.code != NULL;
+    if (!item.warning) {
+        item.code = "error";
         diagnostics->errors++;
+    }
     if (diagnostics->count >= DIAGNOSTICS_MAX)
         return;
     char message[1024];
@@ -45,7 +48,8 @@ static void add(struct diagnostics *diagnostics, struct diagnostic item, const c
     diagnostics->items[diagnostics->count++] = item;
 }
 
-void diagnostic_at(struct diagnostics *diagnostics, const struct yaml_node *node, bool warning, const char *format, ...)
+void diagnostic_at(struct diagnostics *diagnostics, const struct yaml_node *node, const char *warning,
+                   const char *format, ...)
 {
     va_list args;
     va_start(args, format);
@@ -53,17 +57,16 @@ void diagnostic_at(struct diagnostics *diagnostics, const struct yaml_node *node
         (struct diagnostic){.file = node->file,
                             .line = node->line,
                             .column = node->column,
-                            .warning = warning,
+                            .code = warning,
                             .file_order = file_order(diagnostics, node->file)},
         format, args);
     va_end(args);
 }
 
-void diagnostic_within(struct diagnostics *diagnostics, const struct yaml_node *node, size_t offset, bool warning,
-                       const char *format, ...)
+void diagnostic_within(struct diagnostics *diagnostics, const struct yaml_node *node, size_t offset,
+                       const char *warning, const char *format, ...)
 {
-    struct diagnostic item = {
-        .file = node->file, .warning = warning, .file_order = file_order(diagnostics, node->file)};
+    struct diagnostic item = {.file = node->file, .code = warning, .file_order = file_order(diagnostics, node->file)};
     yaml_place(node, offset, &item.line, &item.column);
     va_list args;
     va_start(args, format);

@@ -19,6 +19,11 @@ static int find_name(const char *const *names, struct str name)
     return -1;
 }
 
+bool aggregate_is_function(struct str name)
+{
+    return find_name(function_names, name) >= 0 || find_name(later_functions, name) >= 0;
+}
+
 static int unknown_input(const struct rule_build *build, struct str function, struct str name, struct error *err)
 {
     const char *names[RULE_INPUTS_MAX + 1] = {0};

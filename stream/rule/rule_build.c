@@ -1,5 +1,5 @@
 /* One rule, from its node to what the engine runs. */
-#include "rule/rule_load.h"
+#include "rule/warn.h"
 
 static const char *const rule_keys[] = {"id", "description", "from", "detect", "recommend", "validate", "tests", NULL};
 
@@ -53,18 +53,6 @@ static void check_windows(struct rule_build *build)
             buf_fini(&text);
             return;
         }
-        if (input->stream->id != STREAM_TELEMETRY || rule->window.kind != WINDOW_SLIDING)
-            continue;
-        if (rule->window.size_ms > HOUR_MS)
-            diagnostic_at(diagnostics, size, true,
-                          "a sliding window over '%.*s' keeps every event of it for %.*s; write a slide",
-                          STR_ARG(input->name), STR_ARG(size->text));
-        else
-            diagnostic_at(
-                diagnostics, size, true,
-                "a sliding window forwards every event of '%.*s' one by one; with a slide they would be folded first",
-                STR_ARG(input->name));
-        return;
     }
 }
 
@@ -94,6 +82,7 @@ void rule_build(struct loader *loader, const struct rule_source *source, struct 
     rule->id = source->id;
     rule->file = source->node->file;
     rule->line = source->node->line;
+    rule->node = source->node;
     (void)check_mapping(diagnostics, source->node, "a rule", rule_keys);
     (void)check_text(diagnostics, yaml_get(source->node, "description"), "description", &rule->description);
     rule_inputs_read(&build);
@@ -117,4 +106,6 @@ void rule_build(struct loader *loader, const struct rule_source *source, struct 
     rule->tests = yaml_get(source->node, "tests");
     if (rule->tests != NULL && !loader->options.tests_unread)
         rule_tests_check(&build);
+    if (build.sound && loader->options.warn)
+        rule_warn(&build);
 }

@@ -160,9 +160,7 @@ static void read_when(struct rule_build *build, const struct yaml_node *detect)
     struct value value;
     if (slots.any || !constant_value(build->rule->when, &value))
         return;
-    if (value.b)
-        diagnostic_at(diagnostics, node, true, "this is always true: every event that an input selects is a firing");
-    else
+    if (!value.b)
         diagnostic_at(diagnostics, node, false, "this is never true, so the rule cannot fire");
 }
 

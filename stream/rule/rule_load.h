@@ -16,6 +16,7 @@ struct rule_file {
     struct yaml_node *root;
     struct map macros;         /* name -> struct yaml_node: the macro's text */
     struct map lists;          /* name -> struct value: a list of strings */
+    struct map used;           /* names of macros and lists that some expression uses */
     const char **event_names;  /* NULL-terminated: what a where-clause may name, for suggestions */
     const char **output_names; /* what `when` and templates may name */
 };
@@ -84,6 +85,8 @@ bool rule_name_reserved(struct str name);
 int aggregate_call(void *context, struct str function, struct cel_node *const *args, size_t n_args,
                    struct cel_name *out, int *bad_arg, struct error *err);
 
+/* A function over inputs, built or not. */
+bool aggregate_is_function(struct str name);
 /* "; did you mean 'count'?" where a function over inputs is near to `name`, else "". */
 const char *aggregate_suggest(const struct rule_build *build, struct str name);
 
@@ -93,6 +96,9 @@ void rule_file_read(struct loader *loader, struct rule_file *file);
 void rule_file_names(struct loader *loader, struct rule_file *file);
 /* rule_override.c: applies the `overrides` of all files to the sources and the files' lists. */
 void rule_overrides_apply(struct loader *loader);
+
+/* rule_macro.c: reports what is wrong with macros that no rule uses; the others were checked where they are used. */
+void rule_macros_check(struct loader *loader);
 
 /* The parts of a rule. */
 void rule_build(struct loader *loader, const struct rule_source *source, struct rule *rule);

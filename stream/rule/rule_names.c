@@ -72,12 +72,14 @@ static struct cel_name scope_name(void *context, struct str name)
         return slot_name(str_is(name, "after"), scope->measure_type);
     const struct yaml_node *macro = map_get(&scope->build->file->macros, name);
     if (macro != NULL) {
+        *map_slot(&scope->build->file->used, name) = scope->build;
         result.kind = CEL_NAME_MACRO;
         result.macro = macro->text;
         return result;
     }
     const struct value *list = map_get(&scope->build->file->lists, name);
     if (list != NULL) {
+        *map_slot(&scope->build->file->used, name) = scope->build;
         result.kind = CEL_NAME_CONSTANT;
         result.constant = *list;
         result.type.type = VALUE_LIST;

@@ -1,7 +1,7 @@
 /* From paths to a rule set: finds the files, reads them all, then builds the rules in the order of their ids. */
 #include "rule/ruleset.h"
 
-#include "rule/rule_load.h"
+#include "rule/warn.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -168,9 +168,13 @@ static struct loader loader_new(const struct ruleset_options *options, struct di
 static struct ruleset *loader_finish(struct loader *loader, size_t errors_before)
 {
     build_rules(loader);
+    rule_macros_check(loader);
+    if (loader->options.warn && loader->diagnostics->errors == errors_before)
+        ruleset_warn(loader);
     for (size_t i = 0; i < loader->file_count; i++) {
         map_fini(&loader->files[i]->macros);
         map_fini(&loader->files[i]->lists);
+        map_fini(&loader->files[i]->used);
     }
     free(loader->files);
     free(loader->sources);
@@ -196,12 +200,18 @@ struct ruleset *ruleset_load(const char *const *paths, size_t count, struct diag
     return ruleset_load_with(paths, count, NULL, diagnostics);
 }
 
-struct ruleset *ruleset_load_text(const char *name, struct str text, struct diagnostics *diagnostics)
+struct ruleset *ruleset_load_text_with(const char *name, struct str text, const struct ruleset_options *options,
+                                       struct diagnostics *diagnostics)
 {
     size_t errors_before = diagnostics->errors;
-    struct loader loader = loader_new(NULL, diagnostics);
+    struct loader loader = loader_new(options, diagnostics);
     add_file(&loader, yaml_parse(loader.arena, name, text, diagnostics));
     return loader_finish(&loader, errors_before);
+}
+
+struct ruleset *ruleset_load_text(const char *name, struct str text, struct diagnostics *diagnostics)
+{
+    return ruleset_load_text_with(name, text, NULL, diagnostics);
 }
 
 void ruleset_free(struct ruleset *set)

@@ -130,6 +130,7 @@ struct rule {
     struct str description;
     const char *file;
     int line;
+    const struct yaml_node *node; /* as written, overrides applied */
     uint64_t hash; /* of the meaning: id, inputs and detector with macros and lists expanded; titles and spec aside */
     struct rule_input *inputs;
     size_t input_count;
@@ -153,10 +154,18 @@ struct ruleset {
     uint64_t digest; /* of all rules' meanings */
 };
 
+/* The kinds of warnings that a load may add, with the code by which people and tools tell them apart. */
+struct rule_warning {
+    const char *code; /* NULL ends the table */
+    const char *summary;
+};
+extern const struct rule_warning rule_warnings[];
+
 /* What a rule file may rely on; zeroes are the defaults. */
 struct ruleset_options {
     int64_t row_retention_ms; /* windows over rows are no longer; default 200 d */
     bool tests_unread;        /* leave `tests:` alone: a run does not need them */
+    bool warn;                /* add warnings of what is allowed and most likely not meant */
 };
 
 /* Loads rule files and folders (read recursively, sorted; *.yaml and *.yml). NULL when diagnostics got an error.
@@ -164,6 +173,8 @@ struct ruleset_options {
 struct ruleset *ruleset_load(const char *const *paths, size_t count, struct diagnostics *diagnostics);
 /* The same from one text in memory (tests). */
 struct ruleset *ruleset_load_text(const char *name, struct str text, struct diagnostics *diagnostics);
+struct ruleset *ruleset_load_text_with(const char *name, struct str text, const struct ruleset_options *options,
+                                       struct diagnostics *diagnostics);
 /* As ruleset_load, with options. */
 struct ruleset *ruleset_load_with(const char *const *paths, size_t count, const struct ruleset_options *options,
                                   struct diagnostics *diagnostics);

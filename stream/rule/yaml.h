@@ -34,6 +34,7 @@ struct diagnostic {
     int column;
     int file_order; /* in order of loading */
     bool warning;
+    const char *code; /* of a warning, one of the words that rules/README.md lists; "error" of an error */
     const char *message;
 };
 
@@ -49,11 +50,12 @@ struct diagnostics {
 };
 
 void diagnostics_fini(struct diagnostics *diagnostics);
-void diagnostic_at(struct diagnostics *diagnostics, const struct yaml_node *node, bool warning, const char *format, ...)
-    PRINTF_LIKE(4, 5);
+/* `warning` is NULL for an error, else the warning's code, a literal. */
+void diagnostic_at(struct diagnostics *diagnostics, const struct yaml_node *node, const char *warning,
+                   const char *format, ...) PRINTF_LIKE(4, 5);
 /* The same at the byte `offset` of a scalar's text. */
-void diagnostic_within(struct diagnostics *diagnostics, const struct yaml_node *node, size_t offset, bool warning,
-                       const char *format, ...) PRINTF_LIKE(5, 6);
+void diagnostic_within(struct diagnostics *diagnostics, const struct yaml_node *node, size_t offset,
+                       const char *warning, const char *format, ...) PRINTF_LIKE(5, 6);
 /* A message about a file as a whole (it cannot be read, …), at its first byte. */
 void diagnostic_file(struct diagnostics *diagnostics, const char *file, int line, int column, const char *format, ...)
     PRINTF_LIKE(5, 6);

@@ -1,7 +1,6 @@
 """The commands as a newcomer meets them, without a Kafka of one's own."""
 
 import json
-import subprocess
 
 import fastavro
 import pytest
@@ -20,16 +19,6 @@ rules:
   recommend: {category: architecture, title: "Look at {{ group.service }}", spec: {problem: "{{ count(x) }}", solution: s}}
 """
 DAY_MS = 86_400_000
-
-
-@pytest.fixture
-def forestall_does(binary, tmp_path):
-    def run(*arguments, status=0, **options):
-        done = subprocess.run([binary, *map(str, arguments)], capture_output=True, text=True, timeout=60, cwd=tmp_path, **options)
-        assert done.returncode == status, f"{arguments}: {done.returncode}\n{done.stdout}{done.stderr}"
-        return done
-
-    return run
 
 
 def incidents(count=3):

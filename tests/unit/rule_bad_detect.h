@@ -204,11 +204,6 @@ static const struct bad_case bad_detect[] = {
      "6:31: error: 'max' belongs to a session window\n"},
     {RULE(IN, "{window: {size: 5000d}, when: count(x) > 1}", ""),
      "6:27: error: size must be more than 0s and at most 3660d\n"},
-    {RULE(TELEMETRY, "{window: {size: 2h}, when: count(x) > 1}", ""),
-     "6:27: warning: a sliding window over 'x' keeps every event of it for 2h; write a slide\n"},
-    {RULE(TELEMETRY, "{window: {size: 5m}, when: count(x) > 1}", ""),
-     "6:27: warning: a sliding window forwards every event of 'x' one by one; with a slide they would be folded "
-     "first\n"},
     /* when */
     {RULE(IN, WHEN("x > 1"), ""), "6:38: error: 'x' is an input; write count(x)\n"},
     {RULE(IN, WHEN("count(y) > 1"), ""), "6:44: error: unknown input 'y' in count(); inputs are x\n"},
@@ -240,8 +235,6 @@ static const struct bad_case bad_detect[] = {
     {RULE(IN, WHEN("count(x)"), ""), "6:38: error: a bool is wanted; this is a double\n"},
     {RULE(IN, WHEN("'false'"), ""), "6:38: error: this is never true, so the rule cannot fire\n"},
     {RULE(IN, WHEN("1 > 2"), ""), "6:38: error: this is never true, so the rule cannot fire\n"},
-    {RULE(IN, WHEN("'true'"), ""),
-     "6:38: warning: this is always true: every event that an input selects is a firing\n"},
     {RULE(IN, WHEN("event.service == 'a'"), ""),
      "6:38: error: there is no one event here; write a function over an input, such as max(INPUT, event.value)\n"},
     {RULE(IN, WHEN("incident > 1"), ""), "6:38: error: unknown name incident; did you mean incidents?\n"},

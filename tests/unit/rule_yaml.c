@@ -163,7 +163,7 @@ static void test_sorted(void **state)
     const struct yaml_node *first = yaml_parse(&arena, "b.yaml", STR_LIT("k: 1\nl: 2\n"), &diagnostics);
     const struct yaml_node *second = yaml_parse(&arena, "a.yaml", STR_LIT("k: 1\n"), &diagnostics);
     diagnostic_at(&diagnostics, second->items[0], false, "four");
-    diagnostic_at(&diagnostics, first->items[1], true, "three");
+    diagnostic_at(&diagnostics, first->items[1], "unused", "three");
     diagnostic_at(&diagnostics, first->items[0], false, "two");
     diagnostic_at(&diagnostics, first->keys[0], false, "one %d", 1);
     diagnostics_sort(&diagnostics);

@@ -1,0 +1,88 @@
+"""`forestall check`: what it prints for people and for programs, and how it ends."""
+
+import json
+
+import pytest
+
+RULE = """apiVersion: forestall.io/v1
+kind: RuleSet
+lists: {idle: [a]}
+rules:
+- id: untested
+  from: {x: {stream: incident, match: {service: a}}}
+  detect: {group_by: [service], window: {size: 7d}, when: count(x) >= 2}
+  recommend: {category: architecture, title: t}
+"""
+
+
+@pytest.fixture
+def files(tmp_path):
+    (tmp_path / "rules").mkdir()
+    (tmp_path / "rules/one rule.yaml").write_text(RULE)
+    (tmp_path / "bad.yaml").write_text(RULE.replace("untested", "bad").replace("count(x)", "cuont(x)"))
+    (tmp_path / "forestall.yaml").write_text("rules: [rules/]\n")
+    return tmp_path
+
+
+def test_warnings_are_told_and_end_well(forestall_does, files):
+    done = forestall_does("check")
+    assert "rules/one rule.yaml:3:9: warning: no rule of this file uses the list 'idle' [unused]\n" in done.stderr
+    assert "  lists: {idle: [a]}\n          ^\n" in done.stderr
+    assert "[no-tests]" in done.stderr
+    assert done.stdout == "1 configuration, 1 rule in 1 file, no errors, 2 warnings\n"
+
+
+def test_strict(forestall_does, files):
+    forestall_does("check", "--strict", status=1)
+    forestall_does("check", "--strict", "--allow", "unused", status=1)
+    quiet = forestall_does("check", "--strict", "--allow", "unused", "--allow=no-tests")
+    assert quiet.stderr == "" and quiet.stdout == "1 configuration, 1 rule in 1 file, no errors\n"
+    assert "the codes are no-tests" in forestall_does("check", "--allow", "unsued", status=2).stderr
+    assert "no output format 'xml'" in forestall_does("check", "--output", "xml", status=2).stderr
+
+
+def test_what_is_named_twice_is_told_once(forestall_does, files):
+    done = forestall_does("check", "forestall.yaml", "forestall.yaml", "rules", "rules/one rule.yaml")
+    assert done.stderr.count("[unused]") == 1 and "2 warnings" in done.stdout
+
+
+def test_json(forestall_does, files):
+    done = forestall_does("check", "--output", "json", "bad.yaml", "rules", status=1)
+    found = json.loads(done.stdout)
+    assert done.stderr == ""
+    assert {key: found[key] for key in ("errors", "warnings", "configurations", "rules")} == {
+        "errors": 1, "warnings": 1, "configurations": 0, "rules": 0}
+    assert found["diagnostics"][0] == {
+        "file": "bad.yaml", "line": 7, "column": 59, "level": "error", "code": "error",
+        "message": "unknown function cuont(); did you mean 'count'?"}
+    assert [each["code"] for each in found["diagnostics"]] == ["error", "no-tests"]
+    assert json.loads(forestall_does("check", "--output=json", "--allow=unused", "--allow=no-tests").stdout)["diagnostics"] == []
+
+
+def test_sarif(forestall_does, files):
+    done = forestall_does("check", "--output", "sarif", "bad.yaml", "./rules", files / "rules/one rule.yaml", status=1)
+    log = json.loads(done.stdout)
+    assert log["version"] == "2.1.0" and log["$schema"].endswith("sarif-2.1.0.json")
+    (run,) = log["runs"]
+    driver = run["tool"]["driver"]
+    assert driver["name"] == "forestall" and driver["version"]
+    for rule in driver["rules"]:
+        assert rule["shortDescription"]["text"] and rule["help"]["text"]
+        assert rule["defaultConfiguration"]["level"] == ("error" if rule["id"] == "error" else "warning")
+    for result in run["results"]:
+        assert driver["rules"][result["ruleIndex"]]["id"] == result["ruleId"]
+        assert result["message"]["text"] and result["level"] == ("error" if result["ruleId"] == "error" else "warning")
+    places = {}
+    for result in run["results"]:
+        (location,) = result["locations"]
+        place = location["physicalLocation"]
+        places[result["ruleId"]] = (place["artifactLocation"]["uri"], place["region"]["startLine"], place["region"]["startColumn"])
+    assert places == {"error": ("bad.yaml", 7, 59), "no-tests": ("rules/one%20rule.yaml", 5, 7)}
+    nothing = json.loads(forestall_does("check", "--output", "sarif", "--allow=unused", "--allow=no-tests").stdout)
+    assert nothing["runs"][0]["results"] == []
+
+
+def test_sarif_of_an_absolute_path(forestall_does, files):
+    log = json.loads(forestall_does("check", "--output", "sarif", files / "bad.yaml", status=1).stdout)
+    uri = log["runs"][0]["results"][0]["locations"][0]["physicalLocation"]["artifactLocation"]["uri"]
+    assert uri == f"file://{files}/bad.yaml"
