@@ -1,4 +1,8 @@
-/* Field-wise comparison of expected text with a record. */
+/* Field-wise comparison of expected text with a record, and the lines that show what differs:
+ *
+ *     occurrences  expected 3
+ *                  got      2
+ */
 #include "cli/expect.h"
 
 #include <math.h>
@@ -57,6 +61,7 @@ static bool equal_text(struct str text, struct value actual)
     }
 }
 
+/* NOLINTBEGIN(misc-no-recursion): depth is that of the rule file's YAML, which its loader bounds. */
 static bool equal(struct value expected, struct value actual);
 
 static bool equal_list(struct value expected, struct value actual)
@@ -81,7 +86,6 @@ static bool contains(struct value expected, struct value actual)
     return true;
 }
 
-/* Depth is that of the rule file's YAML, which its loader bounds. */
 static bool equal(struct value expected, struct value actual)
 {
     switch ((enum value_type)expected.type) {
@@ -98,32 +102,126 @@ static bool equal(struct value expected, struct value actual)
     }
 }
 
-static void put_expected(struct buf *out, struct value v)
+/* What is told of one expectation; further differences are counted. */
+enum { DIFFERENCES_MAX = 40, PATH_MAX_BYTES = 200, CARET_FROM = 16 };
+
+struct difference {
+    struct str path;
+    struct value expected;
+    const struct value *actual; /* NULL: no such field */
+};
+
+struct differences {
+    struct arena arena;
+    struct difference items[DIFFERENCES_MAX];
+    size_t count;
+    size_t left_out;
+};
+
+static void add(struct differences *differences, struct str path, struct value expected, const struct value *actual)
 {
-    if (v.type == VALUE_STRING)
-        buf_str_put(out, value_as_str(v));
+    if (differences->count == DIFFERENCES_MAX)
+        differences->left_out++;
     else
+        differences->items[differences->count++] = (struct difference){path, expected, actual};
+}
+
+/* Members of maps are compared one by one, so that only those that differ are told of. */
+static void compare(struct differences *differences, struct str path, struct value expected, const struct value *actual)
+{
+    if (actual != NULL && equal(expected, *actual))
+        return;
+    if (expected.type != VALUE_MAP || actual == NULL || actual->type != VALUE_MAP || path.n > PATH_MAX_BYTES) {
+        add(differences, path, expected, actual);
+        return;
+    }
+    for (uint32_t i = 0; i < expected.n; i++) {
+        struct str key = value_as_str(expected.items[2 * i]);
+        const char *below =
+            arena_printf(&differences->arena, "%.*s%s%.*s", STR_ARG(path), path.n > 0 ? "." : "", STR_ARG(key));
+        compare(differences, str_of(below), expected.items[2 * i + 1], value_map_get(*actual, key));
+    }
+}
+/* NOLINTEND(misc-no-recursion) */
+
+static bool is_plain(struct str text)
+{
+    if (text.n == 0 || text.p[0] == ' ' || text.p[text.n - 1] == ' ')
+        return false;
+    for (size_t i = 0; i < text.n; i++)
+        if ((unsigned char)text.p[i] < 0x20 || text.p[i] == 0x7f)
+            return false;
+    return true;
+}
+
+static bool is_span(struct str path)
+{
+    struct str last = path;
+    for (size_t i = 0; i < path.n; i++)
+        if (path.p[i] == '.')
+            last = (struct str){path.p + i + 1, path.n - i - 1};
+    return str_starts(last, STR_LIT("mttr")) || str_starts(last, STR_LIT("mttd"));
+}
+
+void expect_put(struct buf *out, struct str path, struct value v)
+{
+    if (v.type == VALUE_STRING && is_plain(value_as_str(v)))
+        buf_str_put(out, value_as_str(v));
+    else if (is_span(path) && v.type == VALUE_INT && v.i >= 0)
+        duration_print(out, v.i);
+    else if (v.type == VALUE_TIMESTAMP && value_ms(v) >= TESTCASE_ZERO_MS) {
+        duration_print(out, value_ms(v) - TESTCASE_ZERO_MS);
+        buf_puts(out, ", which is ");
+        time_print_ms(out, value_ms(v));
+    } else
         value_json(out, v);
 }
 
-bool expect_fields(struct value expected, struct value record, struct buf *differences)
+/* Of long texts, where they part. */
+static void put_caret(struct buf *out, int indent, struct str a, struct str b)
 {
-    bool good = true;
-    for (uint32_t i = 0; i < expected.n; i++) {
-        struct str name = value_as_str(expected.items[2 * i]);
-        const struct value *actual = value_map_get(record, name);
-        if (actual != NULL && equal(expected.items[2 * i + 1], *actual))
-            continue;
-        good = false;
-        buf_printf(differences, "      %.*s: expected ", STR_ARG(name));
-        put_expected(differences, expected.items[2 * i + 1]);
-        buf_puts(differences, ", got ");
-        if (actual == NULL)
-            buf_puts(differences, "no such field");
-        else
-            value_json(differences, *actual);
-        buf_byte(differences, '\n');
-    }
+    size_t same = 0;
+    int width = 0;
+    while (same < a.n && same < b.n && a.p[same] == b.p[same])
+        width += ((unsigned char)a.p[same++] & 0xC0) != 0x80;
+    if (same >= CARET_FROM)
+        buf_printf(out, "%*s^\n", indent + width, "");
+}
+
+static void put_difference(struct buf *out, const struct difference *difference, int width)
+{
+    static const struct str expected_word = {"expected ", 9};
+    struct buf expected = {0};
+    struct buf actual = {0};
+    expect_put(&expected, difference->path, difference->expected);
+    if (difference->actual == NULL)
+        buf_puts(&actual, "no such field");
+    else
+        expect_put(&actual, difference->path, *difference->actual);
+    int indent = EXPECT_INDENT + width + 2;
+    buf_printf(out, "%*s%.*s%*s%.*s%.*s\n", EXPECT_INDENT, "", STR_ARG(difference->path),
+               width - (int)difference->path.n + 2, "", STR_ARG(expected_word), STR_ARG(buf_str(&expected)));
+    buf_printf(out, "%*sgot      %.*s\n", indent, "", STR_ARG(buf_str(&actual)));
+    put_caret(out, indent + (int)expected_word.n, buf_str(&expected), buf_str(&actual));
+    buf_fini(&expected);
+    buf_fini(&actual);
+}
+
+bool expect_fields(struct value expected, struct value record, struct buf *out)
+{
+    struct differences *differences = mem_zalloc(sizeof *differences);
+    compare(differences, (struct str){"", 0}, expected, &record);
+    int width = 0;
+    for (size_t i = 0; i < differences->count; i++)
+        if ((int)differences->items[i].path.n > width)
+            width = (int)differences->items[i].path.n;
+    for (size_t i = 0; i < differences->count; i++)
+        put_difference(out, &differences->items[i], width);
+    if (differences->left_out > 0)
+        buf_printf(out, "%*sand %zu more\n", EXPECT_INDENT, "", differences->left_out);
+    bool good = differences->count == 0;
+    arena_fini(&differences->arena);
+    free(differences);
     return good;
 }
 

@@ -9,6 +9,7 @@
 #include "rule/cel_node.h"
 
 struct cel_function;
+struct cel_part;
 
 struct cel_code {
     uint8_t op;      /* enum cel_op */
@@ -19,7 +20,10 @@ struct cel_code {
     const struct cel_code **kids;
     struct value constant;
     const struct cel_function *function;
-    const void *prepared; /* a pattern's database, a time zone */
+    union {
+        const void *prepared;  /* a pattern's database, a time zone */
+        struct cel_part *part; /* of CEL_PART */
+    };
     uint32_t offset;
     struct cel_type type;
 };

@@ -4,6 +4,8 @@
  */
 #include "rule/cel_code.h"
 
+#include "rule/cel_cover.h"
+
 #include <stdarg.h>
 #include <stdio.h>
 
@@ -289,6 +291,16 @@ static struct value run_binary(struct cel_run *run, const struct cel_code *code)
     return cel_is_error(b) ? b : cel_binary(run, (enum cel_op)code->op, a, b);
 }
 
+static struct value run_part(struct cel_run *run, const struct cel_code *code)
+{
+    struct value v = cel_run_code(run, code->kids[0]);
+    if (v.type == VALUE_BOOL && v.b)
+        code->part->held++;
+    else
+        code->part->failed++;
+    return v;
+}
+
 struct value cel_run_code(struct cel_run *run, const struct cel_code *code)
 {
     switch ((enum cel_op)code->op) {
@@ -330,6 +342,8 @@ struct value cel_run_code(struct cel_run *run, const struct cel_code *code)
     case CEL_MAPPED:
     case CEL_FILTER:
         return run_comprehension(run, code);
+    case CEL_PART:
+        return run_part(run, code);
     default:
         return run_binary(run, code);
     }

@@ -48,6 +48,7 @@ enum cel_op {
     CEL_SLOT,
     CEL_VARIABLE,
     CEL_FIELD_TEST, /* the event's field `index` compared by `test` with `constant`; the kids say the same */
+    CEL_PART,       /* kid 0, and `part` counts what comes of it */
 };
 
 struct cel_node {

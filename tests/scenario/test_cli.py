@@ -70,23 +70,6 @@ def test_check_names_the_place(forestall_does, small):
     assert "did you mean 'count'" in text and "4 errors" in text
 
 
-def test_the_tests_beside_rules(forestall_does, small):
-    tests = """  tests:
-  - name: two in a week
-    given: {stream: incident, service: cart, severity: sev1}
-    events: [{at: 0d, repeat: 2, every: 1d, incident_id: "i{{ n }}"}]
-    expect: [{at: 1d, recommendation: {occurrences: %d, title: Look at cart}}]
-"""
-    (small / "good.yaml").write_text(RULES + tests % 2)
-    assert "1 passed, 0 failed" in forestall_does("test", "good.yaml").stdout
-    (small / "wrong.yaml").write_text(RULES + tests % 3)
-    said = forestall_does("test", "wrong.yaml", status=1).stdout
-    assert "occurrences: expected 3, got 2" in said and "wrong.yaml:" in said
-    unexpected = (RULES + tests % 2).replace("expect: [{at: 1d, recommendation: {occurrences: 2, title: Look at cart}}]", "expect: []")
-    (small / "unexpected.yaml").write_text(unexpected)
-    assert "that no `expect` item names" in forestall_does("test", "unexpected.yaml", status=1).stdout
-
-
 def test_replay_of_lines_and_containers(forestall_does, small):
     events = incidents()
     (small / "events.jsonl").write_text("".join(json.dumps(event) + "\n" for event in events))

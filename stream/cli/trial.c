@@ -1,0 +1,330 @@
+/* See trial.h. What an expectation says is held against the newest versions at its time; each detection must be named
+ * by an expectation at exactly its time. */
+#include "cli/trial.h"
+
+#include <stdlib.h>
+
+#include "base/map.h"
+#include "cli/expect.h"
+#include "engine/engine.h"
+
+/* A detection that no expectation has claimed yet. */
+struct detection {
+    int64_t time_ms;
+    struct value record;
+};
+
+/* The newest version of one recommendation. */
+struct newest {
+    struct value record;
+    struct detection *detections;
+    size_t detection_count;
+    size_t detection_cap;
+};
+
+struct trial {
+    const struct testcase *testcase;
+    struct arena arena;
+    struct config *config;
+    struct source *source;
+    struct state *state;
+    struct commit *commit;
+    struct engine *engine;
+    struct ruleset one; /* only the rule under test */
+    struct map newest;  /* by id */
+    bool fired;
+};
+
+static int nothing(void *context, const struct commit_record *record, struct error *err)
+{
+    (void)context;
+    (void)record;
+    (void)err;
+    return 0;
+}
+
+static void observe(void *context, struct str id, struct value record, bool detection, int64_t time_ms)
+{
+    struct trial *trial = context;
+    void **slot = map_slot(&trial->newest, id);
+    if (*slot == NULL)
+        *slot = arena_zalloc(&trial->arena, sizeof(struct newest));
+    struct newest *newest = *slot;
+    newest->record = value_copy(&trial->arena, record);
+    if (!detection)
+        return;
+    trial->fired = true;
+    newest->detections =
+        mem_grow(newest->detections, newest->detection_count, &newest->detection_cap, sizeof *newest->detections);
+    newest->detections[newest->detection_count++] = (struct detection){time_ms, newest->record};
+}
+
+static int open_trial(struct trial *trial, const struct rule *rule, struct error *err)
+{
+    static const struct source_partition partitions[] = {
+        {0, {"incident", 8}, 0}, {1, {"deployment", 10}, 0}, {2, {"telemetry", 9}, 0}};
+    struct diagnostics diagnostics = {.arena = &trial->arena};
+    trial->config = config_load_text("tests", STR_LIT("state: {tasks: 1}\n"), NULL, 0, &diagnostics);
+    diagnostics_fini(&diagnostics);
+    ASSERT(trial->config != NULL);
+    struct config_source *sources = arena_zalloc(&trial->config->arena, 3 * sizeof *sources);
+    for (int i = 0; i < 3; i++)
+        sources[i] = (struct config_source){.topic = partitions[i].topic_name,
+                                            .stream = stream_find(partitions[i].topic_name),
+                                            .idle_lag_ms = INT64_MAX,
+                                            .max_future_skew_ms = INT64_MAX / 4};
+    trial->config->sources = sources;
+    trial->config->source_count = 3;
+    trial->one.rules = (struct rule *)(uintptr_t)rule;
+    trial->one.count = 1;
+    trial->source = source_memory_new(partitions, 3);
+    trial->state = state_new(store_memory_new());
+    trial->commit = commit_plain_new(nothing, NULL);
+    struct engine_options options = {.rules = &trial->one,
+                                     .config = trial->config,
+                                     .source = trial->source,
+                                     .state = trial->state,
+                                     .commit = trial->commit,
+                                     .until_ms = INT64_MAX,
+                                     .publish_from_ms = INT64_MIN,
+                                     .observe = observe,
+                                     .observe_context = trial};
+    TRY(engine_new(&trial->engine, &options, err));
+    return engine_restore(trial->engine, err);
+}
+
+static void close_trial(struct trial *trial)
+{
+    struct map_entry *entry;
+    for (size_t i = 0; map_next(&trial->newest, &i, &entry);)
+        free(((struct newest *)entry->value)->detections);
+    map_fini(&trial->newest);
+    engine_free(trial->engine);
+    trial->commit->ops->close(trial->commit);
+    trial->source->ops->close(trial->source);
+    state_free(trial->state);
+    config_free(trial->config);
+    arena_fini(&trial->arena);
+}
+
+static size_t partition_of(const struct stream *stream)
+{
+    return stream->id == STREAM_INCIDENT ? 0 : stream->id == STREAM_DEPLOYMENT ? 1 : 2;
+}
+
+/* Detections at `at_ms` are expected: they are claimed. */
+static void claim(struct newest *newest, int64_t at_ms)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < newest->detection_count; i++)
+        if (newest->detections[i].time_ms != at_ms)
+            newest->detections[kept++] = newest->detections[i];
+    newest->detection_count = kept;
+}
+
+static void put_at(struct buf *out, int64_t at_ms)
+{
+    buf_puts(out, "at ");
+    duration_print(out, at_ms - TESTCASE_ZERO_MS);
+}
+
+/* `{service: cart, environment: null}`, as `group:` takes it. */
+static void put_group(struct buf *out, struct value group)
+{
+    buf_byte(out, '{');
+    for (uint32_t i = 0; group.type == VALUE_MAP && i < group.n; i++) {
+        struct str key = value_as_str(group.items[2 * i]);
+        buf_printf(out, "%s%.*s: ", i > 0 ? ", " : "", STR_ARG(key));
+        expect_put(out, key, group.items[2 * i + 1]);
+    }
+    buf_byte(out, '}');
+}
+
+static void put_group_of(struct buf *out, struct value record)
+{
+    const struct value *group = value_map_get(record, STR_LIT("group"));
+    put_group(out, group != NULL ? *group : value_null());
+}
+
+/* `name value, …` of the fields that tell most of a recommendation, then of its values. */
+static void put_summary(struct buf *out, struct value record)
+{
+    static const char *const names[] = {"occurrences", "incidents", "mttr", "impact_score", "priority", NULL};
+    const struct value *title = value_map_get(record, STR_LIT("title"));
+    buf_printf(out, "%*s", EXPECT_INDENT, "");
+    if (title != NULL)
+        expect_put(out, STR_LIT("title"), *title);
+    buf_puts(out, ": ");
+    for (size_t i = 0; names[i] != NULL; i++) {
+        const struct value *v = value_map_get(record, str_of(names[i]));
+        if (v == NULL || value_is_null(*v))
+            continue;
+        buf_printf(out, "%s%s ", i > 0 ? ", " : "", names[i]);
+        expect_put(out, str_of(names[i]), *v);
+    }
+    const struct value *values = value_map_get(record, STR_LIT("values"));
+    for (uint32_t i = 0; values != NULL && values->type == VALUE_MAP && i < values->n; i++) {
+        struct str name = value_as_str(values->items[2 * i]);
+        if (memchr(name.p, '(', name.n) == NULL)
+            continue; /* the record has it under its own name */
+        buf_printf(out, ", %.*s ", STR_ARG(name));
+        expect_put(out, name, values->items[2 * i + 1]);
+    }
+    buf_byte(out, '\n');
+}
+
+/* What `that` reads, so that its answer can be understood. */
+struct reads {
+    struct buf *out;
+    const struct value *slots;
+    bool any;
+};
+
+static void put_read(void *context, int slot)
+{
+    struct reads *reads = context;
+    buf_printf(reads->out, "%s%s ", reads->any ? ", " : "", recommendation_fields[slot]);
+    expect_put(reads->out, str_of(recommendation_fields[slot]), reads->slots[slot]);
+    reads->any = true;
+}
+
+static bool check_that(const struct testcase_expect *expect, struct value record, struct arena *arena, struct buf *why)
+{
+    struct value slots[64];
+    size_t n = 0;
+    uint64_t errors = 0;
+    if (expect->that == NULL)
+        return true;
+    for (; recommendation_fields[n] != NULL && n < sizeof slots / sizeof *slots; n++) {
+        const struct value *v = value_map_get(record, str_of(recommendation_fields[n]));
+        slots[n] = v == NULL ? value_null() : *v;
+    }
+    struct cel_frame frame = {.slots = slots, .slot_count = n, .arena = arena};
+    if (cel_eval_bool(expect->that, &frame, &errors, &errors))
+        return true;
+    struct reads reads = {why, slots, false};
+    buf_printf(why, "%*sthat  expected ", EXPECT_INDENT, "");
+    cel_print(expect->that, why);
+    buf_printf(why, "\n%*sgot      ", EXPECT_INDENT + 6, "");
+    cel_slots(expect->that, put_read, &reads);
+    buf_puts(why, errors > 0 ? "; it ends in an error\n" : "\n");
+    return false;
+}
+
+/* Why no one recommendation is meant. */
+static void put_matches(struct buf *why, const struct trial *trial, const struct testcase_expect *expect,
+                        size_t matches)
+{
+    buf_printf(why, "%*s", EXPECT_INDENT, "");
+    if (matches == 0)
+        buf_puts(why, "there is no recommendation");
+    else
+        buf_printf(why, "there are %zu recommendations: name one by `group:`", matches);
+    if (matches == 0 && expect->group.type == VALUE_MAP) {
+        buf_puts(why, " of ");
+        put_group(why, expect->group);
+    }
+    struct map_entry *entry;
+    const char *before = matches == 0 ? "; there is one of " : ": ";
+    for (size_t i = 0; map_next(&trial->newest, &i, &entry);) {
+        buf_puts(why, before);
+        put_group_of(why, ((struct newest *)entry->value)->record);
+        before = ", ";
+    }
+    buf_byte(why, '\n');
+}
+
+/* Holds one expectation against the newest versions. */
+static bool check_expect(struct trial *trial, const struct testcase_expect *expect, struct buf *why)
+{
+    struct newest *found = NULL;
+    size_t matches = 0;
+    struct map_entry *entry;
+    struct buf lines = {0};
+    for (size_t i = 0; map_next(&trial->newest, &i, &entry);)
+        if (expect_group(expect->group, ((struct newest *)entry->value)->record)) {
+            found = entry->value;
+            matches++;
+        }
+    bool good = matches == 1;
+    if (good) {
+        claim(found, expect->at_ms);
+        if (expect->recommendation.type == VALUE_MAP)
+            good = expect_fields(expect->recommendation, found->record, &lines);
+        good = check_that(expect, found->record, &trial->arena, &lines) && good;
+    } else {
+        put_matches(&lines, trial, expect, matches);
+    }
+    if (!good) {
+        buf_printf(why, "    %s:%d:%d: ", trial->testcase->file, expect->line, expect->column);
+        put_at(why, expect->at_ms);
+        if (matches == 1) {
+            buf_puts(why, ", ");
+            put_group_of(why, found->record);
+        }
+        buf_byte(why, '\n');
+        buf_str_put(why, buf_str(&lines));
+    }
+    buf_fini(&lines);
+    return good;
+}
+
+static bool check_unclaimed(const struct trial *trial, struct buf *why)
+{
+    bool good = true;
+    struct map_entry *entry;
+    for (size_t i = 0; map_next(&trial->newest, &i, &entry);) {
+        const struct newest *newest = entry->value;
+        for (size_t k = 0; k < newest->detection_count; k++) {
+            const struct detection *detection = &newest->detections[k];
+            buf_printf(why, "    %s:%d: ", trial->testcase->file, trial->testcase->line);
+            put_at(why, detection->time_ms);
+            buf_puts(why, ", a detection of ");
+            put_group_of(why, detection->record);
+            buf_puts(why, " that no `expect` item names\n");
+            put_summary(why, detection->record);
+            good = false;
+        }
+    }
+    return good;
+}
+
+/* Feeds events and moves time, stopping at each expectation. */
+static int play(struct trial *trial, bool *good, struct buf *why, struct error *err)
+{
+    const struct testcase *testcase = trial->testcase;
+    size_t next = 0;
+    for (size_t i = 0; i <= testcase->expect_count; i++) {
+        bool last = i == testcase->expect_count;
+        int64_t until_ms = last ? testcase->advance_to_ms : testcase->expects[i].at_ms;
+        for (; next < testcase->event_count && (last || testcase->events[next].at_ms <= until_ms); next++) {
+            struct event event = testcase->events[next].event;
+            engine_event(trial->engine, partition_of(event.stream), &event);
+        }
+        TRY(engine_advance(trial->engine, until_ms, err));
+        TRY(engine_commit(trial->engine, err));
+        if (!last && !check_expect(trial, &testcase->expects[i], why))
+            *good = false;
+    }
+    return 0;
+}
+
+struct trial_result trial_run(struct arena *arena, const struct testcase *testcase, const struct rule *rule)
+{
+    struct trial trial = {.testcase = testcase};
+    struct error err = {0};
+    struct buf why = {0};
+    bool good = true;
+    int status = open_trial(&trial, rule, &err);
+    if (status == 0)
+        status = play(&trial, &good, &why, &err);
+    if (status == 0 && !check_unclaimed(&trial, &why))
+        good = false;
+    if (status != 0)
+        buf_printf(&why, "    %s\n", err.message);
+    struct trial_result result = {
+        .passed = status == 0 && good, .fired = trial.fired, .why = arena_str(arena, buf_str(&why))};
+    close_trial(&trial);
+    buf_fini(&why);
+    return result;
+}
