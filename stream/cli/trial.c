@@ -8,6 +8,8 @@
 #include "cli/expect.h"
 #include "engine/engine.h"
 
+enum { RULES_GATHERED_MAX = 20000 };
+
 /* A detection that no expectation has claimed yet. */
 struct detection {
     int64_t time_ms;
@@ -30,7 +32,8 @@ struct trial {
     struct state *state;
     struct commit *commit;
     struct engine *engine;
-    struct ruleset one; /* only the rule under test */
+    const struct rule *rule; /* under test */
+    struct ruleset rules;    /* it, and those whose detections it reads, and so on */
     struct map newest;  /* by id */
     bool fired;
 };
@@ -46,6 +49,10 @@ static int nothing(void *context, const struct commit_record *record, struct err
 static void observe(void *context, struct str id, struct value record, bool detection, int64_t time_ms)
 {
     struct trial *trial = context;
+    const struct value *rule_id = value_map_get(record, STR_LIT("rule_id"));
+    ASSERT(rule_id != NULL);
+    if (!str_eq(value_as_str(*rule_id), trial->rule->id))
+        return; /* of a rule that it reads */
     void **slot = map_slot(&trial->newest, id);
     if (*slot == NULL)
         *slot = arena_zalloc(&trial->arena, sizeof(struct newest));
@@ -57,6 +64,35 @@ static void observe(void *context, struct str id, struct value record, bool dete
     newest->detections =
         mem_grow(newest->detections, newest->detection_count, &newest->detection_cap, sizeof *newest->detections);
     newest->detections[newest->detection_count++] = (struct detection){time_ms, newest->record};
+}
+
+static bool has_rule(const struct ruleset *rules, const struct rule *rule)
+{
+    for (size_t i = 0; i < rules->count; i++)
+        if (str_eq(rules->rules[i].id, rule->id))
+            return true;
+    return false;
+}
+
+/* The rule and all that it reads, in order of id; they borrow from its set. */
+static void gather_rules(struct trial *trial, const struct rule *rule)
+{
+    size_t count = 1;
+    const struct rule **queue = arena_alloc(&trial->arena, (RULES_GATHERED_MAX + 1) * sizeof(struct rule *));
+    queue[0] = rule;
+    for (size_t i = 0; i < count; i++)
+        for (size_t k = 0; k < queue[i]->read_count && count < RULES_GATHERED_MAX; k++)
+            queue[count++] = queue[i]->reads[k];
+    struct rule *rules = arena_alloc(&trial->arena, count * sizeof *rules);
+    trial->rules = (struct ruleset){.rules = rules, .level_max = rule->level};
+    for (size_t i = 0; i < count; i++) {
+        if (has_rule(&trial->rules, queue[i]))
+            continue;
+        size_t at = trial->rules.count++;
+        for (; at > 0 && str_cmp(rules[at - 1].id, queue[i]->id) > 0; at--)
+            rules[at] = rules[at - 1];
+        rules[at] = *queue[i];
+    }
 }
 
 static int open_trial(struct trial *trial, const struct rule *rule, struct error *err)
@@ -75,12 +111,12 @@ static int open_trial(struct trial *trial, const struct rule *rule, struct error
                                             .max_future_skew_ms = INT64_MAX / 4};
     trial->config->sources = sources;
     trial->config->source_count = 3;
-    trial->one.rules = (struct rule *)(uintptr_t)rule;
-    trial->one.count = 1;
+    trial->rule = rule;
+    gather_rules(trial, rule);
     trial->source = source_memory_new(partitions, 3);
     trial->state = state_new(store_memory_new());
     trial->commit = commit_plain_new(nothing, NULL);
-    struct engine_options options = {.rules = &trial->one,
+    struct engine_options options = {.rules = &trial->rules,
                                      .config = trial->config,
                                      .source = trial->source,
                                      .state = trial->state,

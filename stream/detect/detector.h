@@ -47,23 +47,49 @@ struct detector_context {
     struct state *state;
     struct arena *arena; /* of the call's results */
     int64_t window_events_max;
+    int64_t partial_matches_max;
+    const int64_t *first_ms; /* by stream: the time of its first event; INT64_MAX: it had none */
+    int64_t since_ms;        /* the rule is in force since then: windows that began before are not evaluated */
     struct detector_counters *counters;
+    /* What the call found, in order: see detector_evaluation. */
+    struct evaluation **evaluations;
+    size_t evaluation_count;
+    size_t evaluation_cap;
 };
 
 struct detector_ops {
-    /* A row changed or an event came, at `time_ms`; `event` is the row as it is now (as it was, where after is 0).
-     * True where the rule was evaluated: `out` is filled. */
-    bool (*on_event)(struct detector_context *context, struct group *group, const struct event *event,
-                     struct selection selection, int64_t time_ms, struct evaluation *out);
-    /* A pane closed; takes it. */
+    /* A row changed or an event came, at `time_ms`; `event` is the row as it is now (as it was, where after is 0). */
+    void (*on_event)(struct detector_context *context, struct group *group, const struct event *event,
+                     struct selection selection, int64_t time_ms);
+    /* A pane closed; takes it. NULL: the detector folds nothing. */
     void (*on_pane)(struct detector_context *context, struct group *group, struct pane *pane);
     /* group->timer_ms has come. */
-    bool (*on_timer)(struct detector_context *context, struct group *group, int64_t time_ms, struct evaluation *out);
+    void (*on_timer)(struct detector_context *context, struct group *group, int64_t time_ms);
+    /* Timers come after the rows and events of their time: what lies exactly at a deadline still counts. False: before
+     * them, as windows close. */
+    bool deadline;
 };
 
-extern const struct detector_ops detector_window;
+extern const struct detector_ops detector_sliding, detector_hopping; /* windows; hopping ones: calendar too */
 
+/* The detector of a rule, by its type and kind of window. */
+const struct detector_ops *detector_of(const struct rule *rule);
 /* True where events of the input are folded into panes by map, and not forwarded one by one. */
 bool detector_folds(const struct rule *rule, const struct rule_input *input);
+
+/* A new evaluation among the call's results, zeroed but for its slots: all null, the group and outputs of the rule.
+ * Pointer and slots live in the context's arena. */
+struct evaluation *detector_evaluation(struct detector_context *context, const struct group *group, int64_t time_ms,
+                                       struct value **slots);
+/* How much history the input's stream has at `time_ms`: time_ms - its first event's; negative: none yet. Of stream
+ * `detection` it is that of the oldest source stream. */
+int64_t detector_history(const struct detector_context *context, const struct rule_input *input, int64_t time_ms);
+/* Decides `when` (true where the rule has none) over the evaluation's slots. */
+bool detector_when(struct detector_context *context, const struct group *group, const struct evaluation *evaluation);
+/* Keeps the newest limits.window_events entries: the oldest goes, counted. */
+void detector_cap_entries(struct detector_context *context, struct group *group);
+/* An entry's event, decoded into the arena: what it was decoded from may leave the group in this very call. Never NULL
+ * for an entry of the group. */
+struct event *detector_entry_event(const struct entry *entry, struct arena *arena);
 
 #endif

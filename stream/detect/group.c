@@ -1,6 +1,8 @@
 /* Groups: decoded copies of a rule's state, written through. */
 #include "detect/group.h"
 
+#include "detect/span.h"
+
 #include <stdlib.h>
 
 #define DELETE_STATE "stop, delete the state directory and start: it is restored from the changelog"
@@ -50,7 +52,7 @@ uint64_t group_hash(struct str key)
     return hash_bytes(key.p, key.n, 1);
 }
 
-static void put_prefix(struct buf *out, const struct group *group, enum state_kind kind)
+void group_prefix(struct buf *out, const struct group *group, enum state_kind kind)
 {
     state_key(out, group->task, kind);
     buf_u64(out, group->rule->hash);
@@ -59,7 +61,7 @@ static void put_prefix(struct buf *out, const struct group *group, enum state_ki
 
 static void put_entry_key(struct buf *out, const struct group *group, int64_t time_ms, const struct position *at)
 {
-    put_prefix(out, group, STATE_ENTRY);
+    group_prefix(out, group, STATE_ENTRY);
     buf_i64_sorted(out, time_ms);
     buf_u32(out, (uint32_t)at->topic);
     buf_u32(out, (uint32_t)at->partition);
@@ -68,7 +70,7 @@ static void put_entry_key(struct buf *out, const struct group *group, int64_t ti
 
 static void put_pane_key(struct buf *out, const struct group *group, int64_t start_ms)
 {
-    put_prefix(out, group, STATE_PANE);
+    group_prefix(out, group, STATE_PANE);
     buf_i64_sorted(out, start_ms);
 }
 
@@ -90,7 +92,7 @@ void group_save(struct group *group, struct state *state)
 {
     struct buf key = {0};
     struct buf value = {0};
-    put_prefix(&key, group, STATE_GROUP);
+    group_prefix(&key, group, STATE_GROUP);
     buf_text(&value, group->key);
     buf_zigzag(&value, group->timer_ms);
     buf_zigzag(&value, group->last_ms);
@@ -158,15 +160,26 @@ static int load_pane(void *context, struct str key, struct str value)
     return 0;
 }
 
+static int load_note(void *context, struct str key, struct str value)
+{
+    struct reader k = reader_of(key.p, key.n);
+    k.p += k.end - k.p >= 19 ? 19 : 0;
+    uint64_t id = read_u64(&k);
+    if (k.failed)
+        return -1;
+    group_note_load(context, id, value);
+    return 0;
+}
+
 static int load_contents(struct group *group, struct state *state, struct buf *scratch, struct error *err)
 {
     static const struct {
         enum state_kind kind;
         int (*visit)(void *context, struct str key, struct str value);
-    } parts[] = {{STATE_ENTRY, load_entry}, {STATE_PANE, load_pane}};
+    } parts[] = {{STATE_ENTRY, load_entry}, {STATE_PANE, load_pane}, {STATE_NOTE, load_note}};
     for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
         buf_reset(scratch);
-        put_prefix(scratch, group, parts[i].kind);
+        group_prefix(scratch, group, parts[i].kind);
         *err = (struct error){0};
         if (state_scan(state, buf_str(scratch), parts[i].visit, group, err) != 0)
             return err->class != ERROR_NONE
@@ -179,10 +192,11 @@ static int load_contents(struct group *group, struct state *state, struct buf *s
 
 int64_t group_timer_at(const struct rule *rule, int64_t timer_ms, int64_t restored_ms)
 {
-    if (rule->window.kind != WINDOW_HOPPING || timer_ms >= restored_ms)
+    const struct window *window = &rule->window;
+    bool at_ends = window->kind == WINDOW_HOPPING || window->kind == WINDOW_CALENDAR;
+    if (!at_ends || timer_ms >= restored_ms)
         return timer_ms;
-    int64_t slides = floor_div(restored_ms - timer_ms + rule->window.slide_ms - 1, rule->window.slide_ms);
-    return timer_ms + slides * rule->window.slide_ms;
+    return span_end_after(window, restored_ms - window->wait_ms - 1) + window->wait_ms;
 }
 
 /* Reads what the state has of the group. */
@@ -191,7 +205,7 @@ static int load(struct group *group, struct state *state, int64_t restored_ms, b
     struct buf scratch = {0};
     struct buf value = {0};
     bool found = false;
-    put_prefix(&scratch, group, STATE_GROUP);
+    group_prefix(&scratch, group, STATE_GROUP);
     int result = state_get(state, buf_str(&scratch), &value, &found, err);
     if (result == 0 && found && !decode_record(group, buf_str(&value)))
         result = error_set(err, ERROR_FATAL, "the state of rule '%.*s', group %016llx, is damaged: " DELETE_STATE,
@@ -202,7 +216,7 @@ static int load(struct group *group, struct state *state, int64_t restored_ms, b
     int64_t timer_ms = group_timer_at(group->rule, group->timer_ms, restored_ms);
     if (timer_ms != group->timer_ms) {
         group->timer_ms = timer_ms;
-        group->evaluated_ms = timer_ms - group->rule->window.wait_ms - group->rule->window.slide_ms;
+        group->evaluated_ms = span_end_before(&group->rule->window, timer_ms - group->rule->window.wait_ms);
         group->unsaved = true;
     }
     buf_fini(&scratch);
@@ -240,7 +254,11 @@ static void free_contents(struct group *group)
         free((void *)(uintptr_t)group->entries[i].event.p);
     for (size_t i = 0; i < group->pane_count; i++)
         pane_free(group->panes[i]);
-    group->entry_count = group->pane_count = 0;
+    for (size_t i = 0; i < group->note_count; i++)
+        free((void *)(uintptr_t)group->notes[i].bytes.p);
+    if (group->detail != NULL)
+        group->detail_free(group->detail);
+    group->entry_count = group->pane_count = group->note_count = 0;
 }
 
 void group_free(struct group *group)
@@ -248,6 +266,7 @@ void group_free(struct group *group)
     free_contents(group);
     free(group->entries);
     free(group->panes);
+    free(group->notes);
     free((void *)(uintptr_t)group->key.p);
     free(group);
 }
@@ -255,7 +274,7 @@ void group_free(struct group *group)
 size_t group_bytes(const struct group *group)
 {
     return sizeof *group + group->key.n + group->entry_cap * sizeof *group->entries + group->entry_count * 16 +
-           group->pane_cap * sizeof(struct pane *) + group->bytes;
+           group->pane_cap * sizeof(struct pane *) + group->note_cap * sizeof *group->notes + group->bytes;
 }
 
 static void del(struct state *state, struct buf *key)
@@ -269,8 +288,13 @@ void group_remove(struct group *group, struct state *state)
     while (group->entry_count > 0)
         group_entry_drop(group, state, group->entry_count - 1);
     group_panes_expire(group, state, INT64_MAX);
+    while (group->note_count > 0)
+        group_note_drop(group, state, group->notes[group->note_count - 1].id);
+    if (group->detail != NULL)
+        group->detail_free(group->detail);
+    group->detail = NULL;
     struct buf key = {0};
-    put_prefix(&key, group, STATE_GROUP);
+    group_prefix(&key, group, STATE_GROUP);
     del(state, &key);
     group->timer_ms = INT64_MAX;
     group->evaluated_ms = INT64_MIN;

@@ -16,6 +16,12 @@ struct entry {
     struct str event;   /* event_encode; heap */
 };
 
+/* What a detector keeps beside entries and panes, by a number of its own choice: bytes that it alone understands. */
+struct note {
+    uint64_t id;
+    struct str bytes; /* heap */
+};
+
 struct group {
     const struct rule *rule;
     int rule_number;
@@ -28,6 +34,11 @@ struct group {
     struct pane **panes; /* by start */
     size_t pane_count;
     size_t pane_cap;
+    struct note *notes; /* by id */
+    size_t note_count;
+    size_t note_cap;
+    void *detail; /* the detector's own copy of what its notes say, while the group is in memory; NULL: not made yet */
+    void (*detail_free)(void *detail);
     int64_t timer_ms;     /* when the detector wants to be called; INT64_MAX: not at all */
     int64_t last_ms;      /* newest activity, for eviction: stalest first */
     int64_t evaluated_ms; /* the last window's end that was evaluated (hopping); INT64_MIN: none */
@@ -36,7 +47,7 @@ struct group {
     bool unsaved;         /* timer_ms and evaluated_ms have moved on since group_save, by time alone */
     uint64_t used;        /* tick of the last use, for the memory's eviction */
     int64_t armed_ms;     /* for its user: the earliest timer that waits for it; INT64_MAX: none known */
-    size_t bytes;         /* of the entries' events and the panes */
+    size_t bytes;         /* of the entries' events, the panes and the notes */
 };
 
 /* The canonical bytes of a group: for each key its name and value. */
@@ -68,7 +79,7 @@ void group_free(struct group *group);
 /* Nothing in it and nothing to come: as one that was never seen. */
 static inline bool group_is_empty(const struct group *group)
 {
-    return group->entry_count == 0 && group->pane_count == 0 && group->timer_ms == INT64_MAX;
+    return group->entry_count == 0 && group->pane_count == 0 && group->note_count == 0 && group->timer_ms == INT64_MAX;
 }
 /* The memory it takes, roughly: for the budget. */
 size_t group_bytes(const struct group *group);
@@ -90,6 +101,16 @@ void group_entries_expire(struct group *group, struct state *state, int64_t time
 void group_pane_take(struct group *group, struct state *state, struct pane *pane);
 /* Drops panes that start before `time_ms`. */
 void group_panes_expire(struct group *group, struct state *state, int64_t time_ms);
+
+/* group_note.c. The note's bytes, n 0 and p NULL where there is none; they hold until the next change of the notes. */
+struct str group_note(const struct group *group, uint64_t id);
+void group_note_set(struct group *group, struct state *state, uint64_t id, struct str bytes);
+void group_note_drop(struct group *group, struct state *state, uint64_t id);
+/* For loading: adds a note read from the state, in order of id. */
+void group_note_load(struct group *group, uint64_t id, struct str bytes);
+
+/* The start of the state's keys of this kind for the group. */
+void group_prefix(struct buf *out, const struct group *group, enum state_kind kind);
 
 /* Reads what group_save wrote: for scans at start (timers). False: not a group's record. */
 struct group_record {

@@ -8,7 +8,7 @@
 
 #include "detect/fold.h"
 
-enum { PANE_SERVICES_MAX = 32, PANE_MS_MAX = 10 * MINUTE_MS };
+enum { PANE_SERVICES_MAX = 32 };
 
 struct pane {
     int64_t start_ms;

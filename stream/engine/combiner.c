@@ -1,6 +1,8 @@
 /* The table of partials: open addressing over a dense array. */
 #include "engine/combiner.h"
 
+#include "detect/span.h"
+
 #include <stdlib.h>
 
 enum { EVIDENCE_BYTES = 256 }; /* of a newest event, as budgets take it */
@@ -91,7 +93,7 @@ struct partial *combiner_partial(struct combiner *combiner, const struct rule *r
     partial->key = arena_str(&combiner->keys, key);
     buf_reset(&partial->newest);
     combiner->bytes += sizeof *partial + key.n + pane_bytes(partial->pane) + EVIDENCE_BYTES;
-    int64_t end_ms = start_ms + rule->window.pane_ms;
+    int64_t end_ms = span_pane(&rule->window, start_ms).end_ms;
     if (end_ms < combiner->first_end_ms)
         combiner->first_end_ms = end_ms;
     return partial;

@@ -32,6 +32,7 @@ struct commit_position {
     int64_t offset;      /* the oldest record that is not applied: reading starts here again */
     int64_t read_offset; /* the next record to read: dead letters below it have been sent */
     int64_t max_time_ms; /* the partition's time as of the record at `offset`; INT64_MIN: none yet */
+    int64_t first_ms;    /* the time of its first event; INT64_MIN: none yet */
 };
 
 struct commit_batch {

@@ -23,7 +23,8 @@ static struct commit_kafka *kafka_of(struct commit *commit)
 
 static bool position_same(const struct commit_position *a, const struct commit_position *b)
 {
-    return a->offset == b->offset && a->read_offset == b->read_offset && a->max_time_ms == b->max_time_ms;
+    return a->offset == b->offset && a->read_offset == b->read_offset && a->max_time_ms == b->max_time_ms &&
+           a->first_ms == b->first_ms;
 }
 
 /* A commit that would change nothing is left out; the next one that changes anything is fenced as ever. */
@@ -104,6 +105,7 @@ static int positions_send(struct commit_kafka *kafka, const struct commit_batch 
     struct buf text = {0};
     for (size_t i = 0; i < batch->position_count; i++) {
         metadata.max_time_ms = batch->positions[i].max_time_ms;
+        metadata.first_ms = batch->positions[i].first_ms;
         metadata.read_offset = batch->positions[i].read_offset;
         buf_reset(&text);
         commit_metadata_print(&text, &metadata);

@@ -8,10 +8,12 @@
 
 enum { COMMIT_TASKS_MAX = 32, COMMIT_METADATA_BYTES_MAX = 4096 };
 
-/* The JSON beside a committed offset. All but `max_time_ms` and `read_offset` is the same for every partition of one
- * commit; `sequence` counts commits, so that a position left over from an earlier one is told apart. */
+/* The JSON beside a committed offset. All but `max_time_ms`, `first_ms` and `read_offset` is the same for every
+ * partition of one commit; `sequence` counts commits, so that a position left over from an earlier one is told apart.
+ */
 struct commit_metadata {
-    int64_t max_time_ms; /* INT64_MIN: none, as for applied_ms */
+    int64_t max_time_ms; /* INT64_MIN: none, as for first_ms and applied_ms */
+    int64_t first_ms;
     int64_t read_offset;
     int64_t applied_ms;
     uint64_t rules_digest;

@@ -20,6 +20,7 @@ void commit_metadata_print(struct buf *text, const struct commit_metadata *metad
 {
     buf_printf(text, "{\"v\":%d", VERSION);
     time_member(text, "max_time", metadata->max_time_ms);
+    time_member(text, "first", metadata->first_ms);
     buf_printf(text, ",\"read\":%" PRId64, metadata->read_offset);
     time_member(text, "applied", metadata->applied_ms);
     buf_printf(text,
@@ -68,6 +69,7 @@ static bool metadata_read(const struct value *object, struct commit_metadata *me
 {
     *metadata = (struct commit_metadata){
         .max_time_ms = number_get(object, "max_time"),
+        .first_ms = number_get(object, "first"),
         .read_offset = number_get(object, "read"),
         .applied_ms = number_get(object, "applied"),
     };

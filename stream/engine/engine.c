@@ -105,13 +105,14 @@ static void take_positions(struct engine *engine, const struct commit_restored *
 {
     for (size_t i = 0; i < engine->watermark.count; i++) {
         struct watermark_partition *partition = &engine->watermark.partitions[i];
-        struct commit_position position = {0, 0, TIME_NONE};
+        struct commit_position position = {0, 0, TIME_NONE, TIME_NONE};
         if (restored->positions != NULL)
             position = restored->positions[i];
         const struct config_source *source =
             &engine->options.config->sources[engine->options.source->partitions[i].topic];
         partition->out_of_orderness_ms = source->out_of_orderness_ms;
         partition->max_time_ms = position.max_time_ms;
+        partition->first_ms = position.first_ms;
         partition->mark_ms = TIME_NONE;
         partition->next_offset = position.offset;
         partition->read_offset = position.read_offset;
@@ -217,6 +218,27 @@ static int read_all(struct engine *engine, bool *worked, struct error *err)
     return 0;
 }
 
+/* Tells the reduce since when each stream has a history; detections can be as old as the oldest source's events. */
+static void tell_firsts(struct engine *engine)
+{
+    int64_t first_ms[STREAM_COUNT];
+    for (int i = 0; i < STREAM_COUNT; i++)
+        first_ms[i] = INT64_MAX;
+    for (size_t i = 0; i < engine->watermark.count; i++) {
+        const struct watermark_partition *partition = &engine->watermark.partitions[i];
+        int topic = engine->options.source->partitions[i].topic;
+        enum stream_id stream = engine->options.config->sources[topic].stream->id;
+        if (partition->first_ms == TIME_NONE)
+            continue;
+        if (partition->first_ms < first_ms[stream])
+            first_ms[stream] = partition->first_ms;
+        if (partition->first_ms < first_ms[STREAM_DETECTION])
+            first_ms[STREAM_DETECTION] = partition->first_ms;
+    }
+    for (int i = 0; i < STREAM_COUNT; i++)
+        reduce_first(engine->reduce, (enum stream_id)i, first_ms[i]);
+}
+
 static int advance(struct engine *engine, int64_t before_ms, struct error *err)
 {
     if (before_ms > engine->options.until_ms)
@@ -224,6 +246,7 @@ static int advance(struct engine *engine, int64_t before_ms, struct error *err)
     if (before_ms == TIME_NONE || before_ms <= reduce_applied(engine->reduce))
         return 0;
     event_map_flush(engine->map, before_ms);
+    tell_firsts(engine);
     return reduce_advance(engine->reduce, before_ms, err);
 }
 

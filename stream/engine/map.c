@@ -5,6 +5,7 @@
 
 #include "codec/schemas_embedded.h"
 #include "detect/detector.h"
+#include "detect/span.h"
 #include "engine/combiner.h"
 
 enum { RAW_EVIDENCE_MAX = 4096 };
@@ -14,7 +15,7 @@ struct event_map {
     struct decoder **decoders;                /* by source (topic number) */
     struct rule_index *indexes[STREAM_COUNT]; /* inputs that see single events of the stream */
     bool rows_read[STREAM_COUNT];             /* some rule reads the stream's rows */
-    int64_t *pane_starts; /* by rule: where the last event's pane began, which is where the next one's does, mostly */
+    struct span *panes;                       /* by rule: the last event's, which is the next one's, mostly */
     struct combiner *combiner;
     struct arena arena; /* of one record */
     struct buf key;
@@ -87,7 +88,7 @@ int event_map_new(struct event_map **out, const struct map_options *options, str
     struct event_map *map = mem_zalloc(sizeof *map);
     map->options = *options;
     map->combiner = combiner_new();
-    map->pane_starts = mem_zalloc((options->rules->count + 1) * sizeof *map->pane_starts);
+    map->panes = mem_zalloc((options->rules->count + 1) * sizeof *map->panes);
     for (int i = 0; i < STREAM_COUNT; i++)
         map->indexes[i] = rule_index_new(options->rules, (enum stream_id)i, sees_events);
     for (int i = 0; i < STREAM_COUNT; i++)
@@ -112,7 +113,7 @@ void event_map_free(struct event_map *map)
     for (int i = 0; i < STREAM_COUNT; i++)
         rule_index_free(map->indexes[i]);
     combiner_free(map->combiner);
-    free(map->pane_starts);
+    free(map->panes);
     free(map->matches);
     arena_fini(&map->arena);
     buf_fini(&map->key);
@@ -168,16 +169,15 @@ static void group_key_of(struct event_map *map, const struct rule *rule, const s
 static void fold_into_pane(struct event_map *map, const struct index_entry *entry, const struct rule_input *input)
 {
     const struct rule *rule = entry->rule;
-    int64_t pane_ms = rule->window.pane_ms;
-    int64_t start_ms = map->pane_starts[entry->rule_number];
-    if (map->event->time_ms < start_ms || map->event->time_ms >= start_ms + pane_ms)
-        start_ms = floor_div(map->event->time_ms, pane_ms) * pane_ms;
-    map->pane_starts[entry->rule_number] = start_ms;
-    if (start_ms + pane_ms < map->applied_ms)
+    struct span *pane = &map->panes[entry->rule_number];
+    if (map->event->time_ms < pane->start_ms || map->event->time_ms >= pane->end_ms)
+        *pane = span_pane(&rule->window, map->event->time_ms);
+    if (pane->end_ms < map->applied_ms)
         return;
     group_key_of(map, rule, input);
     struct str key = buf_str(&map->key);
-    struct partial *partial = combiner_partial(map->combiner, rule, entry->rule_number, group_hash(key), key, start_ms);
+    struct partial *partial =
+        combiner_partial(map->combiner, rule, entry->rule_number, group_hash(key), key, pane->start_ms);
     if (!pane_add(partial->pane, rule, entry->input, map->event, &map->arena))
         return;
     buf_reset(&partial->newest);

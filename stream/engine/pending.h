@@ -10,7 +10,8 @@
 
 #include "detect/pane.h"
 
-/* Sources are level 0; what they fold into (rows) reaches rules at level 1, and so do telemetry and panes. */
+/* Sources are level 0; what they fold into (rows) reaches rules at their own levels, 1 and up, and so do telemetry,
+ * panes and the detections of rules below. */
 enum { LEVEL_SOURCE, LEVEL_RULE };
 
 /* The order at one time and level. */
@@ -18,8 +19,9 @@ enum pending_kind {
     PENDING_PANE,         /* a closed pane: before the windows that it completes */
     PENDING_WINDOW_CLOSE, /* a group's timer */
     PENDING_UPDATE,       /* level 0: an update of a row */
-    PENDING_CHANGE,       /* level 1: a row as it was and as it is */
-    PENDING_EVENT,        /* level 1: an event forwarded for rules that do not fold it */
+    PENDING_CHANGE,       /* a row as it was and as it is */
+    PENDING_EVENT,        /* an event forwarded for rules that do not fold it, or a detection */
+    PENDING_DEADLINE,     /* a group's timer, where what lies exactly at it still counts */
     PENDING_ROW_EXPIRY,   /* level 0, at midnight: rows not updated for row_retention */
     PENDING_COOLDOWN,
     PENDING_AGEING,

@@ -3,6 +3,8 @@
 
 #include <stdlib.h>
 
+#include "detect/span.h"
+#include "engine/detections.h"
 #include "engine/groups.h"
 #include "engine/pending.h"
 #include "engine/rows.h"
@@ -17,7 +19,9 @@ struct reduce {
     struct groups *groups;
     struct rows *rows;
     struct touches *touches;
+    struct detections *detections;
     struct recommender *recommender;
+    int64_t first_ms[STREAM_COUNT];
     struct arena arena; /* of one item */
     struct buf scratch; /* what is encoded on its way into pending, which copies it */
     struct reduce_counters counters;
@@ -49,9 +53,10 @@ static void receive_partial(struct exchange *exchange, int rule, uint64_t group,
     }
     *waiting = pane;
     reduce->panes_bytes += pane_bytes(pane);
-    int64_t end_ms = pane->start_ms + reduce->options.rules->rules[rule].window.pane_ms;
+    const struct rule *of = &reduce->options.rules->rules[rule];
+    int64_t end_ms = span_pane(&of->window, pane->start_ms).end_ms;
     pending_push(reduce->pending, (struct pending_item){.time_ms = end_ms,
-                                                        .level = LEVEL_RULE,
+                                                        .level = of->level,
                                                         .kind = PENDING_PANE,
                                                         .rule = rule,
                                                         .group = group,
@@ -72,28 +77,46 @@ static void receive_update(struct exchange *exchange, const struct event *event)
                                                         .bytes = buf_str(bytes)});
 }
 
-static void receive_event(struct exchange *exchange, const struct event *event, const struct exchange_match *matches,
-                          size_t n)
+/* The event for those of its rules that are of one level, whose matches start at `matches`; how many those are. */
+static size_t push_event(struct reduce *reduce, const struct event *event, const struct exchange_match *matches,
+                         size_t n, int level)
 {
-    struct reduce *reduce = (struct reduce *)exchange;
+    const struct rule *rules = reduce->options.rules->rules;
     struct buf *bytes = &reduce->scratch;
+    size_t count = 0;
+    for (size_t i = 0; i < n; i++)
+        count += rules[matches[i].rule].level == level;
+    if (count == 0)
+        return 0;
     buf_reset(bytes);
-    buf_varint(bytes, n);
+    buf_varint(bytes, count);
     for (size_t i = 0; i < n; i++) {
+        if (rules[matches[i].rule].level != level)
+            continue;
         buf_varint(bytes, (uint64_t)matches[i].rule);
         buf_varint(bytes, (uint64_t)matches[i].input);
     }
     event_encode(bytes, event, FIELD_BIT(event->stream->field_count) - 1);
     pending_push(reduce->pending, (struct pending_item){.time_ms = event->time_ms,
-                                                        .level = LEVEL_RULE,
+                                                        .level = (uint8_t)level,
                                                         .kind = PENDING_EVENT,
                                                         .at = event->at,
                                                         .bytes = buf_str(bytes)});
+    return count;
+}
+
+static void receive_event(struct exchange *exchange, const struct event *event, const struct exchange_match *matches,
+                          size_t n)
+{
+    struct reduce *reduce = (struct reduce *)exchange;
+    size_t left = n;
+    for (int level = LEVEL_RULE; left > 0; level++)
+        left -= push_event(reduce, event, matches, n, level);
 }
 
 static void push_timer(struct reduce *reduce, int64_t time_ms, enum pending_kind kind, int rule, uint64_t group)
 {
-    uint8_t level = kind == PENDING_ROW_EXPIRY ? LEVEL_SOURCE : LEVEL_RULE;
+    uint8_t level = kind == PENDING_ROW_EXPIRY ? LEVEL_SOURCE : reduce->options.rules->rules[rule].level;
     pending_push(
         reduce->pending,
         (struct pending_item){.time_ms = time_ms, .level = level, .kind = (uint8_t)kind, .rule = rule, .group = group});
@@ -101,7 +124,9 @@ static void push_timer(struct reduce *reduce, int64_t time_ms, enum pending_kind
 
 static void arm_group(void *context, int64_t time_ms, int rule_number, uint64_t hash)
 {
-    push_timer(context, time_ms, PENDING_WINDOW_CLOSE, rule_number, hash);
+    const struct reduce *reduce = context;
+    const struct detector_ops *detector = detector_of(&reduce->options.rules->rules[rule_number]);
+    push_timer(context, time_ms, detector->deadline ? PENDING_DEADLINE : PENDING_WINDOW_CLOSE, rule_number, hash);
 }
 
 static void arm_rows(void *context, int64_t time_ms)
@@ -131,6 +156,10 @@ struct reduce *reduce_new(const struct reduce_options *options)
     reduce->pending = pending_new();
     reduce->applied_ms = INT64_MIN;
     reduce->touches = touches_new(options->rules);
+    reduce->detections =
+        detections_new(options->rules, &reduce->counters.where_errors, &reduce->counters.where_null_errors);
+    for (int i = 0; i < STREAM_COUNT; i++)
+        reduce->first_ms[i] = INT64_MAX;
     reduce->groups = groups_new(&(struct groups_options){.rules = options->rules,
                                                          .state = options->state,
                                                          .tasks = config->tasks,
@@ -167,6 +196,7 @@ void reduce_free(struct reduce *reduce)
     groups_free(reduce->groups);
     rows_free(reduce->rows);
     touches_free(reduce->touches);
+    detections_free(reduce->detections);
     recommender_free(reduce->recommender);
     arena_fini(&reduce->arena);
     buf_fini(&reduce->scratch);
@@ -183,19 +213,27 @@ static struct detector_context detector_context(struct reduce *reduce)
     return (struct detector_context){.state = reduce->options.state,
                                      .arena = &reduce->arena,
                                      .window_events_max = reduce->options.config->window_events_max,
+                                     .partial_matches_max = reduce->options.config->partial_matches_max,
+                                     .first_ms = reduce->first_ms,
+                                     .since_ms = INT64_MIN,
                                      .counters = &reduce->counters.detector};
 }
 
-/* What a detector said goes to the recommendation stage. */
-static int evaluated(struct reduce *reduce, const struct group *group, const struct evaluation *evaluation,
+/* What a detector said goes to the recommendation stage, and its detections to the rules that read them. */
+static int evaluated(struct reduce *reduce, const struct group *group, const struct detector_context *context,
                      struct error *err)
 {
-    reduce->counters.evaluations++;
-    reduce->counters.firings += evaluation->firing;
-    reduce->counters.detections += evaluation->detection;
-    if (group->rule->recommend == NULL)
-        return 0;
-    return recommender_evaluated(reduce->recommender, group, evaluation, &reduce->arena, err);
+    for (size_t i = 0; i < context->evaluation_count; i++) {
+        const struct evaluation *evaluation = context->evaluations[i];
+        reduce->counters.evaluations++;
+        reduce->counters.firings += evaluation->firing;
+        reduce->counters.detections += evaluation->detection;
+        if (evaluation->detection && group->rule->is_read)
+            detections_send(reduce->detections, group, evaluation, &reduce->exchange, &reduce->arena);
+        if (group->rule->recommend != NULL)
+            TRY(recommender_evaluated(reduce->recommender, group, evaluation, &reduce->arena, err));
+    }
+    return 0;
 }
 
 /* Sees to it that a timer waits for the group no later than its own. One that comes too early is armed again then, so
@@ -205,7 +243,7 @@ static void arm(struct reduce *reduce, struct group *group)
     if (group->timer_ms >= group->armed_ms)
         return;
     group->armed_ms = group->timer_ms;
-    push_timer(reduce, group->timer_ms, PENDING_WINDOW_CLOSE, group->rule_number, group->hash);
+    arm_group(reduce, group->timer_ms, group->rule_number, group->hash);
 }
 
 /* Arms the group's timer, bounds the number of groups, and forgets an empty one. */
@@ -236,11 +274,12 @@ static int apply_pane(struct reduce *reduce, struct pending_item *item, struct e
     struct detector_context context = detector_context(reduce);
     bool newcomer = group_is_empty(group);
     reduce->counters.panes++;
-    detector_window.on_pane(&context, group, pane);
+    detector_of(group->rule)->on_pane(&context, group, pane);
+    TRY(evaluated(reduce, group, &context, err));
     return settle(reduce, group, newcomer, err);
 }
 
-static int apply_window_close(struct reduce *reduce, const struct pending_item *item, struct error *err)
+static int apply_group_timer(struct reduce *reduce, const struct pending_item *item, struct error *err)
 {
     struct group *group = NULL;
     TRY(groups_get(reduce->groups, item->rule, item->group, (struct str){NULL, 0}, &group, err));
@@ -253,9 +292,8 @@ static int apply_window_close(struct reduce *reduce, const struct pending_item *
         return 0;
     }
     struct detector_context context = detector_context(reduce);
-    struct evaluation evaluation = {0};
-    if (detector_window.on_timer(&context, group, item->time_ms, &evaluation))
-        TRY(evaluated(reduce, group, &evaluation, err));
+    detector_of(group->rule)->on_timer(&context, group, item->time_ms);
+    TRY(evaluated(reduce, group, &context, err));
     return settle(reduce, group, false, err);
 }
 
@@ -266,20 +304,17 @@ static int apply_touch(struct reduce *reduce, const struct touch *touch, int64_t
     struct group *group = NULL;
     TRY(groups_get(reduce->groups, touch->rule_number, touch->hash, touch->key, &group, err));
     struct detector_context context = detector_context(reduce);
-    struct evaluation evaluation = {0};
     bool newcomer = group_is_empty(group);
     bool recommends = group->rule->recommend != NULL && is_row && touch->selection.before != 0;
-    bool was_evaluated =
-        detector_window.on_event(&context, group, touch->event, touch->selection, time_ms, &evaluation);
+    detector_of(group->rule)->on_event(&context, group, touch->event, touch->selection, time_ms);
     if (recommends) {
         struct recommender_change change = {.row = touch->event,
                                             .selected = touch->selection.after != 0,
-                                            .publish = !was_evaluated,
+                                            .publish = context.evaluation_count == 0,
                                             .time_ms = time_ms};
         TRY(recommender_row(reduce->recommender, group, &change, &reduce->arena, err));
     }
-    if (was_evaluated)
-        TRY(evaluated(reduce, group, &evaluation, err));
+    TRY(evaluated(reduce, group, &context, err));
     return settle(reduce, group, newcomer, err);
 }
 
@@ -306,11 +341,13 @@ static int apply_update(struct reduce *reduce, const struct pending_item *item, 
         event_encode(bytes, &row.before, all);
     if (row.change == ROW_CHANGED)
         event_encode(bytes, &row.after, all);
-    pending_push(reduce->pending, (struct pending_item){.time_ms = item->time_ms,
-                                                        .level = LEVEL_RULE,
-                                                        .kind = PENDING_CHANGE,
-                                                        .at = item->at,
-                                                        .bytes = buf_str(bytes)});
+    for (int level = LEVEL_RULE; level <= reduce->options.rules->level_max; level++)
+        if (level == LEVEL_RULE || touches_rows_at(reduce->touches, level))
+            pending_push(reduce->pending, (struct pending_item){.time_ms = item->time_ms,
+                                                                .level = (uint8_t)level,
+                                                                .kind = PENDING_CHANGE,
+                                                                .at = item->at,
+                                                                .bytes = buf_str(bytes)});
     return 0;
 }
 
@@ -340,7 +377,7 @@ static int apply_change(struct reduce *reduce, const struct pending_item *item, 
     }
     ASSERT(good);
     const struct touch *touches;
-    size_t n = touches_of_row(reduce->touches, before, after, &reduce->arena, &touches);
+    size_t n = touches_of_row(reduce->touches, before, after, item->level, &reduce->arena, &touches);
     touches_errors(reduce->touches, &reduce->counters.where_errors, &reduce->counters.where_null_errors);
     return apply_touches(reduce, touches, n, item, err);
 }
@@ -377,7 +414,8 @@ static int apply(struct reduce *reduce, struct pending_item *item, struct error 
     case PENDING_PANE:
         return apply_pane(reduce, item, err);
     case PENDING_WINDOW_CLOSE:
-        return apply_window_close(reduce, item, err);
+    case PENDING_DEADLINE:
+        return apply_group_timer(reduce, item, err);
     case PENDING_UPDATE:
         return apply_update(reduce, item, err);
     case PENDING_CHANGE:
@@ -403,6 +441,11 @@ static int apply_next(struct reduce *reduce, int64_t before_ms, bool *any, struc
     pending_done(reduce->pending, &item);
     arena_reset(&reduce->arena);
     return result;
+}
+
+void reduce_first(struct reduce *reduce, enum stream_id stream, int64_t first_ms)
+{
+    reduce->first_ms[stream] = first_ms;
 }
 
 int reduce_advance(struct reduce *reduce, int64_t before_ms, struct error *err)

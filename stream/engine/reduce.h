@@ -1,7 +1,8 @@
 /* The second half of the data path: one loop over one total order (pending.h), applied strictly below a time.
  *
- *     level 0: updates fold into rows -> their changes go one level up
- *     level 1: panes, closing windows, changes and events -> detectors -> recommendations
+ *     level 0: updates fold into rows -> their changes go up to the rules that read them
+ *     level 1: panes, closing windows, changes and events -> detectors -> recommendations, and
+ *     level n: the same for rules that read the detections of rules below
  *
  * All tasks of the state are driven by one reduce with the local exchange; each group and row knows its task.
  */
@@ -44,6 +45,8 @@ void reduce_free(struct reduce *reduce);
 /* Where map sends to. */
 struct exchange *reduce_exchange(struct reduce *reduce);
 
+/* The time of the first event that the stream has had; INT64_MAX: none yet. */
+void reduce_first(struct reduce *reduce, enum stream_id stream, int64_t first_ms);
 /* Applies everything strictly below `before_ms`, in order. */
 int reduce_advance(struct reduce *reduce, int64_t before_ms, struct error *err) MUST_CHECK;
 /* Applies all that waits (windows, cooldowns), whatever its time; only ageing is left out. */

@@ -74,7 +74,7 @@ static int positions_read(struct commit_kafka *kafka, struct arena *arena, struc
                                err));
     *found = false;
     for (size_t i = 0; i < source->partition_count; i++) {
-        out->positions[i] = (struct commit_position){.offset = -1, .max_time_ms = INT64_MIN};
+        out->positions[i] = (struct commit_position){.offset = -1, .max_time_ms = INT64_MIN, .first_ms = INT64_MIN};
         if (committed[i].offset < 0)
             continue;
         struct commit_metadata metadata;
@@ -87,7 +87,8 @@ static int positions_read(struct commit_kafka *kafka, struct arena *arena, struc
         if (!*found || metadata.sequence > kafka->last.sequence)
             kafka->last = metadata;
         *found = true;
-        out->positions[i] = (struct commit_position){committed[i].offset, metadata.read_offset, metadata.max_time_ms};
+        out->positions[i] = (struct commit_position){committed[i].offset, metadata.read_offset, metadata.max_time_ms,
+                                                     metadata.first_ms};
     }
     return 0;
 }
@@ -177,8 +178,10 @@ static int first_start_check(struct commit_kafka *kafka, struct state *state, st
 
 static int first_start(struct commit_kafka *kafka, struct error *err)
 {
-    kafka->last = (struct commit_metadata){
-        .max_time_ms = INT64_MIN, .applied_ms = INT64_MIN, .tasks = kafka->options.config->tasks};
+    kafka->last = (struct commit_metadata){.max_time_ms = INT64_MIN,
+                                           .first_ms = INT64_MIN,
+                                           .applied_ms = INT64_MIN,
+                                           .tasks = kafka->options.config->tasks};
     /* Names this life of the application's state; no result depends on it. */
     if (getrandom(&kafka->last.incarnation, sizeof kafka->last.incarnation, 0) != sizeof kafka->last.incarnation)
         return error_set(err, ERROR_FATAL, "the system gives no random bytes");

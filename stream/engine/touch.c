@@ -6,6 +6,7 @@
 struct touches {
     const struct ruleset *rules;
     struct rule_index *indexes[STREAM_COUNT]; /* inputs that read rows */
+    bool rows_at[RULE_LEVELS_MAX + 1];        /* by level: some rule of it reads rows */
     uint64_t errors;
     uint64_t null_errors;
 };
@@ -18,6 +19,7 @@ struct list {
     size_t count;
     size_t cap;
     const struct event *event;
+    int level; /* of the rules wanted */
     bool after;
 };
 
@@ -33,7 +35,16 @@ struct touches *touches_new(const struct ruleset *rules)
     touches->rules = rules;
     for (int i = 0; i < STREAM_COUNT; i++)
         touches->indexes[i] = rule_index_new(rules, (enum stream_id)i, reads_rows);
+    for (size_t i = 0; i < rules->count; i++)
+        for (size_t k = 0; k < rules->rules[i].input_count; k++)
+            if (reads_rows(&rules->rules[i], &rules->rules[i].inputs[k]))
+                touches->rows_at[rules->rules[i].level] = true;
     return touches;
+}
+
+bool touches_rows_at(const struct touches *touches, int level)
+{
+    return touches->rows_at[level];
 }
 
 void touches_free(struct touches *touches)
@@ -92,7 +103,9 @@ static void add(struct list *list, const struct index_entry *entry)
 
 static void visit(void *context, const struct index_entry *entry)
 {
-    add(context, entry);
+    const struct list *list = context;
+    if (entry->rule->level == list->level)
+        add(context, entry);
 }
 
 static int in_order(const void *a, const void *b)
@@ -116,16 +129,19 @@ static size_t finish(struct list *list, const struct touch **out)
     return list->count;
 }
 
-size_t touches_of_row(struct touches *touches, const struct event *before, const struct event *after,
+size_t touches_of_row(struct touches *touches, const struct event *before, const struct event *after, int level,
                       struct arena *arena, const struct touch **out)
 {
-    struct list list = {.touches = touches, .arena = arena};
+    struct list list = {.touches = touches, .arena = arena, .level = level};
+    uint64_t ignored = 0; /* errors are counted once, at the lowest level */
+    uint64_t *errors = level == 1 ? &touches->errors : &ignored;
+    uint64_t *null_errors = level == 1 ? &touches->null_errors : &ignored;
     for (int i = 0; i < 2; i++) {
         list.event = i == 0 ? before : after;
         list.after = i == 1;
         if (list.event != NULL)
-            rule_index_select(touches->indexes[list.event->stream->id], list.event, arena, visit, &list,
-                              &touches->errors, &touches->null_errors);
+            rule_index_select(touches->indexes[list.event->stream->id], list.event, arena, visit, &list, errors,
+                              null_errors);
     }
     return finish(&list, out);
 }

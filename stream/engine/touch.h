@@ -20,8 +20,10 @@ struct touches;
 struct touches *touches_new(const struct ruleset *rules);
 void touches_free(struct touches *touches);
 
-/* `before` NULL: a new row; `after` NULL: a removed one. The result is in the arena. */
-size_t touches_of_row(struct touches *touches, const struct event *before, const struct event *after,
+/* Some rule of the level reads rows. */
+bool touches_rows_at(const struct touches *touches, int level);
+/* Of the rules of one level. `before` NULL: a new row; `after` NULL: a removed one. The result is in the arena. */
+size_t touches_of_row(struct touches *touches, const struct event *before, const struct event *after, int level,
                       struct arena *arena, const struct touch **out);
 size_t touches_of_event(struct touches *touches, const struct event *event, const struct exchange_match *matches,
                         size_t n, struct arena *arena, const struct touch **out);

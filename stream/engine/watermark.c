@@ -10,7 +10,8 @@ void watermark_init(struct watermark *watermark, size_t partitions)
     watermark->count = partitions;
     watermark->partitions = mem_zalloc(partitions * sizeof *watermark->partitions);
     for (size_t i = 0; i < partitions; i++)
-        watermark->partitions[i].max_time_ms = watermark->partitions[i].mark_ms = TIME_NONE;
+        watermark->partitions[i].max_time_ms = watermark->partitions[i].mark_ms = watermark->partitions[i].first_ms =
+            TIME_NONE;
 }
 
 void watermark_fini(struct watermark *watermark)
@@ -102,6 +103,8 @@ void watermark_event(struct watermark_partition *partition, int64_t offset, int6
     }
     if (time_ms > partition->max_time_ms)
         partition->max_time_ms = time_ms;
+    if (partition->first_ms == TIME_NONE || time_ms < partition->first_ms)
+        partition->first_ms = time_ms;
     partition->empty = false;
 }
 
@@ -118,6 +121,8 @@ struct commit_position watermark_position(struct watermark_partition *partition,
     int64_t read_offset =
         partition->next_offset > partition->read_offset ? partition->next_offset : partition->read_offset;
     if (kept > 0)
-        return (struct commit_position){partition->buckets[0].offset, read_offset, partition->buckets[0].max_time_ms};
-    return (struct commit_position){partition->next_offset, read_offset, time_with_marks(partition)};
+        return (struct commit_position){partition->buckets[0].offset, read_offset, partition->buckets[0].max_time_ms,
+                                        partition->first_ms};
+    return (struct commit_position){partition->next_offset, read_offset, time_with_marks(partition),
+                                    partition->first_ms};
 }

@@ -27,12 +27,13 @@ struct watermark_bucket {
 
 struct watermark_partition {
     int64_t out_of_orderness_ms;
-    int64_t max_time_ms;       /* TIME_NONE: no event yet */
-    int64_t mark_ms;           /* watermark by idle marks; TIME_NONE: none */
-    int64_t next_offset;       /* of the next record to read */
-    int64_t read_offset;       /* restored: below it, dead letters were sent already */
-    bool finished;             /* bounded: read to its end */
-    bool empty;                /* never held a record, as far as its log showed */
+    int64_t max_time_ms; /* TIME_NONE: no event yet */
+    int64_t first_ms;    /* the least time of an event that was neither late nor from the future; TIME_NONE: none yet */
+    int64_t mark_ms;     /* watermark by idle marks; TIME_NONE: none */
+    int64_t next_offset; /* of the next record to read */
+    int64_t read_offset; /* restored: below it, dead letters were sent already */
+    bool finished;       /* bounded: read to its end */
+    bool empty;          /* never held a record, as far as its log showed */
     struct commit_mark *marks; /* still to come, by offset; heap */
     size_t mark_count;
     struct watermark_bucket *buckets; /* by offset */

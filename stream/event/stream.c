@@ -71,10 +71,9 @@ static const struct stream_field feedback_fields[] = {
 };
 
 static const struct stream_field detection_fields[] = {
-    REQUIRED("rule_id", FIELD_STRING),
-    REQUIRED("occurred_at", FIELD_TIME),
-    DEFAULTED("group", FIELD_MAP),
-    DEFAULTED("values", FIELD_MAP),
+    REQUIRED("rule_id", FIELD_STRING), REQUIRED("occurred_at", FIELD_TIME), DEFAULTED("group", FIELD_MAP),
+    DEFAULTED("values", FIELD_MAP),    NULLABLE("service", FIELD_STRING), /* the group's; else the one service seen, if
+                                                                             it is one */
 };
 
 static const struct stream_field scorecard_fields[] = {
@@ -95,13 +94,14 @@ static const struct stream streams[STREAM_COUNT] = {
     [STREAM_FEEDBACK] = {STREAM_FEEDBACK, "feedback", "Feedback", feedback_fields, COUNT(feedback_fields),
                          COUNT(feedback_fields), 7, -1, 0, false},
     [STREAM_DETECTION] = {STREAM_DETECTION, "detection", NULL, detection_fields, COUNT(detection_fields),
-                          COUNT(detection_fields), 1, -1, -1, false},
+                          COUNT(detection_fields), DETECTION_OCCURRED_AT, DETECTION_SERVICE, -1, false},
     [STREAM_SCORECARD] = {STREAM_SCORECARD, "scorecard", NULL, scorecard_fields, COUNT(scorecard_fields),
                           COUNT(scorecard_fields), 11, 3, -1, false},
 };
 _Static_assert(INCIDENT_TTR + 1 == sizeof incident_fields / sizeof *incident_fields, "the enum follows the table");
 _Static_assert(DEPLOYMENT_UPDATED_AT + 1 == sizeof deployment_fields / sizeof *deployment_fields, "as above");
 _Static_assert(TELEMETRY_LABELS + 1 == sizeof telemetry_fields / sizeof *telemetry_fields, "as above");
+_Static_assert(DETECTION_SERVICE + 1 == sizeof detection_fields / sizeof *detection_fields, "as above");
 _Static_assert(sizeof incident_fields / sizeof *incident_fields <= STREAM_FIELDS_MAX, "an event holds every field");
 
 const struct stream *stream_get(enum stream_id id)

@@ -110,6 +110,8 @@ enum telemetry_field {
     TELEMETRY_LABELS
 };
 
+enum detection_field { DETECTION_RULE_ID, DETECTION_OCCURRED_AT, DETECTION_GROUP, DETECTION_VALUES, DETECTION_SERVICE };
+
 const struct stream *stream_get(enum stream_id id);
 const struct stream *stream_find(struct str name);                   /* NULL: no such stream */
 int stream_field_find(const struct stream *stream, struct str name); /* -1: no such field */

@@ -148,13 +148,20 @@ static struct value span(struct value v)
 
 static struct value values(const struct rule *rule, const struct evaluation *evaluation, struct arena *arena)
 {
-    struct value *pairs = arena_alloc(arena, (rule->aggregate_count + 2) * 2 * sizeof *pairs);
+    struct value *pairs = arena_alloc(arena, (rule_slot_count(rule) + 2) * 2 * sizeof *pairs);
     size_t n = 0;
-    for (size_t i = 0; i < rule->aggregate_count && OUT_FIXED_COUNT + i < evaluation->slot_count; i++) {
-        struct value d = number(evaluation->slots[OUT_FIXED_COUNT + i]);
+    for (size_t i = 0; i < rule->aggregate_count && rule_aggregate_slot(rule, i) < evaluation->slot_count; i++) {
+        struct value d = number(evaluation->slots[rule_aggregate_slot(rule, i)]);
         if (!rule->aggregates[i].detects || value_is_null(d))
             continue;
         pairs[2 * n] = value_str(text_cut(rule->aggregates[i].text, REMEMBERED_TEXT_BYTES_MAX));
+        pairs[2 * n++ + 1] = d;
+    }
+    for (size_t i = 0; i < rule->output_count; i++) {
+        struct value d = number(evaluation->slots[OUT_FIXED_COUNT + i]);
+        if (value_is_null(d))
+            continue;
+        pairs[2 * n] = value_str(rule->outputs[i].name);
         pairs[2 * n++ + 1] = d;
     }
     static const enum output_slot outputs[] = {OUT_INCIDENTS, OUT_MINUTES_LOST};

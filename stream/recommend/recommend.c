@@ -174,10 +174,7 @@ static void decide(const struct call *call, bool detection)
 /* Lets go of rows that neither count nor can be listed by an evaluation again. */
 static void forget(const struct call *call)
 {
-    const struct window *window = &call->it->is.rule->window;
-    int64_t reach_ms = window->size_ms;
-    if (window->kind != WINDOW_SLIDING) /* it holds its start, and is evaluated `wait` after its end */
-        reach_ms += window->wait_ms + 1;
+    int64_t reach_ms = call->it->is.rule->reach_ms;
     if (reach_ms < IMPACT_SPAN_MS)
         reach_ms = IMPACT_SPAN_MS;
     recommendation_forget(call->it, call->recommender->options.state, call->time_ms - reach_ms);

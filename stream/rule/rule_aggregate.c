@@ -118,10 +118,10 @@ static int check_count(enum aggregate_function kind, struct str function, size_t
     return 0;
 }
 
-static struct cel_name aggregate_slot(size_t index)
+static struct cel_name aggregate_slot(const struct rule *rule, size_t index)
 {
     return (struct cel_name){.kind = CEL_NAME_SLOT,
-                             .slot = OUT_FIXED_COUNT + (int)index,
+                             .slot = (int)rule_aggregate_slot(rule, index),
                              .type = {.type = VALUE_DOUBLE, .element = TYPE_ANY, .stream = -1}};
 }
 
@@ -153,6 +153,9 @@ int aggregate_call(void *context, struct str function, struct cel_node *const *a
     int kind = find_name(function_names, function);
     if (kind < 0)
         return 1;
+    if (build->rule->type != DETECTOR_WINDOW && !build->validating && !build->functions_detect)
+        return error_set(err, ERROR_BAD_INPUT, "%.*s() is of detector 'window'; '%s' has no window to run it over",
+                         STR_ARG(function), detector_type_names[build->rule->type]);
     TRY(check_count((enum aggregate_function)kind, function, n_args, bad_arg, err));
     struct str name;
     *bad_arg = 0;
@@ -160,7 +163,7 @@ int aggregate_call(void *context, struct str function, struct cel_node *const *a
         return error_set(err, ERROR_BAD_INPUT, "the first argument of %.*s() is the name of an input",
                          STR_ARG(function));
     int input_number = rule_find_input(build->rule, name);
-    *out = aggregate_slot(0);
+    *out = aggregate_slot(build->rule, 0);
     if (build->rule->input_count == 0) /* reported before; the set will not be used */
         return 0;
     if (input_number < 0)
@@ -183,6 +186,6 @@ int aggregate_call(void *context, struct str function, struct cel_node *const *a
     *bad_arg = -1;
     int index = add(build, &aggregate, err);
     TRY(index < 0);
-    *out = aggregate_slot((size_t)index);
+    *out = aggregate_slot(build->rule, (size_t)index);
     return 0;
 }

@@ -78,7 +78,8 @@ void rule_build(struct loader *loader, const struct rule_source *source, struct 
     struct diagnostics *diagnostics = loader->diagnostics;
     size_t errors_before = diagnostics->errors;
     struct rule_build build = {
-        .loader = loader, .file = source->file, .node = source->node, .rule = rule, .detector_built = true};
+        .loader = loader, .file = source->file, .node = source->node, .rule = rule, .outputs_known = true};
+    rule->level = 1;
     rule->id = source->id;
     rule->file = source->node->file;
     rule->line = source->node->line;
@@ -91,6 +92,9 @@ void rule_build(struct loader *loader, const struct rule_source *source, struct 
         rule_detect_read(&build, detect);
     rule_recommend_read(&build, yaml_get(source->node, "recommend"));
     rule_validate_read(&build, yaml_get(source->node, "validate"));
+    struct rule_output *outputs = arena_alloc(loader->arena, (rule->output_count + 1) * sizeof *outputs);
+    memcpy(outputs, build.outputs, rule->output_count * sizeof *outputs);
+    rule->outputs = outputs;
     rule->aggregates = arena_alloc(loader->arena, (build.aggregate_count + 1) * sizeof *rule->aggregates);
     memcpy(rule->aggregates, build.aggregates, build.aggregate_count * sizeof *rule->aggregates);
     rule->aggregate_count = build.aggregate_count;

@@ -1,42 +1,82 @@
 /* `detect`: the detector's kind, its window and its condition. */
 #include "rule/rule_load.h"
 
-enum { PANE_MS_MAX = 10 * MINUTE_MS, WINDOW_PANES_MAX = 100000 };
+enum { WINDOW_PANES_MAX = 100000 };
 static const int64_t WINDOW_MS_MAX = INT64_C(3660) * DAY_MS;
 
-/* The detectors of the language with the keys of each. Those that are not built are known by name, so that a file that
- * uses one is told so, and a slip in its keys is found all the same. */
-static const struct {
-    const char *type;
-    const char *keys[16];
-} detectors[] = {
-    {"window", {"type", "group_by", "window", "when", NULL}},
-    {"sequence", {"type", "group_by", "when", "within", "max_gap", "skip", "steps", "warmup", NULL}},
-    {"absence", {"type", "group_by", "when", "of", "every", NULL}},
-    {"cascade", {"type", "group_by", "when", "of", "within", NULL}},
-    {"trend",
-     {"type", "group_by", "when", "window", "of", "value", "step", "limit", "horizon", "min_points", "min_fit",
-      "method", "reset", NULL}},
-    {"burn_rate", {"type", "group_by", "when", "bad", "all", "objective", "pairs", NULL}},
-    {"new_value", {"type", "group_by", "when", "of", "value", "memory", "warmup", NULL}},
-    {"revert", {"type", "group_by", "when", "of", "value", "memory", NULL}},
+const char *const detector_type_names[DETECTOR_TYPE_COUNT + 1] = {
+    [DETECTOR_WINDOW] = "window",       [DETECTOR_SEQUENCE] = "sequence", [DETECTOR_ABSENCE] = "absence",
+    [DETECTOR_CASCADE] = "cascade",     [DETECTOR_TREND] = "trend",       [DETECTOR_BURN_RATE] = "burn_rate",
+    [DETECTOR_NEW_VALUE] = "new_value", [DETECTOR_REVERT] = "revert",
 };
-enum { DETECTOR_COUNT = sizeof detectors / sizeof *detectors };
+
+/* The keys of each detector, and what reads them. NULL: not built yet, known by name so that a file that uses it is
+ * told so, and a slip in its keys is found all the same. */
+static const struct {
+    const char *keys[16];
+    void (*read)(struct rule_build *build, const struct yaml_node *detect);
+} detectors[DETECTOR_TYPE_COUNT] = {
+    [DETECTOR_WINDOW] = {{"type", "group_by", "window", "when", NULL}, rule_window_read},
+    [DETECTOR_SEQUENCE] = {{"type", "group_by", "when", "within", "max_gap", "skip", "steps", "warmup", NULL}, NULL},
+    [DETECTOR_ABSENCE] = {{"type", "group_by", "when", "of", "every", NULL}, NULL},
+    [DETECTOR_CASCADE] = {{"type", "group_by", "when", "of", "within", NULL}, NULL},
+    [DETECTOR_TREND] = {{"type", "group_by", "when", "window", "of", "value", "step", "limit", "horizon", "min_points",
+                         "min_fit", "method", "reset", NULL},
+                        NULL},
+    [DETECTOR_BURN_RATE] = {{"type", "group_by", "when", "bad", "all", "objective", "pairs", NULL}, NULL},
+    [DETECTOR_NEW_VALUE] = {{"type", "group_by", "when", "of", "value", "memory", "warmup", NULL}, NULL},
+    [DETECTOR_REVERT] = {{"type", "group_by", "when", "of", "value", "memory", NULL}, NULL},
+};
 
 /* The detector's number; -1 and an error where there is no such one. */
 static int read_type(struct diagnostics *diagnostics, const struct yaml_node *detect)
 {
     const struct yaml_node *node = yaml_get(detect, "type");
     if (node == NULL)
-        return 0;
-    const char *names[DETECTOR_COUNT + 1] = {0};
-    for (int i = 0; i < DETECTOR_COUNT; i++)
-        names[i] = detectors[i].type;
-    int type = check_symbol(diagnostics, node, "detector", names);
-    if (type > 0)
-        diagnostic_at(diagnostics, node, false, "detector '%s' is not built yet; this version runs 'window'",
-                      names[type]);
+        return DETECTOR_WINDOW;
+    int type = check_symbol(diagnostics, node, "detector", detector_type_names);
+    if (type >= 0 && detectors[type].read == NULL)
+        diagnostic_at(diagnostics, node, false, "detector '%s' is not built yet", detector_type_names[type]);
     return type;
+}
+
+int rule_input_of(struct rule_build *build, const struct yaml_node *node, const char *what)
+{
+    struct diagnostics *diagnostics = build->loader->diagnostics;
+    const struct rule *rule = build->rule;
+    struct str name;
+    if (!check_text(diagnostics, node, what, &name) || rule->input_count == 0)
+        return -1;
+    int input = rule_find_input(rule, name);
+    if (input >= 0) {
+        build->named_detecting[input] = true;
+        return input;
+    }
+    const char *names[RULE_INPUTS_MAX + 1] = {0};
+    for (size_t i = 0; i < rule->input_count; i++)
+        names[i] = rule->inputs[i].name.p;
+    diagnostic_at(diagnostics, node, false, "unknown input '%.*s' in '%s'%s", STR_ARG(name), what,
+                  check_suggest(diagnostics->arena, name, names, "inputs are "));
+    return -1;
+}
+
+void rule_output_add(struct rule_build *build, struct str name, struct cel_type type)
+{
+    ASSERT(build->rule->output_count < RULE_OUTPUTS_MAX);
+    build->outputs[build->rule->output_count++] = (struct rule_output){name, type};
+    build->rule->outputs = build->outputs;
+}
+
+bool rule_span_read(struct rule_build *build, const struct yaml_node *detect, const char *key, int64_t *ms)
+{
+    struct diagnostics *diagnostics = build->loader->diagnostics;
+    const struct yaml_node *node = check_need(diagnostics, detect, "detect", key);
+    if (!check_duration(diagnostics, node, key, ms))
+        return false;
+    if (*ms > 0 && *ms <= WINDOW_MS_MAX)
+        return true;
+    diagnostic_at(diagnostics, node, false, "%s must be more than 0s and at most 3660d", key);
+    return false;
 }
 
 static int64_t gcd(int64_t a, int64_t b)
@@ -93,11 +133,13 @@ static void read_slide(struct diagnostics *diagnostics, const struct yaml_node *
                       (long long)(window->size_ms / window->pane_ms), (long long)window->pane_ms, WINDOW_PANES_MAX);
 }
 
-static void read_window(struct rule_build *build, const struct yaml_node *node)
+void rule_window_read(struct rule_build *build, const struct yaml_node *detect)
 {
     static const char *const known[] = {"size", "slide", "wait", "calendar", "timezone", "gap", "max", NULL};
     struct diagnostics *diagnostics = build->loader->diagnostics;
     struct window *window = &build->rule->window;
+    const struct yaml_node *node = check_need(diagnostics, detect, "detect", "window");
+    window->kind = WINDOW_SLIDING;
     if (node == NULL || !check_mapping(diagnostics, node, "window", known))
         return;
     for (size_t i = 0; i < node->count; i++) {
@@ -120,6 +162,9 @@ static void read_window(struct rule_build *build, const struct yaml_node *node)
         window->size_ms = 0;
     }
     read_slide(diagnostics, node, window);
+    build->rule->reach_ms = window->size_ms;
+    if (window->kind != WINDOW_SLIDING) /* it holds its start, and is evaluated `wait` after its end */
+        build->rule->reach_ms += window->wait_ms + 1;
 }
 
 static bool constant_value(const struct cel *cel, struct value *value)
@@ -146,7 +191,9 @@ static void see_slot(void *context, int slot)
 static void read_when(struct rule_build *build, const struct yaml_node *detect)
 {
     struct diagnostics *diagnostics = build->loader->diagnostics;
-    const struct yaml_node *node = check_need(diagnostics, detect, "detect", "when");
+    const struct yaml_node *node = yaml_get(detect, "when");
+    if (node == NULL && build->rule->type == DETECTOR_WINDOW)
+        node = check_need(diagnostics, detect, "detect", "when");
     if (node == NULL)
         return;
     struct scope scope;
@@ -167,16 +214,19 @@ static void read_when(struct rule_build *build, const struct yaml_node *detect)
 void rule_detect_read(struct rule_build *build, const struct yaml_node *detect)
 {
     struct diagnostics *diagnostics = build->loader->diagnostics;
+    size_t errors_before = diagnostics->errors;
     int type = read_type(diagnostics, detect);
-    build->detector_built = type == 0;
+    build->outputs_known = false;
     if (!(type < 0 ? check_map(diagnostics, detect, "detect")
                    : check_mapping(diagnostics, detect, "detect", detectors[type].keys)))
         return;
     rule_group_read(build, detect);
-    if (build->detector_built)
-        read_window(build, check_need(diagnostics, detect, "detect", "window"));
-    else
-        read_window(build, yaml_get(detect, "window"));
-    if (build->detector_built)
+    if (type < 0 || detectors[type].read == NULL)
+        return;
+    build->rule->type = (enum detector_type)type;
+    detectors[type].read(build, detect);
+    /* A window's mistakes leave its names known; what another detector puts out may not be. */
+    build->outputs_known = type == DETECTOR_WINDOW || diagnostics->errors == errors_before;
+    if (build->outputs_known)
         read_when(build, detect);
 }

@@ -40,7 +40,7 @@ static void put_input(struct buf *out, const struct rule *rule, const struct rul
     buf_byte(out, input->updates);
     for (int field = 0; field < input->stream->field_count; field++)
         for (size_t i = 0; i < input->match_count; i++)
-            if (input->match[i].field == field)
+            if (input->match[i].field == field && !(input->any_rule && field == DETECTION_RULE_ID))
                 put_term(out, &input->match[i]);
     buf_byte(out, 0xff);
     put_cel(out, input->where);
@@ -65,19 +65,49 @@ static void put_aggregates(struct buf *out, const struct rule *rule)
     }
 }
 
+/* What the detector's own keys say, beside group, window and `when`. */
+static void put_spec(struct buf *out, const struct rule *rule)
+{
+    switch (rule->type) {
+    case DETECTOR_ABSENCE:
+        buf_text(out, rule->inputs[rule->spec.absence->of].name);
+        buf_zigzag(out, rule->spec.absence->every_ms);
+        break;
+    case DETECTOR_CASCADE:
+        buf_text(out, rule->inputs[rule->spec.cascade->of].name);
+        buf_zigzag(out, rule->spec.cascade->within_ms);
+        break;
+    case DETECTOR_NEW_VALUE:
+    case DETECTOR_REVERT:
+        buf_text(out, rule->inputs[rule->spec.memory->of].name);
+        put_cel(out, rule->spec.memory->value);
+        buf_zigzag(out, rule->spec.memory->memory_ms);
+        buf_zigzag(out, rule->spec.memory->warmup_ms);
+        break;
+    default:
+        break;
+    }
+}
+
 uint64_t rule_hash(const struct rule *rule)
 {
     struct buf text = {0};
-    buf_text(&text, STR_LIT("rule 1"));
+    buf_text(&text, STR_LIT("rule 2"));
     buf_text(&text, rule->id);
     for (size_t i = 0; i < rule->input_count; i++)
         if (rule->inputs[i].detects)
             put_input(&text, rule, &rule->inputs[i]);
     buf_byte(&text, 0xfe);
+    buf_byte(&text, (uint8_t)rule->type);
+    put_spec(&text, rule);
     buf_byte(&text, (uint8_t)rule->window.kind);
     buf_zigzag(&text, rule->window.size_ms);
     buf_zigzag(&text, rule->window.slide_ms);
     buf_zigzag(&text, rule->window.wait_ms);
+    buf_zigzag(&text, rule->window.gap_ms);
+    buf_zigzag(&text, rule->window.max_ms);
+    buf_byte(&text, (uint8_t)rule->window.calendar);
+    buf_text(&text, rule->window.zone_name);
     put_aggregates(&text, rule);
     put_cel(&text, rule->when);
     uint64_t hash = hash_bytes(text.p, text.len, 0);

@@ -5,8 +5,8 @@
 #include <stdlib.h>
 
 static const char *const input_keys[] = {"stream", "match", "where", "group_by", "updates", NULL};
-static const char *const stream_names[] = {"incident", "deployment", "telemetry", NULL};
-static const char *const later_streams[] = {"detection", "scorecard", NULL};
+static const char *const stream_names[] = {"incident", "deployment", "telemetry", "detection", NULL};
+static const char *const later_streams[] = {"scorecard", NULL};
 
 static void read_stream(struct rule_build *build, const struct yaml_node *node, struct rule_input *input)
 {
@@ -17,9 +17,10 @@ static void read_stream(struct rule_build *build, const struct yaml_node *node, 
         return;
     for (const char *const *later = later_streams; *later != NULL; later++)
         if (str_is(name, *later)) {
-            diagnostic_at(diagnostics, stream, false,
-                          "stream '%s' is not built yet; this version reads incident, deployment and telemetry",
-                          *later);
+            diagnostic_at(
+                diagnostics, stream, false,
+                "stream '%s' is not built yet; this version reads incident, deployment, telemetry and detection",
+                *later);
             return;
         }
     if (check_symbol(diagnostics, stream, "stream", stream_names) >= 0)

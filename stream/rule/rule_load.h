@@ -50,12 +50,14 @@ struct rule_build {
     struct aggregate aggregates[RULE_AGGREGATES_MAX];
     size_t aggregate_count;
     bool validating;                        /* calls made now are validate's */
+    bool functions_detect;                  /* calls made now are the detector's own, whatever its type */
     bool named_detecting[RULE_INPUTS_MAX];  /* by `when` or a template */
     bool named_validating[RULE_INPUTS_MAX]; /* by a measure */
     bool when_takes_all;                    /* `when` reads outputs over all inputs, or nothing at all */
-    bool detector_built;                    /* false: its outputs are not known, so expressions are left unread */
-    bool group_known;                       /* group_by was read without an error */
-    bool sound;                             /* nothing was wrong before the tests */
+    bool outputs_known; /* false: `detect` was not understood, so expressions over it are left unread */
+    struct rule_output outputs[RULE_OUTPUTS_MAX]; /* the detector's, before the rule has them */
+    bool group_known;                             /* group_by was read without an error */
+    bool sound;                                   /* nothing was wrong before the tests */
 };
 
 /* What an expression sees. */
@@ -105,10 +107,28 @@ void rule_build(struct loader *loader, const struct rule_source *source, struct 
 void rule_inputs_read(struct rule_build *build);
 void rule_group_read(struct rule_build *build, const struct yaml_node *detect);
 void rule_detect_read(struct rule_build *build, const struct yaml_node *detect);
+/* `window` of `detect`; an error where it is missing. */
+void rule_window_read(struct rule_build *build, const struct yaml_node *detect);
+/* What detectors other than `window` have in `detect`: fills the rule's spec, outputs and reach. Each names the inputs
+ * that it takes with rule_input_of, and its outputs with rule_output_add. */
+void rule_sequence_read(struct rule_build *build, const struct yaml_node *detect);
+void rule_absence_read(struct rule_build *build, const struct yaml_node *detect);
+void rule_cascade_read(struct rule_build *build, const struct yaml_node *detect);
+void rule_trend_read(struct rule_build *build, const struct yaml_node *detect);
+void rule_burn_rate_read(struct rule_build *build, const struct yaml_node *detect);
+void rule_memory_read(struct rule_build *build, const struct yaml_node *detect); /* new_value and revert */
+/* The input that a key of `detect` names, which so takes part in detection; -1 and an error where there is none. */
+int rule_input_of(struct rule_build *build, const struct yaml_node *node, const char *what);
+/* An output of the detector; at most RULE_OUTPUTS_MAX, whose number the caller bounds. */
+void rule_output_add(struct rule_build *build, struct str name, struct cel_type type);
+/* A duration that must be there, more than nothing and at most 3660 d; false and an error else. */
+bool rule_span_read(struct rule_build *build, const struct yaml_node *detect, const char *key, int64_t *ms);
 void rule_recommend_read(struct rule_build *build, const struct yaml_node *node);
 void rule_validate_read(struct rule_build *build, const struct yaml_node *node);
 void rule_tests_check(struct rule_build *build);
 uint64_t rule_hash(const struct rule *rule);
+/* rule_level.c: which rules read which by stream `detection`, and their levels; cycles are errors. */
+void rule_levels_resolve(struct loader *loader);
 
 /* rule_match.c: YAML text as the type of a field. */
 bool field_value_read(struct arena *arena, struct diagnostics *diagnostics, const struct yaml_node *node,

@@ -68,6 +68,11 @@ static struct cel_name scope_name(void *context, struct str name)
         for (int i = 0; i < OUT_FIXED_COUNT; i++)
             if (str_is(name, output_names[i]))
                 return slot_name(i, output_types[i]);
+    const struct rule *rule = scope->build->rule;
+    for (size_t i = 0; scope->kind == SCOPE_OUTPUT && i < rule->output_count; i++)
+        if (str_eq(name, rule->outputs[i].name))
+            return (struct cel_name){
+                .kind = CEL_NAME_SLOT, .slot = OUT_FIXED_COUNT + (int)i, .type = rule->outputs[i].type};
     if (scope->kind == SCOPE_MEASURE && (str_is(name, "before") || str_is(name, "after")))
         return slot_name(str_is(name, "after"), scope->measure_type);
     const struct yaml_node *macro = map_get(&scope->build->file->macros, name);
@@ -110,6 +115,23 @@ static int no_call(void *context, struct str function, struct cel_node *const *a
     return 1;
 }
 
+/* What `when` and templates may name: the file's, and the detector's own outputs. */
+static const char *const *output_names_of(struct rule_build *build)
+{
+    const struct rule *rule = build->rule;
+    if (rule->output_count == 0)
+        return build->file->output_names;
+    size_t n = 0;
+    while (build->file->output_names[n] != NULL)
+        n++;
+    const char **names = arena_alloc(build->loader->arena, (n + rule->output_count + 1) * sizeof *names);
+    memcpy(names, build->file->output_names, n * sizeof *names);
+    for (size_t i = 0; i < rule->output_count; i++)
+        names[n++] = arena_str(build->loader->arena, rule->outputs[i].name).p;
+    names[n] = NULL;
+    return names;
+}
+
 void scope_init(struct scope *scope, struct rule_build *build, enum scope_kind kind)
 {
     static const char *const measure_names[] = {"before", "after", NULL};
@@ -118,7 +140,7 @@ void scope_init(struct scope *scope, struct rule_build *build, enum scope_kind k
     scope->env.name = scope_name;
     scope->env.call = kind == SCOPE_OUTPUT ? aggregate_call : no_call;
     scope->env.known_names = kind == SCOPE_EVENT    ? build->file->event_names
-                             : kind == SCOPE_OUTPUT ? build->file->output_names
+                             : kind == SCOPE_OUTPUT ? output_names_of(build)
                                                     : measure_names;
 }
 
@@ -259,7 +281,7 @@ const struct template *scope_template(struct scope *scope, const struct yaml_nod
 {
     struct loader *loader = scope->build->loader;
     struct str text;
-    if (!check_text(loader->diagnostics, node, what, &text) || !scope->build->detector_built)
+    if (!check_text(loader->diagnostics, node, what, &text) || !scope->build->outputs_known)
         return NULL;
     const struct template *template = NULL;
     struct cel_error err = {0};

@@ -47,7 +47,7 @@ static void read_measure(struct rule_build *build, const struct yaml_node *key, 
         struct scope outputs;
         scope_init(&outputs, build, SCOPE_OUTPUT);
         const struct cel *cel =
-            value == NULL || !build->detector_built ? NULL : scope_compile(&outputs, value, "value", TYPE_ANY);
+            value == NULL || !build->outputs_known ? NULL : scope_compile(&outputs, value, "value", TYPE_ANY);
         if (cel != NULL)
             measured = cel_result_type(cel).type;
     }

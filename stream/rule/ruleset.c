@@ -149,6 +149,7 @@ static void build_rules(struct loader *loader)
         rule_build(loader, &loader->sources[i], &set->rules[i]);
         buf_u64(&digest, set->rules[i].hash);
     }
+    rule_levels_resolve(loader);
     set->digest = hash_bytes(digest.p, digest.len, 0);
     buf_fini(&digest);
 }

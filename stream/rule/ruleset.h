@@ -7,12 +7,20 @@
 #define FORESTALL_RULE_RULESET_H
 
 #include "rule/cel.h"
+#include "rule/spec.h"
 #include "rule/template.h"
 #include "rule/yaml.h"
 
-enum { RULE_INPUTS_MAX = 16, RULE_GROUP_KEYS_MAX = 8, RULE_AGGREGATES_MAX = 32 };
+enum {
+    RULE_INPUTS_MAX = 16,
+    RULE_GROUP_KEYS_MAX = 8,
+    RULE_AGGREGATES_MAX = 32,
+    RULE_OUTPUTS_MAX = 24, /* of a detector, beside the fixed ones */
+    RULE_LEVELS_MAX = 64   /* of rules that read rules */
+};
 
-/* Names that `when` and templates may use: a detection's frame has these slots, then one for each aggregate. */
+/* Names that `when` and templates may use: an evaluation's frame has these slots, then the detector's own outputs, then
+ * one for each aggregate. */
 enum output_slot {
     OUT_FIRST_SEEN, /* timestamp */
     OUT_LAST_SEEN,
@@ -52,7 +60,8 @@ struct rule_input {
     const struct group_key *group; /* the rule's, or the input's own; as many as the rule has */
     bool updates;                  /* raw updates of a row stream as plain events */
     bool detects;                  /* takes part in detection (false: read only by validate's measures) */
-    field_mask reads;              /* fields that match, where, group and aggregates read */
+    bool any_rule;    /* of stream detection, naming no rule: its match got the rules that read no detections */
+    field_mask reads; /* fields that match, where, group and aggregates read */
 };
 
 enum aggregate_function {
@@ -64,7 +73,7 @@ enum aggregate_function {
     AGGREGATE_MAX
 };
 
-/* One function call of `when`, a template or a measure: slot OUT_FIXED_COUNT + its index. */
+/* One function call of `when`, a template or a measure: slot rule_aggregate_slot. */
 struct aggregate {
     enum aggregate_function function;
     int input;
@@ -72,16 +81,6 @@ struct aggregate {
     int field;              /* -1, or the event's field that expr is */
     struct str text;        /* as written, canonical: "avg(latency)" */
     bool detects;           /* false: only a measure of validate reads it */
-};
-
-enum window_kind { WINDOW_SLIDING, WINDOW_HOPPING }; /* tumbling is hopping with slide == size */
-
-struct window {
-    enum window_kind kind;
-    int64_t size_ms;
-    int64_t slide_ms; /* of hopping */
-    int64_t wait_ms;
-    int64_t pane_ms; /* of hopping: the longest pane up to 10 min that divides size and slide */
 };
 
 enum category {
@@ -136,22 +135,43 @@ struct rule {
     size_t input_count;
     const struct group_key *group;
     size_t group_count;
+    enum detector_type type;
     struct window window;
-    const struct cel *when;
+    union { /* by type */
+        const struct sequence_spec *sequence;
+        const struct absence_spec *absence;
+        const struct cascade_spec *cascade;
+        const struct trend_spec *trend;
+        const struct burn_spec *burn;
+        const struct memory_spec *memory; /* of new_value and revert */
+    } spec;
+    const struct rule_output *outputs; /* the detector's own */
+    size_t output_count;
+    int64_t reach_ms;       /* how long after a row's opened_at, or an event's time, an evaluation may still list it */
+    int64_t look_back_ms;   /* how far before its window an evaluation looks (ago) */
+    const struct cel *when; /* NULL: always */
     struct aggregate *aggregates;
     size_t aggregate_count;
+    const struct rule **reads; /* rules whose detections it reads */
+    size_t read_count;
+    bool is_read;                      /* some rule reads its detections */
+    uint8_t level;                     /* 1: reads sources only; else one above the rules it reads */
     bool reads_incidents;              /* an input that detects reads the stream `incident` */
     const struct recommend *recommend; /* NULL: detections only */
     const struct yaml_node *validate;  /* checked; NULL: none */
     const struct yaml_node *tests;     /* checked in form; NULL: none */
 };
 
+struct topology; /* rule/topology.h */
+
 struct ruleset {
     struct arena arena;
     struct rule *rules; /* sorted by id */
     size_t count;
     size_t file_count;
-    uint64_t digest; /* of all rules' meanings */
+    int level_max;                   /* of its rules; at least 1 */
+    const struct topology *topology; /* of all files */
+    uint64_t digest;                 /* of all rules' meanings */
 };
 
 /* The kinds of warnings that a load may add, with the code by which people and tools tell them apart. */
@@ -180,6 +200,16 @@ struct ruleset *ruleset_load_with(const char *const *paths, size_t count, const 
                                   struct diagnostics *diagnostics);
 void ruleset_free(struct ruleset *set);
 const struct rule *ruleset_find(const struct ruleset *set, struct str id); /* NULL: none */
+
+/* Where an evaluation's frame has the rule's aggregate `i`, and how many slots it has. */
+static inline size_t rule_aggregate_slot(const struct rule *rule, size_t i)
+{
+    return OUT_FIXED_COUNT + rule->output_count + i;
+}
+static inline size_t rule_slot_count(const struct rule *rule)
+{
+    return rule_aggregate_slot(rule, rule->aggregate_count);
+}
 
 /* True where the event passes the input's match (not its where). */
 bool rule_input_matches(const struct rule_input *input, const struct event *event);

@@ -18,6 +18,7 @@ enum state_kind {
     STATE_GROUP = 'g',
     STATE_ENTRY = 'e',
     STATE_PANE = 'p',
+    STATE_NOTE = 'n',
     STATE_RECOMMENDATION = 'R',
     STATE_CONTRIBUTION = 'c'
 };

@@ -78,10 +78,11 @@ static void fire(struct timer timer)
     if (group == NULL || group->timer_ms != timer.time_ms)
         return;
     struct detector_context context = detector(false);
-    struct evaluation evaluation = {0};
     struct str key = arena_str(&model->arena, group->key);
-    if (detector_window.on_timer(&context, group, timer.time_ms, &evaluation))
-        check_hopping(timer.rule, key, timer.time_ms - group->rule->window.wait_ms, &evaluation);
+    detector_of(group->rule)->on_timer(&context, group, timer.time_ms);
+    assert_int_equal(context.evaluation_count, group->rule->window.kind == WINDOW_HOPPING);
+    if (context.evaluation_count > 0)
+        check_hopping(timer.rule, key, timer.time_ms - group->rule->window.wait_ms, context.evaluations[0]);
     settle(group, timer.time_ms, false);
 }
 
@@ -93,7 +94,7 @@ static void close_pane(size_t i)
     struct detector_context context = detector(false);
     int64_t timer_ms = group->timer_ms;
     bool newcomer = group_is_empty(group);
-    detector_window.on_pane(&context, group, open.pane);
+    detector_of(group->rule)->on_pane(&context, group, open.pane);
     settle(group, timer_ms, newcomer);
 }
 
@@ -164,14 +165,12 @@ static void apply(const struct event *before, const struct event *after, const s
         struct group *group = group_of(touch->rule_number, touch->hash, touch->key);
         bool capped = str_is(rule->id, "s2") && either->stream->rows;
         struct detector_context context = detector(capped);
-        struct evaluation evaluation = {0};
         int64_t timer_ms = group->timer_ms;
         bool newcomer = group_is_empty(group);
-        bool evaluated =
-            detector_window.on_event(&context, group, touch->event, touch->selection, model->now_ms, &evaluation);
-        assert_int_equal(evaluated, rule->window.kind == WINDOW_SLIDING);
-        if (evaluated)
-            check_sliding(touch, was, is, capped, &evaluation);
+        detector_of(rule)->on_event(&context, group, touch->event, touch->selection, model->now_ms);
+        assert_int_equal(context.evaluation_count, rule->window.kind == WINDOW_SLIDING);
+        if (context.evaluation_count > 0)
+            check_sliding(touch, was, is, capped, context.evaluations[0]);
         settle(group, timer_ms, newcomer);
     }
 }
@@ -220,7 +219,7 @@ static void update_row(void)
     const struct event *was = existed ? &before : NULL;
     const struct event *is = thing->exists ? &after : NULL;
     struct arena arena = {0};
-    size_t n = touches_of_row(model->touches, was, is, &arena, &touches);
+    size_t n = touches_of_row(model->touches, was, is, 1, &arena, &touches);
     apply(was, is, touches, n);
     arena_fini(&arena);
 }

@@ -66,7 +66,6 @@ static void see(struct fixture *fixture, int service, int64_t opened_ms, int64_t
     struct buf key = {0};
     struct error err;
     struct group *group;
-    struct evaluation evaluation = {0};
     struct event row;
     uint64_t hash = key_of(fixture, service, &key);
     struct detector_context context = {
@@ -77,7 +76,7 @@ static void see(struct fixture *fixture, int service, int64_t opened_ms, int64_t
     row.values[INCIDENT_ID] = value_text("i");
     assert_int_equal(groups_get(fixture->groups, 0, hash, buf_str(&key), &group, &err), 0);
     bool newcomer = group_is_empty(group);
-    (void)detector_window.on_event(&context, group, &row, (struct selection){0, 1}, time_ms, &evaluation);
+    detector_of(group->rule)->on_event(&context, group, &row, (struct selection){0, 1}, time_ms);
     if (newcomer && !group_is_empty(group)) {
         size_t evicted = 0;
         assert_int_equal(groups_bound(fixture->groups, group, &evicted, &err), 0);

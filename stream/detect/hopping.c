@@ -1,0 +1,117 @@
+/* Hopping, tumbling and calendar windows: entries of rows, and panes of telemetry, evaluated once when time passes a
+ * window's end + wait, up to and including the first empty window.
+ *
+ * Holds at most limits.window_events entries, and a pane a stretch of window.pane_ms. An evaluation is O(entries +
+ * panes) of the group.
+ */
+#include "detect/hopping.h"
+
+#include "detect/span.h"
+
+/* Makes sure that the group is evaluated at the first window that holds `event_ms` and is still open at `time_ms`;
+ * false: every window that holds it was evaluated already. */
+static bool arm(struct group *group, int64_t event_ms, int64_t time_ms)
+{
+    const struct window *window = &group->rule->window;
+    int64_t end_ms = span_end_after(window, event_ms);
+    int64_t open_ms = span_end_after(window, time_ms - window->wait_ms);
+    if (end_ms < open_ms)
+        end_ms = open_ms;
+    if (span_start(window, end_ms) > event_ms)
+        return false;
+    if (end_ms + window->wait_ms < group->timer_ms)
+        group->timer_ms = end_ms + window->wait_ms;
+    return true;
+}
+
+void hopping_on_event(struct detector_context *context, struct group *group, const struct event *event,
+                      struct selection selection, int64_t time_ms)
+{
+    int64_t timer_ms = group->timer_ms;
+    struct entry *entry = group_entry(group, event->time_ms, &event->at, false);
+    if (selection.after != 0 && arm(group, event->time_ms, time_ms)) {
+        entry = group_entry(group, event->time_ms, &event->at, true);
+        group_entry_set(group, context->state, entry, event, selection.after);
+    } else if (entry != NULL) {
+        group_entry_drop(group, context->state, (size_t)(entry - group->entries));
+    }
+    detector_cap_entries(context, group);
+    if (group->timer_ms == INT64_MAX)
+        return; /* not known, and nothing of it will be evaluated */
+    if (group->timer_ms != timer_ms || time_ms - group->last_ms > HOUR_MS) {
+        group->last_ms = time_ms;
+        group_save(group, context->state);
+    }
+}
+
+void hopping_on_pane(struct detector_context *context, struct group *group, struct pane *pane)
+{
+    int64_t timer_ms = group->timer_ms;
+    int64_t end_ms = span_pane(&group->rule->window, pane->start_ms).end_ms;
+    (void)arm(group, pane->start_ms, end_ms - 1);
+    group_pane_take(group, context->state, pane);
+    if (group->timer_ms != timer_ms || end_ms - group->last_ms > HOUR_MS) {
+        group->last_ms = end_ms;
+        group_save(group, context->state);
+    }
+}
+
+/* Decides the window that ends at `end_ms`; true: it was empty. */
+static bool evaluate(struct detector_context *context, struct group *group, int64_t end_ms, hopping_measure measure)
+{
+    const struct window *window = &group->rule->window;
+    int64_t start_ms = span_start(window, end_ms);
+    struct view *view = view_span(group, start_ms, end_ms, context->arena);
+    bool empty = view_empty(view);
+    if (start_ms >= context->since_ms) {
+        struct value *slots = NULL;
+        struct evaluation *out = detector_evaluation(context, group, end_ms + window->wait_ms, &slots);
+        measure(context, view, end_ms, out, slots);
+        /* A window before this one that was empty, or not evaluated, counts as false. */
+        bool previous = group->previous && span_next_end(window, group->evaluated_ms) == end_ms;
+        out->firing = out->when;
+        out->detection = out->firing && !previous;
+        group->previous = out->when && !empty;
+    }
+    view_fini(view);
+    group->evaluated_ms = end_ms;
+    return empty;
+}
+
+void hopping_timer(struct detector_context *context, struct group *group, int64_t time_ms, hopping_measure measure)
+{
+    const struct window *window = &group->rule->window;
+    int64_t end_ms = time_ms - window->wait_ms;
+    int64_t next_ms = span_next_end(window, end_ms);
+    bool old_previous = group->previous;
+    bool empty = evaluate(context, group, end_ms, measure);
+    group->timer_ms = empty ? INT64_MAX : next_ms + window->wait_ms;
+    int64_t needed_ms = span_start(window, next_ms) - group->rule->look_back_ms;
+    group_entries_expire(group, context->state, needed_ms - 1);
+    group_panes_expire(group, context->state, needed_ms);
+    /* What is ahead of an empty window waits for its own. */
+    if (empty && group->entry_count > 0)
+        (void)arm(group, group->entries[0].time_ms, time_ms);
+    if (empty && group->pane_count > 0)
+        (void)arm(group, group->panes[0]->start_ms, time_ms);
+    /* An evaluation that changes nothing follows from the time alone (group_load): only a change is worth a write. */
+    group->unsaved = true;
+    if (empty && group->timer_ms == INT64_MAX)
+        group_remove(group, context->state);
+    else if (empty || group->previous != old_previous)
+        group_save(group, context->state);
+}
+
+static void measure(struct detector_context *context, struct view *view, int64_t end_ms, struct evaluation *out,
+                    struct value *slots)
+{
+    (void)end_ms;
+    view_evaluate(view, context, out, slots);
+}
+
+static void on_timer(struct detector_context *context, struct group *group, int64_t time_ms)
+{
+    hopping_timer(context, group, time_ms, measure);
+}
+
+const struct detector_ops detector_hopping = {hopping_on_event, hopping_on_pane, on_timer, false};

@@ -1,0 +1,23 @@
+/* The bounds of hopping and calendar windows, and of their panes, in event time: every window is [start, end), and
+ * named by its end. */
+#ifndef FORESTALL_DETECT_SPAN_H
+#define FORESTALL_DETECT_SPAN_H
+
+#include "rule/ruleset.h"
+
+struct span {
+    int64_t start_ms;
+    int64_t end_ms;
+};
+
+/* The least end above `after_ms`. */
+int64_t span_end_after(const struct window *window, int64_t after_ms);
+/* The end of the window after the one that ends at `end_ms`. */
+int64_t span_next_end(const struct window *window, int64_t end_ms);
+/* The end of the window before the one that ends at `end_ms`. */
+int64_t span_end_before(const struct window *window, int64_t end_ms);
+int64_t span_start(const struct window *window, int64_t end_ms);
+/* The pane that holds `time_ms`: it lies wholly inside or outside of every window. */
+struct span span_pane(const struct window *window, int64_t time_ms);
+
+#endif

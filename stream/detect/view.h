@@ -1,0 +1,37 @@
+/* What lies in one window of a group: folds over its entries and panes, and the outputs that every detector has. */
+#ifndef FORESTALL_DETECT_VIEW_H
+#define FORESTALL_DETECT_VIEW_H
+
+#include "detect/detector.h"
+
+struct view {
+    const struct group *group;
+    struct fold folds[RULE_AGGREGATES_MAX]; /* of aggregates that detect */
+    struct contribution *contributions;     /* in order of (time, position) */
+    size_t count;
+    size_t entries; /* of the contributions, how many are entries */
+    struct pane **panes;
+    size_t pane_count;
+    uint64_t pane_events;
+    int64_t first_ms; /* of what is in it */
+    int64_t last_ms;
+};
+
+/* An empty view, in the arena; view_fini frees the folds. O(1) in the group. */
+struct view *view_new(const struct group *group, struct arena *arena);
+void view_fini(struct view *view);
+void view_entry(struct view *view, const struct entry *entry, bool selected_now, struct arena *arena);
+void view_pane(struct view *view, struct pane *pane);
+/* The entries and panes of [start, end). O(entries + panes) of the group. */
+struct view *view_span(const struct group *group, int64_t start_ms, int64_t end_ms, struct arena *arena);
+bool view_empty(const struct view *view);
+
+/* Fills the fixed outputs that cost nothing. */
+void view_cheap_outputs(const struct view *view, struct value *slots);
+/* Fills the fixed outputs that take work, and adds the panes' evidence to the contributions: once for a view. */
+void view_outputs(struct view *view, struct arena *arena, struct value *slots);
+/* Fills the evaluation from the view: outputs, the rule's aggregates, `when`, contributions. */
+void view_evaluate(struct view *view, struct detector_context *context, struct evaluation *evaluation,
+                   struct value *slots);
+
+#endif

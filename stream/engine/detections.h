@@ -1,0 +1,18 @@
+/* Detections as events: a rule's detection becomes an event of stream `detection`, at its time, for the rules that read
+ * it. Their levels are above the rule's, so they see it after everything of its level and time. */
+#ifndef FORESTALL_ENGINE_DETECTIONS_H
+#define FORESTALL_ENGINE_DETECTIONS_H
+
+#include "detect/detector.h"
+#include "engine/exchange.h"
+
+struct detections;
+
+/* Where-clauses that end in an error are counted in *errors, or, by null, in *null_errors. */
+struct detections *detections_new(const struct ruleset *rules, uint64_t *errors, uint64_t *null_errors);
+void detections_free(struct detections *detections);
+/* Sends one to the exchange. Several of one rule, group and time differ in their place, by the order of the calls. */
+void detections_send(struct detections *detections, const struct group *group, const struct evaluation *evaluation,
+                     struct exchange *exchange, struct arena *arena);
+
+#endif

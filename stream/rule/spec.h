@@ -1,0 +1,107 @@
+/* What `detect` says, by type of detector: the keys of rules/README.md, read and checked. Everything belongs to the
+ * rule set's arena. */
+#ifndef FORESTALL_RULE_SPEC_H
+#define FORESTALL_RULE_SPEC_H
+
+#include "rule/cel.h"
+
+enum detector_type {
+    DETECTOR_WINDOW,
+    DETECTOR_SEQUENCE,
+    DETECTOR_ABSENCE,
+    DETECTOR_CASCADE,
+    DETECTOR_TREND,
+    DETECTOR_BURN_RATE,
+    DETECTOR_NEW_VALUE,
+    DETECTOR_REVERT,
+    DETECTOR_TYPE_COUNT
+};
+extern const char *const detector_type_names[DETECTOR_TYPE_COUNT + 1]; /* NULL-terminated */
+
+enum window_kind {
+    WINDOW_NONE, /* the detector has none */
+    WINDOW_SLIDING,
+    WINDOW_HOPPING, /* tumbling is hopping with slide == size */
+    WINDOW_CALENDAR,
+    WINDOW_SESSION
+};
+
+enum calendar_unit { CALENDAR_DAY, CALENDAR_WEEK, CALENDAR_MONTH, CALENDAR_QUARTER };
+
+struct cel_zone;
+
+/* No pane is longer, whatever the slide: a restart reads no further back for it. */
+enum { PANE_MS_MAX = 10 * MINUTE_MS };
+
+struct window {
+    enum window_kind kind;
+    int64_t size_ms;  /* of calendar: the longest that its unit can be */
+    int64_t slide_ms; /* of hopping */
+    int64_t wait_ms;
+    int64_t pane_ms; /* the longest pane: of hopping one that divides size and slide, of calendar 10 min */
+    int64_t gap_ms;  /* of session, as max_ms */
+    int64_t max_ms;
+    enum calendar_unit calendar;
+    const struct cel_zone *zone; /* of calendar; NULL: UTC */
+    struct str zone_name;
+};
+
+/* `absence`: nothing of input `of` for `every_ms` from a group seen before. */
+struct absence_spec {
+    int of;
+    int64_t every_ms;
+};
+
+/* `cascade`: incidents of services joined in the topology within `within_ms` of the first. */
+struct cascade_spec {
+    int of;
+    int64_t within_ms;
+};
+
+enum trend_method { TREND_THEIL_SEN, TREND_LEAST_SQUARES };
+
+/* `trend`: a line over the medians of `step_ms`, in the rule's window. */
+struct trend_spec {
+    int of;
+    int value_aggregate; /* the rule's aggregate that folds the values */
+    int64_t step_ms;
+    double limit;
+    int64_t horizon_ms; /* INT64_MAX: none */
+    int64_t min_points;
+    double min_fit;
+    enum trend_method method;
+    int reset; /* an input; -1: none */
+};
+
+struct burn_pair {
+    int64_t long_ms;
+    int64_t short_ms;
+    double rate; /* burns at this multiple of the budget's even use */
+};
+
+/* `burn_rate`: bad over all, against the error budget 1 - objective, in pairs of windows. */
+struct burn_spec {
+    int bad_aggregate;
+    int all_aggregate;
+    double objective; /* in (0, 1) */
+    const struct burn_pair *pairs;
+    size_t pair_count;
+};
+
+/* `new_value` and `revert`: values of an expression over input `of`, remembered for `memory_ms`. */
+struct memory_spec {
+    int of;
+    const struct cel *value;
+    int64_t memory_ms;
+    int64_t warmup_ms; /* of the stream's history before anything fires; memory_ms by default */
+};
+
+struct sequence_spec; /* rule/sequence.h */
+
+/* A name that the detector gives to `when`, templates and `per`, beside the fixed outputs. */
+struct rule_output {
+    struct str name;
+    struct cel_type type;
+};
+
+#endif
