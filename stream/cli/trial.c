@@ -34,7 +34,7 @@ struct trial {
     struct engine *engine;
     const struct rule *rule; /* under test */
     struct ruleset rules;    /* it, and those whose detections it reads, and so on */
-    struct map newest;  /* by id */
+    struct map newest;       /* by id */
     bool fired;
 };
 
