@@ -2,6 +2,7 @@
  * wrong. */
 #include "cli/diagnostics.h"
 #include "cli/options.h"
+#include "detect/detector.h"
 #include "engine/config.h"
 #include "rule/ruleset.h"
 
@@ -59,12 +60,54 @@ static bool is_configuration(const char *path)
     return result;
 }
 
+/* Alerts are few and already an answer; metrics and logs are the flood. */
+static bool only_alerts(const struct rule_input *input)
+{
+    for (size_t i = 0; i < input->match_count; i++) {
+        const struct match_term *term = &input->match[i];
+        if (term->field == TELEMETRY_KIND && term->count == 1 && value_eq(term->values[0], value_text("alert")))
+            return true;
+    }
+    return false;
+}
+
+/* Telemetry that no detector folds: each event goes through the exchange by itself. */
+static void warn_forwarded(const struct rule *rule, struct diagnostics *diagnostics)
+{
+    const struct yaml_node *detect = yaml_get(rule->node, "detect");
+    const struct yaml_node *size = yaml_get(yaml_get(detect, "window"), "size");
+    const struct yaml_node *type = yaml_get(detect, "type");
+    for (size_t i = 0; i < rule->input_count; i++) {
+        const struct rule_input *input = &rule->inputs[i];
+        if (!input->detects || input->stream->id != STREAM_TELEMETRY || only_alerts(input) ||
+            detector_folds(rule, input))
+            continue;
+        if (rule->window.kind == WINDOW_SLIDING && rule->window.size_ms > HOUR_MS)
+            diagnostic_at(diagnostics, size, "forwarded",
+                          "a sliding window over '%.*s' keeps every event of it for %.*s; write a slide",
+                          STR_ARG(input->name), STR_ARG(size->text));
+        else if (rule->window.kind == WINDOW_SLIDING)
+            diagnostic_at(
+                diagnostics, size, "forwarded",
+                "a sliding window forwards every event of '%.*s' one by one; with a slide they would be folded first",
+                STR_ARG(input->name));
+        else
+            diagnostic_at(diagnostics, type != NULL ? type : detect, "forwarded",
+                          "this forwards every event of '%.*s' one by one, for they cannot be folded; narrow the input "
+                          "by its match, or detect in windows and read the detections",
+                          STR_ARG(input->name));
+        return;
+    }
+}
+
 static void check_rules(const char *const *paths, size_t count, const struct ruleset_options *options,
                         struct diagnostics *diagnostics, struct tally *tally)
 {
     struct ruleset *set = ruleset_load_with(paths, count, options, diagnostics);
     if (set == NULL)
         return;
+    for (size_t i = 0; i < set->count; i++)
+        warn_forwarded(&set->rules[i], diagnostics);
     tally->rules += set->count;
     tally->rule_files += set->file_count;
     ruleset_free(set);

@@ -35,39 +35,6 @@ static void warn_tests(const struct rule_build *build)
                       STR_ARG(build->rule->id));
 }
 
-/* Alerts are few and already an answer; metrics and logs are the flood. */
-static bool only_alerts(const struct rule_input *input)
-{
-    for (size_t i = 0; i < input->match_count; i++) {
-        const struct match_term *term = &input->match[i];
-        if (term->field == TELEMETRY_KIND && term->count == 1 && value_eq(term->values[0], value_text("alert")))
-            return true;
-    }
-    return false;
-}
-
-static void warn_forwarded(const struct rule_build *build)
-{
-    const struct rule *rule = build->rule;
-    const struct yaml_node *size = yaml_get(yaml_get(detect_of(build), "window"), "size");
-    for (size_t i = 0; i < rule->input_count; i++) {
-        const struct rule_input *input = &rule->inputs[i];
-        if (!input->detects || input->stream->id != STREAM_TELEMETRY || only_alerts(input) ||
-            rule->window.kind != WINDOW_SLIDING)
-            continue;
-        if (rule->window.size_ms > HOUR_MS)
-            diagnostic_at(diagnostics_of(build), size, "forwarded",
-                          "a sliding window over '%.*s' keeps every event of it for %.*s; write a slide",
-                          STR_ARG(input->name), STR_ARG(size->text));
-        else
-            diagnostic_at(
-                diagnostics_of(build), size, "forwarded",
-                "a sliding window forwards every event of '%.*s' one by one; with a slide they would be folded first",
-                STR_ARG(input->name));
-        return;
-    }
-}
-
 /* What grows without bound: a value seldom or never comes twice. */
 struct endless {
     const struct stream *stream;
@@ -160,7 +127,6 @@ static void warn_distinct(const struct rule_build *build, const struct aggregate
 void rule_warn(const struct rule_build *build)
 {
     warn_tests(build);
-    warn_forwarded(build);
     for (size_t i = 0; i < build->rule->group_count; i++)
         warn_group_key(build, i);
     for (size_t i = 0; i < build->rule->aggregate_count; i++)

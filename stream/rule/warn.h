@@ -5,7 +5,7 @@
 #include "rule/cel_possible.h"
 #include "rule/rule_load.h"
 
-enum { RULE_SLOTS_MAX = OUT_FIXED_COUNT + RULE_AGGREGATES_MAX };
+enum { RULE_SLOTS_MAX = OUT_FIXED_COUNT + RULE_OUTPUTS_MAX + RULE_AGGREGATES_MAX };
 
 /* What a sound rule most likely does not mean, or what costs more than its writer may know. */
 void rule_warn(const struct rule_build *build);

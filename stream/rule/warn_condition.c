@@ -172,9 +172,11 @@ size_t rule_slot_domains(const struct rule *rule, struct cel_domain domains[RULE
 {
     for (int i = 0; i < OUT_FIXED_COUNT; i++)
         domains[i] = domain_of_output(rule, i);
+    for (size_t i = 0; i < rule->output_count; i++)
+        domains[OUT_FIXED_COUNT + i] = anything();
     for (size_t i = 0; i < rule->aggregate_count; i++)
-        domains[OUT_FIXED_COUNT + i] = domain_of_aggregate(&rule->aggregates[i]);
-    return OUT_FIXED_COUNT + rule->aggregate_count;
+        domains[rule_aggregate_slot(rule, i)] = domain_of_aggregate(&rule->aggregates[i]);
+    return rule_slot_count(rule);
 }
 
 static void warn_when(const struct rule_build *build)

@@ -38,7 +38,7 @@ static bool supersedes(const struct rule *rule, const struct rule *other)
     return false;
 }
 
-/* A slot by another rule's numbers: outputs are the same, a function is found by its text. */
+/* A slot by another rule's numbers: outputs of two alike detectors are the same, a function is found by its text. */
 struct translation {
     const struct rule *from;
     const struct rule *to;
@@ -47,12 +47,13 @@ struct translation {
 static int translate(void *context, bool slot, int index)
 {
     const struct translation *names = context;
-    if (!slot || index < OUT_FIXED_COUNT)
+    int first = (int)rule_aggregate_slot(names->from, 0);
+    if (!slot || index < first)
         return slot ? index : -1;
-    struct str text = names->from->aggregates[index - OUT_FIXED_COUNT].text;
+    struct str text = names->from->aggregates[index - first].text;
     for (size_t i = 0; i < names->to->aggregate_count; i++)
         if (str_eq(names->to->aggregates[i].text, text))
-            return OUT_FIXED_COUNT + (int)i;
+            return (int)rule_aggregate_slot(names->to, i);
     return -1;
 }
 

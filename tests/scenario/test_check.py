@@ -41,6 +41,20 @@ def test_strict(forestall_does, files):
     assert "no output format 'xml'" in forestall_does("check", "--output", "xml", status=2).stderr
 
 
+@pytest.mark.parametrize("given, detect, warned", [
+    ("name: cpu", "window: {size: 2h}", "3:52: warning: a sliding window over 'x' keeps every event of it for 2h; write a slide"),
+    ("name: cpu", "window: {size: 5m}", "3:52: warning: a sliding window forwards every event of 'x' one by one; with a slide they "
+                                        "would be folded first"),
+    ("name: cpu", "window: {size: 5m, slide: 1m}", None),
+    ("kind: alert", "window: {size: 5m}", None)])
+def test_what_is_forwarded(forestall_does, tmp_path, given, detect, warned):
+    (tmp_path / "r.yaml").write_text(f"""{{apiVersion: forestall.io/v1, kind: RuleSet, rules: [{{id: a,
+      from: {{x: {{stream: telemetry, match: {{{given}}}}}}},
+      detect: {{group_by: [service], {detect}, when: count(x) > 1}}}}]}}""")
+    said = forestall_does("check", "r.yaml").stderr.splitlines()
+    assert said[:1] == ([] if warned is None else [f"r.yaml:{warned} [forwarded]"])
+
+
 def test_what_is_named_twice_is_told_once(forestall_does, files):
     done = forestall_does("check", "forestall.yaml", "forestall.yaml", "rules", "rules/one rule.yaml")
     assert done.stderr.count("[unused]") == 1 and "2 warnings" in done.stdout

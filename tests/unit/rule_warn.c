@@ -14,9 +14,6 @@
     RULES "- id: a\n  from: {x: {stream: incident, " rest "}}\n  detect: {window: {size: 1d}, when: count(x) > 1}\n"
 #define WHEN(when)                                                                                                     \
     RULES "- id: a\n  from: {x: {stream: incident}}\n  detect:\n    window: {size: 1d}\n    when: " when "\n"
-#define BUSY(window)                                                                                                   \
-    RULES "- id: a\n  from: {x: {stream: telemetry, match: {name: cpu}}}\n  detect: {window: {" window                 \
-          "}, when: count(x) > 1}\n"
 #define GROUP(from, group)                                                                                             \
     RULES "- id: a\n  from: {x: {stream: " from "}}\n  detect: {group_by: " group                                      \
           ", window: {size: 1d, slide: 1h}, when: count(x) > 1}\n"
@@ -37,14 +34,6 @@ static const struct warn_case cases[] = {
            "  recommend: {category: architecture, title: t}\n",
      "4:7 no-tests rule 'a' has no tests; write some under 'tests' and run them by forestall test\n"},
     {RULES "- id: a\n  from: {x: {stream: incident}}\n  detect: {window: {size: 1d}, when: count(x) > 1}\n", ""},
-    /* forwarded */
-    {BUSY("size: 2h"), "6:27 forwarded a sliding window over 'x' keeps every event of it for 2h; write a slide\n"},
-    {BUSY("size: 5m"), "6:27 forwarded a sliding window forwards every event of 'x' one by one; with a slide they "
-                       "would be folded first\n"},
-    {BUSY("size: 5m, slide: 1m"), ""},
-    {RULES "- id: a\n  from: {x: {stream: telemetry, match: {kind: alert}}}\n"
-           "  detect: {window: {size: 5m}, when: count(x) > 1}\n",
-     ""},
     /* cannot-fire: match against where */
     {WHERE("match: {service: a}, where: event.service == 'b'"),
      "5:74 cannot-fire event.service == 'b' is never true of what 'match' selects, so the input selects nothing\n"},
