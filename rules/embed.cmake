@@ -1,4 +1,5 @@
-# Writes OUT, a C file that holds every file below DIR: rules_embedded[] = {{path, bytes, length}, …, {0, 0, 0}}.
+# Writes OUT, a C file that holds every file below DIR: rules_embedded[] = {{path, bytes, length}, …, {0, 0, 0}}. The line
+# that tells editors where the schema lies is left out: away from this tree it leads nowhere.
 file(GLOB_RECURSE files RELATIVE ${DIR} ${DIR}/*)
 list(SORT files)
 set(arrays "")
@@ -6,6 +7,8 @@ set(table "")
 set(number 0)
 foreach(file IN LISTS files)
   file(READ ${DIR}/${file} hex HEX)
+  string(HEX "# yaml-language-server:" editors)
+  string(REGEX REPLACE "^${editors}(([1-9a-f].|0[0-9b-f])*)0a" "" hex "${hex}")
   string(LENGTH "${hex}" digits)
   math(EXPR length "${digits} / 2")
   string(REGEX REPLACE "([0-9a-f][0-9a-f])" "0x\\1," bytes "${hex}")

@@ -273,7 +273,7 @@ static void add_field(struct test_item *item, const struct yaml_node *key, const
             names[count++] = item_keys[i];
         diagnostic_at(diagnostics, key, false, "%s '%.*s' in an event of stream '%s'%s",
                       field < 0 ? "unknown key" : "derived field", STR_ARG(key->text), item->stream->name,
-                      check_suggest(diagnostics->arena, key->text, names, NULL));
+                      check_suggest(diagnostics->arena, key->text, names, field < 0 ? "known are " : NULL));
         return;
     }
     struct test_field *to = NULL;
