@@ -5,6 +5,8 @@
 
 extern char **environ;
 
+enum { ERRORS_TOLD_MAX = 20 };
+
 /* Feedback is not applied yet: its topic stays unread, so that nothing of it is lost. */
 static void leave_out_feedback(struct config *config)
 {
@@ -19,10 +21,32 @@ static void leave_out_feedback(struct config *config)
     config->source_count = kept;
 }
 
-static void load_rules(struct loaded *loaded, struct diagnostics *diagnostics)
+static struct ruleset *load_rules(const struct config *config, struct diagnostics *diagnostics)
 {
-    struct ruleset_options options = {.row_retention_ms = loaded->config->row_retention_ms, .tests_unread = true};
-    loaded->rules = ruleset_load_with(loaded->config->rules, loaded->config->rule_count, &options, diagnostics);
+    struct ruleset_options options = {.row_retention_ms = config->row_retention_ms, .tests_unread = true};
+    return ruleset_load_with(config->rules, config->rule_count, &options, diagnostics);
+}
+
+struct ruleset *load_rules_again(const struct config *config)
+{
+    struct arena arena = {0};
+    struct diagnostics diagnostics = {.arena = &arena};
+    struct ruleset *rules = load_rules(config, &diagnostics);
+    size_t told = 0;
+    for (size_t i = 0; rules == NULL && i < diagnostics.count && told < ERRORS_TOLD_MAX; i++) {
+        const struct diagnostic *diagnostic = &diagnostics.items[i];
+        if (diagnostic->warning)
+            continue;
+        log_error("a rule is wrong", LOG_S("file", diagnostic->file), LOG_I("line", diagnostic->line),
+                  LOG_I("column", diagnostic->column), LOG_S("error", diagnostic->message));
+        told++;
+    }
+    if (rules == NULL)
+        log_error("the rules were changed, but not loaded: the set that runs is kept",
+                  LOG_I("errors", diagnostics.errors));
+    diagnostics_fini(&diagnostics);
+    arena_fini(&arena);
+    return rules;
 }
 
 bool load(struct loaded *loaded, const char *path, unsigned needs)
@@ -36,7 +60,7 @@ bool load(struct loaded *loaded, const char *path, unsigned needs)
         log_setup(loaded->config->log_level, loaded->config->log_format);
         leave_out_feedback(loaded->config);
         if ((needs & CONFIG_NEED_RULES) != 0)
-            load_rules(loaded, &diagnostics);
+            loaded->rules = load_rules(loaded->config, &diagnostics);
         good = (needs & CONFIG_NEED_RULES) == 0 || loaded->rules != NULL;
         if (good && (needs & CONFIG_NEED_SOURCES) != 0 && loaded->config->source_count == 0) {
             (void)fprintf(stderr, "%s:1:1: error: no source but feedback: name the topics to read under `sources:`\n",

@@ -14,5 +14,7 @@ struct loaded {
  * does not read are named in the log and taken out. False: it failed, and said why. */
 bool load(struct loaded *loaded, const char *path, unsigned needs);
 void loaded_free(struct loaded *loaded);
+/* Loads the configuration's rules again; NULL: they have errors, which the log says with their places. */
+struct ruleset *load_rules_again(const struct config *config);
 
 #endif

@@ -6,6 +6,7 @@
 #include "cli/load.h"
 #include "cli/options.h"
 #include "cli/stop.h"
+#include "cli/watch.h"
 #include "engine/engine.h"
 #include "engine/instance.h"
 #include "engine/topics.h"
@@ -18,7 +19,8 @@ static const char usage[] =
     "\n"
     "Reads the configuration's topics, applies its rules and publishes recommendations, until SIGTERM or SIGINT: then "
     "it\n"
-    "commits and leaves within a few seconds.\n"
+    "commits and leaves within a few seconds. Rules whose files change are loaded again, all or none; SIGHUP asks for "
+    "it.\n"
     "\n"
     "  -c, --config FILE    the configuration (default: ./forestall.yaml)\n"
     "  --accept-gap         go on where records between the committed position and the log's start are gone\n";
@@ -31,6 +33,7 @@ struct run {
     struct source *source;
     struct commit *commit;
     struct engine *engine;
+    struct watch *watch;
     bool accept_gap;
 };
 
@@ -85,6 +88,7 @@ static int open_all(struct run *run, struct error *err)
 
 static void close_all(struct run *run)
 {
+    watch_free(run->watch);
     engine_free(run->engine);
     if (run->commit != NULL)
         run->commit->ops->close(run->commit);
@@ -97,6 +101,28 @@ static void close_all(struct run *run)
     loaded_free(&run->loaded);
 }
 
+static void log_unbuilt(const struct ruleset *rules);
+
+/* The rules as the files have them now, whole or not at all. */
+static int reload(struct run *run, struct error *err)
+{
+    struct ruleset *rules = load_rules_again(run->loaded.config);
+    watch_renew(run->watch);
+    if (rules == NULL)
+        return 0;
+    bool switched = false;
+    int result = engine_reload(run->engine, rules, &switched, err);
+    if (!switched) {
+        ruleset_free(rules);
+        return result;
+    }
+    ruleset_free(run->loaded.rules);
+    run->loaded.rules = rules;
+    log_info("rules reloaded", LOG_I("rules", rules->count), LOG_I("files", rules->file_count));
+    log_unbuilt(rules);
+    return result;
+}
+
 /* One turn of the loop: restore if memory is void, else a step, else a wait. */
 static int turn(struct run *run, bool *ready, struct error *err)
 {
@@ -106,6 +132,8 @@ static int turn(struct run *run, bool *ready, struct error *err)
         engine_log_counters(run->engine, "ready");
         return 0;
     }
+    if (watch_changed(run->watch))
+        return reload(run, err);
     bool worked;
     TRY(engine_step(run->engine, &worked, err));
     return worked ? 0 : engine_wait(run->engine, err);
@@ -173,8 +201,10 @@ int cli_run(int argc, char **argv)
     stop_on_signals();
     log_start(run.loaded.config, run.loaded.rules);
     int result = open_all(&run, &err);
-    if (result == 0)
+    if (result == 0) {
+        run.watch = watch_new(run.loaded.config->rules, run.loaded.config->rule_count);
         result = loop(&run, &err);
+    }
     if (result != 0)
         log_error(err.message);
     if (run.engine != NULL)

@@ -4,8 +4,10 @@
 
 #include "base/str.h"
 
-/* From now on the signals only ask; a broken pipe is an error of writing, and SIGHUP does nothing. */
+/* From now on the signals only ask; a broken pipe is an error of writing. */
 void stop_on_signals(void);
 bool stop_wanted(void);
+/* SIGHUP came since the last call. */
+bool stop_hangup(void);
 
 #endif

@@ -51,6 +51,26 @@ static void publish(void *context, struct str id, struct value record, bool dete
     engine->counters.published++;
 }
 
+/* The two halves of the data path, for one rule set. */
+static int open_halves(struct engine *engine, struct event_map **map, struct reduce **reduce, struct error *err)
+{
+    const struct engine_options *options = &engine->options;
+    *reduce = reduce_new(&(struct reduce_options){.rules = options->rules,
+                                                  .config = options->config,
+                                                  .state = options->state,
+                                                  .publish = publish,
+                                                  .context = engine});
+    return event_map_new(map,
+                         &(struct map_options){.rules = options->rules,
+                                               .config = options->config,
+                                               .exchange = reduce_exchange(*reduce),
+                                               .outbox = &engine->outbox,
+                                               .watermark = &engine->watermark,
+                                               .partitions = options->source->partitions,
+                                               .partition_count = options->source->partition_count},
+                         err);
+}
+
 int engine_new(struct engine **out, const struct engine_options *options, struct error *err)
 {
     struct engine *engine = mem_zalloc(sizeof *engine);
@@ -58,20 +78,7 @@ int engine_new(struct engine **out, const struct engine_options *options, struct
     engine->options = *options;
     engine->order = mem_alloc((n + 1) * sizeof *engine->order);
     watermark_init(&engine->watermark, n);
-    engine->reduce = reduce_new(&(struct reduce_options){.rules = options->rules,
-                                                         .config = options->config,
-                                                         .state = options->state,
-                                                         .publish = publish,
-                                                         .context = engine});
-    int result = event_map_new(&engine->map,
-                               &(struct map_options){.rules = options->rules,
-                                                     .config = options->config,
-                                                     .exchange = reduce_exchange(engine->reduce),
-                                                     .outbox = &engine->outbox,
-                                                     .watermark = &engine->watermark,
-                                                     .partitions = options->source->partitions,
-                                                     .partition_count = n},
-                               err);
+    int result = open_halves(engine, &engine->map, &engine->reduce, err);
     if (result == 0 && options->config->recommendations.format == FORMAT_AVRO)
         result = avro_encoder_new(&engine->avro, str_of(schema_embedded_find("recommendation")), err);
     if (options->live)
@@ -164,6 +171,29 @@ int engine_restore(struct engine *engine, struct error *err)
         idle_restart(engine->idle);
     engine->commit_due_us = clock_mono_us() + engine->options.config->commit_interval_ms * 1000;
     return reduce_restore(engine->reduce, restored.first_start ? TIME_NONE : restored.applied_ms, err);
+}
+
+int engine_reload(struct engine *engine, const struct ruleset *rules, bool *switched, struct error *err)
+{
+    const struct ruleset *old = engine->options.rules;
+    struct event_map *map = NULL;
+    struct reduce *reduce = NULL;
+    *switched = false;
+    TRY(engine_commit(engine, err));
+    engine->options.rules = rules;
+    if (open_halves(engine, &map, &reduce, err) != 0) {
+        engine->options.rules = old;
+        reduce_free(reduce);
+        return -1;
+    }
+    event_map_continue(map, event_map_counters(engine->map));
+    reduce_continue(reduce, reduce_counters(engine->reduce));
+    event_map_free(engine->map);
+    reduce_free(engine->reduce);
+    engine->map = map;
+    engine->reduce = reduce;
+    *switched = true;
+    return engine_restore(engine, err);
 }
 
 /* Partitions in order of their time, those without one first. */

@@ -41,6 +41,11 @@ void engine_free(struct engine *engine);
 
 /* The one way back: for start, abort, ambiguity and takeover. Fences, reads the committed positions and state. */
 int engine_restore(struct engine *engine, struct error *err) MUST_CHECK;
+/* Puts another rule set, which is borrowed as the first was, in force: commits what there is, and goes back to the
+ * committed positions with it. State of rules whose meaning is the same is kept; see known_rules.h for the others. On
+ * ERROR_ABORT the new set is in force, and engine_restore is to be called; on other errors before the commit nothing
+ * has changed. *switched: the new set is in force. */
+int engine_reload(struct engine *engine, const struct ruleset *rules, bool *switched, struct error *err) MUST_CHECK;
 /* One turn. *worked: records were read. ERROR_ABORT: call engine_restore. */
 int engine_step(struct engine *engine, bool *worked, struct error *err) MUST_CHECK;
 /* Waits for records, at most until the next commit is due. */

@@ -335,6 +335,11 @@ void event_map_clear(struct event_map *map)
     combiner_clear(map->combiner);
 }
 
+void event_map_continue(struct event_map *map, const struct map_counters *counters)
+{
+    map->counters = *counters;
+}
+
 const struct map_counters *event_map_counters(const struct event_map *map)
 {
     return &map->counters;

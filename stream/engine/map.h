@@ -54,5 +54,7 @@ size_t event_map_bytes(const struct event_map *map);
 /* Drops the partials: memory is void. */
 void event_map_clear(struct event_map *map);
 const struct map_counters *event_map_counters(const struct event_map *map);
+/* Goes on with another map's counts. */
+void event_map_continue(struct event_map *map, const struct map_counters *counters);
 
 #endif

@@ -23,6 +23,7 @@ enum pending_kind {
     PENDING_EVENT,        /* an event forwarded for rules that do not fold it, or a detection */
     PENDING_DEADLINE,     /* a group's timer, where what lies exactly at it still counts */
     PENDING_ROW_EXPIRY,   /* level 0, at midnight: rows not updated for row_retention */
+    PENDING_RULE_EXPIRY,  /* level 0: the state of a rule that was removed */
     PENDING_COOLDOWN,
     PENDING_AGEING,
 };

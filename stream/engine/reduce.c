@@ -6,6 +6,7 @@
 #include "detect/span.h"
 #include "engine/detections.h"
 #include "engine/groups.h"
+#include "engine/known_rules.h"
 #include "engine/pending.h"
 #include "engine/rows.h"
 #include "engine/touch.h"
@@ -20,6 +21,7 @@ struct reduce {
     struct rows *rows;
     struct touches *touches;
     struct detections *detections;
+    struct known_rules *known;
     struct recommender *recommender;
     int64_t first_ms[STREAM_COUNT];
     struct arena arena; /* of one item */
@@ -116,7 +118,8 @@ static void receive_event(struct exchange *exchange, const struct event *event, 
 
 static void push_timer(struct reduce *reduce, int64_t time_ms, enum pending_kind kind, int rule, uint64_t group)
 {
-    uint8_t level = kind == PENDING_ROW_EXPIRY ? LEVEL_SOURCE : reduce->options.rules->rules[rule].level;
+    bool below_rules = kind == PENDING_ROW_EXPIRY || kind == PENDING_RULE_EXPIRY;
+    uint8_t level = below_rules ? LEVEL_SOURCE : reduce->options.rules->rules[rule].level;
     pending_push(
         reduce->pending,
         (struct pending_item){.time_ms = time_ms, .level = level, .kind = (uint8_t)kind, .rule = rule, .group = group});
@@ -132,6 +135,11 @@ static void arm_group(void *context, int64_t time_ms, int rule_number, uint64_t 
 static void arm_rows(void *context, int64_t time_ms)
 {
     push_timer(context, time_ms, PENDING_ROW_EXPIRY, 0, 0);
+}
+
+static void arm_removed(void *context, int64_t time_ms)
+{
+    push_timer(context, time_ms, PENDING_RULE_EXPIRY, 0, 0);
 }
 
 static void arm_recommendation(void *context, int64_t time_ms, int kind, int rule_number, uint64_t group_hash)
@@ -158,6 +166,11 @@ struct reduce *reduce_new(const struct reduce_options *options)
     reduce->touches = touches_new(options->rules);
     reduce->detections =
         detections_new(options->rules, &reduce->counters.where_errors, &reduce->counters.where_null_errors);
+    reduce->known = known_rules_new(&(struct known_rules_options){.rules = options->rules,
+                                                                  .state = options->state,
+                                                                  .tasks = config->tasks,
+                                                                  .arm = arm_removed,
+                                                                  .context = reduce});
     for (int i = 0; i < STREAM_COUNT; i++)
         reduce->first_ms[i] = INT64_MAX;
     reduce->groups = groups_new(&(struct groups_options){.rules = options->rules,
@@ -197,6 +210,7 @@ void reduce_free(struct reduce *reduce)
     rows_free(reduce->rows);
     touches_free(reduce->touches);
     detections_free(reduce->detections);
+    known_rules_free(reduce->known);
     recommender_free(reduce->recommender);
     arena_fini(&reduce->arena);
     buf_fini(&reduce->scratch);
@@ -208,14 +222,14 @@ struct exchange *reduce_exchange(struct reduce *reduce)
     return &reduce->exchange;
 }
 
-static struct detector_context detector_context(struct reduce *reduce)
+static struct detector_context detector_context(struct reduce *reduce, int rule_number)
 {
     return (struct detector_context){.state = reduce->options.state,
                                      .arena = &reduce->arena,
                                      .window_events_max = reduce->options.config->window_events_max,
                                      .partial_matches_max = reduce->options.config->partial_matches_max,
                                      .first_ms = reduce->first_ms,
-                                     .since_ms = INT64_MIN,
+                                     .since_ms = known_rules_since(reduce->known, rule_number),
                                      .counters = &reduce->counters.detector};
 }
 
@@ -271,7 +285,7 @@ static int apply_pane(struct reduce *reduce, struct pending_item *item, struct e
         pane_free(pane);
         return -1;
     }
-    struct detector_context context = detector_context(reduce);
+    struct detector_context context = detector_context(reduce, group->rule_number);
     bool newcomer = group_is_empty(group);
     reduce->counters.panes++;
     detector_of(group->rule)->on_pane(&context, group, pane);
@@ -291,7 +305,7 @@ static int apply_group_timer(struct reduce *reduce, const struct pending_item *i
         arm(reduce, group);
         return 0;
     }
-    struct detector_context context = detector_context(reduce);
+    struct detector_context context = detector_context(reduce, group->rule_number);
     detector_of(group->rule)->on_timer(&context, group, item->time_ms);
     TRY(evaluated(reduce, group, &context, err));
     return settle(reduce, group, false, err);
@@ -303,7 +317,7 @@ static int apply_touch(struct reduce *reduce, const struct touch *touch, int64_t
 {
     struct group *group = NULL;
     TRY(groups_get(reduce->groups, touch->rule_number, touch->hash, touch->key, &group, err));
-    struct detector_context context = detector_context(reduce);
+    struct detector_context context = detector_context(reduce, group->rule_number);
     bool newcomer = group_is_empty(group);
     bool recommends = group->rule->recommend != NULL && is_row && touch->selection.before != 0;
     detector_of(group->rule)->on_event(&context, group, touch->event, touch->selection, time_ms);
@@ -325,9 +339,11 @@ static int apply_update(struct reduce *reduce, const struct pending_item *item, 
     struct row_update row;
     bool good = event_decode(&r, &reduce->arena, &update);
     ASSERT(good);
+    uint64_t forgotten = rows_forgotten(reduce->rows);
+    uint64_t left_out = rows_spans_left_out(reduce->rows);
     TRY(rows_apply(reduce->rows, &update, &reduce->arena, &row, err));
-    reduce->counters.updates_forgotten = rows_forgotten(reduce->rows);
-    reduce->counters.spans_left_out = rows_spans_left_out(reduce->rows);
+    reduce->counters.updates_forgotten += rows_forgotten(reduce->rows) - forgotten;
+    reduce->counters.spans_left_out += rows_spans_left_out(reduce->rows) - left_out;
     if (row.change == ROW_UNCHANGED) {
         reduce->counters.updates_unchanged++;
         return 0;
@@ -424,6 +440,8 @@ static int apply(struct reduce *reduce, struct pending_item *item, struct error 
         return apply_event(reduce, item, err);
     case PENDING_ROW_EXPIRY:
         return rows_expire(reduce->rows, item->time_ms, err);
+    case PENDING_RULE_EXPIRY:
+        return known_rules_expire(reduce->known, item->time_ms, err);
     case PENDING_COOLDOWN:
     case PENDING_AGEING:
         return apply_recommendation_timer(reduce, item, err);
@@ -462,7 +480,8 @@ int reduce_drain(struct reduce *reduce, struct error *err)
     /* Ageing and expiry would go on for as long as there is something to forget: they are taken out unseen. */
     struct pending_item item;
     while (pending_pop(reduce->pending, INT64_MAX, &item)) {
-        bool forgetting = item.kind == PENDING_AGEING || item.kind == PENDING_ROW_EXPIRY;
+        bool forgetting =
+            item.kind == PENDING_AGEING || item.kind == PENDING_ROW_EXPIRY || item.kind == PENDING_RULE_EXPIRY;
         int result = forgetting ? 0 : apply(reduce, &item, err);
         pending_done(reduce->pending, &item);
         arena_reset(&reduce->arena);
@@ -482,6 +501,7 @@ int reduce_restore(struct reduce *reduce, int64_t applied_ms, struct error *err)
     reduce->applied_ms = applied_ms;
     groups_restore(reduce->groups, applied_ms);
     recommender_drop(reduce->recommender);
+    TRY(known_rules_restore(reduce->known, applied_ms, err));
     TRY(groups_timers(reduce->groups, arm_group, reduce, err));
     TRY(rows_restore(reduce->rows, err));
     return recommender_restore(reduce->recommender, err);
@@ -496,6 +516,11 @@ void reduce_shrink(struct reduce *reduce)
 size_t reduce_pending_bytes(const struct reduce *reduce)
 {
     return pending_bytes(reduce->pending) + reduce->panes_bytes;
+}
+
+void reduce_continue(struct reduce *reduce, const struct reduce_counters *counters)
+{
+    reduce->counters = *counters;
 }
 
 const struct reduce_counters *reduce_counters(const struct reduce *reduce)

@@ -61,6 +61,8 @@ void reduce_shrink(struct reduce *reduce);
 
 size_t reduce_pending_bytes(const struct reduce *reduce);
 const struct reduce_counters *reduce_counters(const struct reduce *reduce);
+/* Goes on with another reduce's counts. */
+void reduce_continue(struct reduce *reduce, const struct reduce_counters *counters);
 const struct recommender_counters *reduce_recommend_counters(const struct reduce *reduce);
 
 #endif

@@ -104,6 +104,13 @@ static void find_reads(struct loader *loader, size_t number)
 static void raise(struct loader *loader)
 {
     struct ruleset *set = loader->set;
+    for (size_t i = 0; i < set->count; i++)
+        for (size_t k = 0; k < set->rules[i].read_count; k++)
+            if (set->rules[i].reads[k] == &set->rules[i]) {
+                diagnostic_at(loader->diagnostics, yaml_get(loader->sources[i].node, "from"), false,
+                              "the rule '%.*s' reads its own detections", STR_ARG(set->rules[i].id));
+                return;
+            }
     size_t most = set->count < RULE_LEVELS_MAX ? set->count : RULE_LEVELS_MAX;
     set->level_max = 1;
     for (bool moved = true; moved;) {
@@ -116,9 +123,8 @@ static void raise(struct loader *loader)
                     continue;
                 if (read->level >= most) {
                     diagnostic_at(loader->diagnostics, yaml_get(loader->sources[i].node, "from"), false,
-                                  rule == read ? "the rule '%.*s' reads its own detections"
-                                               : "the rules '%.*s' and '%.*s' read each other's detections, or a "
-                                                 "chain of rules is over 64 long",
+                                  "the rules '%.*s' and '%.*s' read each other's detections, or a chain of rules is "
+                                  "over 64 long",
                                   STR_ARG(rule->id), STR_ARG(read->id));
                     return;
                 }
