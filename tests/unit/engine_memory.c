@@ -85,7 +85,7 @@ static void test_a_moving_timer_waits_once(void **unused)
     assert_true(n > 0);
     for (size_t i = 0; i < n; i++)
         assert_true(dirty[i].value.p == NULL || dirty[i].key.p[2] == STATE_META);
-            /* since when the rule is in force */ /* deletions alone */
+    /* since when the rule is in force */ /* deletions alone */
     reduce_free(reduce);
     state_free(state);
     unload(&fixture);
