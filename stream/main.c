@@ -14,6 +14,7 @@ static const struct {
     {"replay", cli_replay, "the same engine over history, from topics or files"},
     {"check", cli_check, "validate rules and configuration"},
     {"test", cli_test, "run the tests beside the rules on the real engine"},
+    {"explain", cli_explain, "tell how a rule was understood"},
     {"eval", cli_eval, "evaluate an expression"},
     {"topics", cli_topics, "make or list the topics with the right settings"},
     {"gen", cli_gen, "generate events for trials and benches"},

@@ -1,0 +1,499 @@
+/* The facts of a rule that do not depend on its detector: inputs, condition, recommendation, levels, way, meaning. */
+#include <stdlib.h>
+
+#include "cli/explain.h"
+#include "detect/detector.h"
+#include "rule/cel_possible.h"
+
+enum { UNITS = 4 };
+
+const char *explain_span(const struct explanation *e, int64_t ms)
+{
+    struct buf text = {0};
+    duration_print(&text, ms);
+    const char *result = arena_str(e->arena, buf_str(&text)).p;
+    buf_fini(&text);
+    return result;
+}
+
+const char *explain_number(const struct explanation *e, int64_t n)
+{
+    const char *digits = arena_printf(e->arena, "%lld", (long long)n);
+    size_t left = strlen(digits);
+    const char *text = "";
+    for (; left > 0; digits++, left--)
+        text = arena_printf(e->arena, "%s%c%s", text, *digits, left % 3 == 1 && left > 1 ? "," : "");
+    return text;
+}
+
+const char *explain_bytes(const struct explanation *e, double bytes)
+{
+    static const char *const units[UNITS] = {"B", "KiB", "MiB", "GiB"};
+    size_t unit = 0;
+    for (; bytes >= 1024 && unit + 1 < UNITS; unit++)
+        bytes /= 1024;
+    return arena_printf(e->arena, bytes < 10 && unit > 0 ? "%.1f %s" : "%.0f %s", bytes, units[unit]);
+}
+
+struct value explain_list(const struct explanation *e, const struct value *items, size_t n)
+{
+    struct value *copy = arena_alloc(e->arena, (n + 1) * sizeof *copy);
+    memcpy(copy, items, n * sizeof *copy);
+    return value_list(copy, n);
+}
+
+struct value explain_map(const struct explanation *e, const struct value *pairs, size_t n)
+{
+    struct value *copy = arena_alloc(e->arena, (2 * n + 1) * sizeof *copy);
+    memcpy(copy, pairs, 2 * n * sizeof *copy);
+    return value_map(copy, n);
+}
+
+static const char *join(const struct explanation *e, const char *text, const char *separator, struct str more)
+{
+    return arena_printf(e->arena, "%s%s%.*s", text, *text == '\0' ? "" : separator, STR_ARG(more));
+}
+
+const char *explain_group(const struct explanation *e)
+{
+    const char *text = "";
+    for (size_t i = 0; i < e->rule->group_count; i++)
+        text = join(e, text, i + 1 < e->rule->group_count ? ", " : " and ", e->rule->group[i].name);
+    return text;
+}
+
+/* "the mean of latency". */
+static const char *aggregate_words(const struct explanation *e, const struct aggregate *aggregate)
+{
+    struct str input = e->rule->inputs[aggregate->input].name;
+    const struct stream *stream = e->rule->inputs[aggregate->input].stream;
+    const char *what = "";
+    if (aggregate->expr != NULL &&
+        !(aggregate->field >= 0 && strcmp(stream->fields[aggregate->field].name, "value") == 0)) {
+        struct buf text = {0};
+        const struct cel_words words = {.stream = stream};
+        cel_put_words(&text, aggregate->expr, &words);
+        what = arena_str(e->arena, buf_str(&text)).p;
+        buf_fini(&text);
+    }
+    const char *of = *what == '\0' ? "" : " ";
+    switch (aggregate->function) {
+    case AGGREGATE_COUNT:
+        return arena_printf(e->arena, "the number of %.*s", STR_ARG(input));
+    case AGGREGATE_DISTINCT:
+        return arena_printf(e->arena, "the number of different %s among %.*s", what, STR_ARG(input));
+    case AGGREGATE_SUM:
+        return arena_printf(e->arena, "the sum%s%s of %.*s", of, what, STR_ARG(input));
+    case AGGREGATE_AVG:
+        return arena_printf(e->arena, "the mean%s%s of %.*s", of, what, STR_ARG(input));
+    case AGGREGATE_MIN:
+        return arena_printf(e->arena, "the least%s%s of %.*s", of, what, STR_ARG(input));
+    case AGGREGATE_MAX:
+        return arena_printf(e->arena, "the greatest%s%s of %.*s", of, what, STR_ARG(input));
+    default:
+        return arena_printf(e->arena, "%.*s", STR_ARG(aggregate->text));
+    }
+}
+
+static struct str slot_words(void *context, int slot)
+{
+    static const char *const fixed[OUT_FIXED_COUNT] = {
+        [OUT_FIRST_SEEN] = "the time of the first event",
+        [OUT_LAST_SEEN] = "the time of the last event",
+        [OUT_INCIDENTS] = "the number of incidents",
+        [OUT_MTTR] = "the mean time to resolve",
+        [OUT_MTTR_MEDIAN] = "the median time to resolve",
+        [OUT_MTTD] = "the mean time to detect",
+        [OUT_MTTD_MEDIAN] = "the median time to detect",
+        [OUT_MINUTES_LOST] = "the number of minutes lost",
+        [OUT_GROUP] = "group",
+        [OUT_SERVICES] = "the list of services",
+        [OUT_CODE_REFS] = "the list of code references",
+        [OUT_EVENTS] = "the number of events",
+    };
+    const struct explanation *e = context;
+    if (slot < OUT_FIXED_COUNT)
+        return str_of(fixed[slot]);
+    size_t first = rule_aggregate_slot(e->rule, 0);
+    if ((size_t)slot < first)
+        return e->rule->outputs[slot - OUT_FIXED_COUNT].name;
+    return str_of(aggregate_words(e, &e->rule->aggregates[(size_t)slot - first]));
+}
+
+static const char *words_of(const struct explanation *e, const struct cel *cel, const struct stream *stream)
+{
+    struct buf text = {0};
+    const struct cel_words words = {.context = (void *)(uintptr_t)e, .slot = slot_words, .stream = stream};
+    cel_put_words(&text, cel, &words);
+    const char *result = arena_str(e->arena, buf_str(&text)).p;
+    buf_fini(&text);
+    return result;
+}
+
+const char *explain_when(const struct explanation *e, const struct cel *cel)
+{
+    return words_of(e, cel, NULL);
+}
+
+static const char *canonical(const struct explanation *e, const struct cel *cel)
+{
+    struct buf text = {0};
+    cel_print(cel, &text);
+    const char *result = arena_str(e->arena, buf_str(&text)).p;
+    buf_fini(&text);
+    return result;
+}
+
+/* "severity is sev1 or sev2". */
+static const char *term_words(const struct explanation *e, const struct rule_input *input,
+                              const struct match_term *term)
+{
+    struct buf text = {0};
+    buf_puts(&text, input->stream->fields[term->field].name);
+    buf_puts(&text, " is ");
+    for (size_t i = 0; i < term->count; i++) {
+        buf_puts(&text, i == 0 ? "" : i + 1 == term->count ? " or " : ", ");
+        value_template(&text, term->values[i]);
+    }
+    const char *result = arena_str(e->arena, buf_str(&text)).p;
+    buf_fini(&text);
+    return result;
+}
+
+static const char *noun_of(const struct rule_input *input)
+{
+    static const char *const nouns[STREAM_COUNT] = {
+        [STREAM_INCIDENT] = "incidents", [STREAM_DEPLOYMENT] = "deployments", [STREAM_TELEMETRY] = "telemetry",
+        [STREAM_FEEDBACK] = "feedback",  [STREAM_DETECTION] = "detections",   [STREAM_SCORECARD] = "scorecards",
+    };
+    return nouns[input->stream->id];
+}
+
+static void count_condition(void *context, const struct cel *condition)
+{
+    size_t *count = context;
+    (void)condition;
+    ++*count;
+}
+
+const char *explain_input(const struct explanation *e, const struct rule_input *input)
+{
+    const char *conditions = "";
+    for (size_t i = 0; i < input->match_count; i++)
+        if (!(input->any_rule && input->match[i].field == DETECTION_RULE_ID))
+            conditions = join(e, conditions, " and ", str_of(term_words(e, input, &input->match[i])));
+    size_t parts = 0;
+    if (input->where != NULL)
+        cel_conditions(input->where, count_condition, &parts);
+    if (parts > 0)
+        conditions = join(e, conditions, " and ",
+                          str_of(arena_printf(e->arena, parts > 1 && *conditions != '\0' ? "(%s)" : "%s",
+                                              words_of(e, input->where, input->stream))));
+    return arena_printf(e->arena, "%s%s%s%s", input->updates ? "updates of " : "", noun_of(input),
+                        *conditions == '\0' ? "" : " where ", conditions);
+}
+
+static struct value fields_read(const struct explanation *e, const struct rule_input *input, const char **text)
+{
+    struct value names[STREAM_FIELDS_MAX];
+    size_t n = 0;
+    *text = "";
+    for (int i = 0; i < input->stream->field_count; i++)
+        if ((input->reads & FIELD_BIT(i)) != 0) {
+            names[n++] = value_text(input->stream->fields[i].name);
+            *text = join(e, *text, ", ", str_of(input->stream->fields[i].name));
+        }
+    return explain_list(e, names, n);
+}
+
+/* How its events get from map to the group. */
+static const char *transport(const struct explanation *e, const struct rule_input *input)
+{
+    if (!input->detects)
+        return "measured";
+    if (detector_folds(e->rule, input))
+        return "folded";
+    return input->stream->rows && !input->updates ? "rows" : "forwarded";
+}
+
+static const char *transport_words(const struct explanation *e, const char *kind)
+{
+    if (strcmp(kind, "measured") == 0)
+        return "Only 'validate' reads it; it takes no part in detection.";
+    if (strcmp(kind, "folded") == 0)
+        return arena_printf(e->arena, "Folded into panes of %s before it reaches the group.",
+                            explain_span(e, e->rule->window.pane_ms));
+    if (strcmp(kind, "rows") == 0)
+        return "Updates fold into rows; each change of a row reaches the group.";
+    return "Each event is forwarded to the group by itself.";
+}
+
+static struct value match_value(const struct explanation *e, const struct rule_input *input)
+{
+    struct value pairs[2 * STREAM_FIELDS_MAX];
+    size_t n = 0;
+    for (size_t i = 0; i < input->match_count && n < STREAM_FIELDS_MAX; i++, n++) {
+        pairs[2 * n] = value_text(input->stream->fields[input->match[i].field].name);
+        pairs[2 * n + 1] = value_list(input->match[i].values, input->match[i].count);
+    }
+    return explain_map(e, pairs, n);
+}
+
+static void explain_inputs(struct explanation *e)
+{
+    for (size_t i = 0; i < e->rule->input_count; i++) {
+        const struct rule_input *input = &e->rule->inputs[i];
+        const char *reads;
+        struct value fields = fields_read(e, input, &reads);
+        const char *kind = transport(e, input);
+        struct value where = input->where == NULL ? value_null() : value_text(canonical(e, input->where));
+        const char *selected = explain_input(e, input);
+        struct value value = EXPLAIN_MAP(e, value_text("stream"), value_text(input->stream->name), value_text("match"),
+                                         match_value(e, input), value_text("where"), where, value_text("updates"),
+                                         value_bool(input->updates), value_text("selects"), value_text(selected),
+                                         value_text("reads"), fields, value_text("transport"), value_text(kind));
+        explain_labelled(e, "inputs", arena_str(e->arena, input->name).p, value,
+                         arena_printf(e->arena, "%s. Reads %s. %s", selected, *reads == '\0' ? "no field" : reads,
+                                      transport_words(e, kind)));
+    }
+}
+
+/* Gathers the conditions of `when`. */
+struct conditions {
+    struct explanation *e;
+    struct value *items;
+    size_t count;
+    size_t cap;
+};
+
+static void add_condition(void *context, const struct cel *condition)
+{
+    struct conditions *conditions = context;
+    struct explanation *e = conditions->e;
+    const char *text = canonical(e, condition);
+    const char *words = explain_when(e, condition);
+    conditions->items = mem_grow(conditions->items, conditions->count, &conditions->cap, sizeof *conditions->items);
+    conditions->items[conditions->count++] =
+        EXPLAIN_MAP(e, value_text("condition"), value_text(text), value_text("means"), value_text(words));
+    explain_add(e, "when", NULL, value_null(), NULL);
+    e->facts[e->count - 1].label = text;
+    e->facts[e->count - 1].text = words;
+}
+
+static void explain_conditions(struct explanation *e)
+{
+    if (e->rule->when == NULL) {
+        explain_add(e, "when", "condition", value_null(), "There is no condition beyond the detector's own.");
+        return;
+    }
+    struct conditions conditions = {.e = e};
+    explain_add(e, "when", "condition", value_text(canonical(e, e->rule->when)), canonical(e, e->rule->when));
+    cel_conditions(e->rule->when, add_condition, &conditions);
+    if (conditions.count == 1)
+        e->facts[e->count - 2].text = NULL; /* the whole and its one part are the same */
+    explain_add(e, "when", "means", value_text(explain_when(e, e->rule->when)), NULL);
+    explain_add(e, "when", "conditions", explain_list(e, conditions.items, conditions.count),
+                "What is unknown, such as a mean of nothing, makes a comparison false.");
+    free(conditions.items);
+}
+
+/* What identifies a recommendation: `per`, else the group. */
+static const char *identity(const struct explanation *e, struct value *names)
+{
+    const struct yaml_node *per = yaml_get(yaml_get(e->rule->node, "recommend"), "per");
+    size_t n = per != NULL ? per->count : e->rule->group_count;
+    struct value *items = arena_alloc(e->arena, (n + 1) * sizeof *items);
+    const char *text = "";
+    for (size_t i = 0; i < n; i++) {
+        struct str name = per != NULL ? per->items[i]->text : e->rule->group[i].name;
+        items[i] = value_str(name);
+        text = join(e, text, i + 1 < n ? ", " : " and ", name);
+    }
+    *names = value_list(items, n);
+    return text;
+}
+
+static const char *title_of(const struct explanation *e)
+{
+    const struct yaml_node *title = yaml_get(yaml_get(e->rule->node, "recommend"), "title");
+    return title == NULL ? "" : title->text.p;
+}
+
+static void explain_recommendation(struct explanation *e)
+{
+    const struct recommend *recommend = e->rule->recommend;
+    const char *section = "recommendation";
+    struct value names;
+    if (recommend == NULL) {
+        explain_add(e, section, NULL, value_null(), "None: the rule makes detections only, for other rules to read.");
+        return;
+    }
+    const char *per = identity(e, &names);
+    explain_add(e, section, "title", value_text(title_of(e)), NULL);
+    explain_add(e, section, "category", value_text(category_names[recommend->category]), NULL);
+    explain_add(e, section, "complexity", value_text(recommend->complexity_high ? "high" : "low"), NULL);
+    explain_add(e, section, "roadmap", value_text(roadmap_names[recommend->roadmap]),
+                arena_printf(e->arena, "%s: %s, complexity %s, roadmap %s.", title_of(e),
+                             category_names[recommend->category], recommend->complexity_high ? "high" : "low",
+                             roadmap_names[recommend->roadmap]));
+    explain_add(e, section, "per", names,
+                *per == '\0'
+                    ? arena_printf(e->arena, "There is one, with the id %.*s:<16 hex digits>.", STR_ARG(e->rule->id))
+                    : arena_printf(e->arena, "One for each %s, with the id %.*s:<16 hex digits of it>.", per,
+                                   STR_ARG(e->rule->id)));
+    const struct yaml_node *needs = yaml_get(yaml_get(e->rule->node, "recommend"), "needs");
+    const struct yaml_node *detections = yaml_get(needs, "detections");
+    const struct yaml_node *within = yaml_get(needs, "within");
+    if (detections != NULL && within != NULL)
+        explain_add(e, section, "needs",
+                    EXPLAIN_MAP(e, value_text("detections"), value_str(detections->text), value_text("within"),
+                                value_str(within->text)),
+                    arena_printf(e->arena,
+                                 "It is made, or reopened, at the detection that is at least number %.*s within %.*s.",
+                                 STR_ARG(detections->text), STR_ARG(within->text)));
+    explain_add(e, section, "cooldown_ms", value_int(recommend->cooldown_ms),
+                recommend->cooldown_ms == 0
+                    ? "Every change is published at once (cooldown 0s)."
+                    : arena_printf(e->arena,
+                                   "Detections and changes of status or impact level are published at once, other "
+                                   "changes at most once in %s (cooldown).",
+                                   explain_span(e, recommend->cooldown_ms)));
+    if (!e->rule->reads_incidents)
+        explain_add(e, section, "severity", value_str(recommend->severity),
+                    arena_printf(e->arena, "No input reads incidents: each day with a firing weighs as %.*s.",
+                                 STR_ARG(recommend->severity)));
+}
+
+static void explain_levels(struct explanation *e)
+{
+    const struct rule *rule = e->rule;
+    struct value *ids = arena_alloc(e->arena, (e->rules->count + rule->read_count + 1) * sizeof *ids);
+    const char *reads = "";
+    const char *readers = "";
+    size_t n = 0;
+    for (size_t i = 0; i < rule->read_count; i++) {
+        ids[n++] = value_str(rule->reads[i]->id);
+        reads = join(e, reads, ", ", rule->reads[i]->id);
+    }
+    explain_add(e, "levels", "level", value_int(rule->level),
+                *reads == '\0'
+                    ? "It reads sources only, so it is on level 1."
+                    : arena_printf(e->arena, "It reads detections of %s, so it is on level %d.", reads, rule->level));
+    explain_add(e, "levels", "reads", explain_list(e, ids, n), NULL);
+    n = 0;
+    for (size_t i = 0; i < e->rules->count; i++)
+        for (size_t k = 0; k < e->rules->rules[i].read_count; k++)
+            if (str_eq(e->rules->rules[i].reads[k]->id, rule->id)) {
+                ids[n++] = value_str(e->rules->rules[i].id);
+                readers = join(e, readers, ", ", e->rules->rules[i].id);
+            }
+    explain_add(e, "levels", "read_by", explain_list(e, ids, n),
+                *readers == '\0' ? "No rule reads its detections."
+                                 : arena_printf(e->arena, "Its detections are read by %s.", readers));
+}
+
+/* Topics of the streams that the inputs read; without a configuration, the streams. */
+static const char *sources_of(const struct explanation *e, struct value *topics)
+{
+    bool seen[STREAM_COUNT] = {false};
+    struct value *items = arena_alloc(e->arena, (e->config->source_count + 1) * sizeof *items);
+    size_t n = 0;
+    const char *text = "";
+    for (size_t i = 0; i < e->rule->input_count; i++) {
+        const struct stream *stream = e->rule->inputs[i].stream;
+        if (seen[stream->id] || stream->record == NULL)
+            continue;
+        seen[stream->id] = true;
+        bool found = false;
+        for (size_t k = 0; k < e->config->source_count; k++)
+            if (e->config->sources[k].stream == stream) {
+                items[n++] = value_str(e->config->sources[k].topic);
+                text = join(e, text, ", ", e->config->sources[k].topic);
+                found = true;
+            }
+        if (!found)
+            text =
+                join(e, text, ", ",
+                     str_of(arena_printf(e->arena, e->configured ? "no topic of stream %s" : "the topics of stream %s",
+                                         stream->name)));
+    }
+    *topics = value_list(items, n);
+    return *text == '\0' ? "detections" : text;
+}
+
+static void explain_path(struct explanation *e)
+{
+    const struct config *config = e->config;
+    const char *application = arena_str(e->arena, config->application_id).p;
+    const char *changelog = arena_printf(e->arena, "%s-changelog", application);
+    const char *output = arena_str(e->arena, config->recommendations.topic).p;
+    const char *group = explain_group(e);
+    struct value topics;
+    const char *sources = sources_of(e, &topics);
+    explain_add(e, "path", "sources", topics, arena_printf(e->arena, "From %s", sources));
+    explain_add(e, "path", "exchange", value_text(config->exchange == EXCHANGE_LOCAL ? "local" : "kafka"),
+                arena_printf(e->arena, "-> map: match, then fold or forward\n-> exchange (%s)",
+                             config->exchange == EXCHANGE_LOCAL ? "local" : "kafka"));
+    explain_add(e, "path", "tasks", value_int(config->tasks),
+                arena_printf(e->arena, "-> %s of %d tasks, state in the changelog %s",
+                             *group == '\0' ? "one" : "by the hash of the group, one", config->tasks, changelog));
+    explain_add(e, "path", "changelog", value_text(changelog), NULL);
+    explain_add(e, "path", "output", e->rule->recommend != NULL ? value_text(output) : value_null(),
+                e->rule->recommend != NULL ? arena_printf(e->arena, "-> %s", output)
+                                           : "-> rules that read its detections");
+    if (!e->configured)
+        explain_add(e, "path", NULL, value_null(),
+                    "With -c FILE the topics, names and limits are those of a configuration.");
+}
+
+static void explain_meaning(struct explanation *e)
+{
+    const char *hash = arena_printf(e->arena, "%016llx", (unsigned long long)e->rule->hash);
+    explain_add(
+        e, "meaning", "hash", value_text(hash),
+        arena_printf(
+            e->arena,
+            "Its state is found by the hash %s of id, inputs, grouping, detector and 'when'. A change of one of "
+            "those starts anew; title, spec, validate and tests may change.",
+            hash));
+}
+
+/* A few sentences, the description first. */
+static void explain_summary(struct explanation *e)
+{
+    const struct rule *rule = e->rule;
+    const char *inputs = "";
+    for (size_t i = 0; i < rule->input_count; i++)
+        if (rule->inputs[i].detects)
+            inputs = join(e, inputs, "; ",
+                          str_of(arena_printf(e->arena, "%s (%.*s)", explain_input(e, &rule->inputs[i]),
+                                              STR_ARG(rule->inputs[i].name))));
+    const char *group = explain_group(e);
+    const char *text =
+        arena_printf(e->arena, "It looks at %s. %s%s, %s, it fires%s%s.", inputs,
+                     *group == '\0' ? "Over all of them" : "For each ", group, explain_detector_phrase(e),
+                     rule->when == NULL ? "" : " if ", rule->when == NULL ? "" : explain_when(e, rule->when));
+    if (rule->description.n > 0)
+        explain_add(e, "summary", "description", value_str(rule->description),
+                    arena_printf(e->arena, "%.*s.", STR_ARG(rule->description)));
+    explain_add(e, "summary", "detects", value_text(text), text);
+    struct value names;
+    const char *per = identity(e, &names);
+    if (rule->recommend != NULL)
+        explain_add(e, "summary", NULL, value_null(),
+                    arena_printf(e->arena, "It then recommends%s%s: %s.", *per == '\0' ? "" : ", once for each ", per,
+                                 title_of(e)));
+}
+
+void explain_rule(struct explanation *e)
+{
+    explain_summary(e);
+    explain_inputs(e);
+    explain_detection(e);
+    explain_conditions(e);
+    explain_recommendation(e);
+    explain_state(e);
+    explain_levels(e);
+    explain_path(e);
+    explain_meaning(e);
+}

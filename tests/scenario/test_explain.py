@@ -1,0 +1,131 @@
+"""`forestall explain`: how a rule was understood, in words and as JSON."""
+
+import json
+
+import pytest
+
+RULES = """apiVersion: forestall.io/v1
+kind: RuleSet
+lists: {critical: [cart, pay]}
+rules:
+- id: {id}
+  description: {description}
+  from:
+    bad: {{stream: incident, match: {{severity: [sev1, sev2], component: null}}, where: "event.service in critical || has(event.deployment_id)"}}
+    cpu: {{stream: telemetry, match: {{name: cpu_usage}}}}
+  detect: {{group_by: [service], window: {window}, when: {when}}}
+  recommend: {{category: architecture, title: "Look at {{{{ group.service }}}}", cooldown: 2d}}
+"""
+
+
+def rules(id="it", description="It goes wrong", window="{size: 7d}", when="count(bad) >= 3 && avg(cpu) > 1.5 * 2.0"):
+    head, body = RULES.split("rules:\n")
+    return head + "rules:\n" + body.format(id=id, description=description, window=window, when=json.dumps(when))
+
+
+@pytest.fixture
+def explained(forestall_does, tmp_path):
+    """`forestall explain it` of a rule: the text, one space for white space, and the JSON."""
+
+    def run(*arguments, **parts):
+        (tmp_path / "r.yaml").write_text(rules(**parts))
+        arguments = arguments or ("r.yaml",)
+        text = forestall_does("explain", "it", *arguments).stdout
+        return " ".join(text.split()), json.loads(forestall_does("explain", "it", *arguments, "--output", "json").stdout)
+
+    return run
+
+
+def test_what_a_sliding_window_means(explained):
+    text, facts = explained()
+    assert text.startswith("it r.yaml:5 Summary It goes wrong. It looks at incidents where severity is sev1 or sev2 and component is "
+                           "unknown and (service is cart or pay or deployment_id is known) (bad); telemetry where name is cpu_usage (cpu). "
+                           "For each service, over the 7d before each of them, it fires if the number of bad is at least 3 and the mean "
+                           "of cpu is more than 3.")
+    assert "It then recommends, once for each service: Look at {{ group.service }}." in text
+    assert "A sliding window holds what lies in (t - 7d, t], rows by their opened_at. It is evaluated when a row becomes selected" in text
+    assert "at most once in 2d (cooldown)" in text and "at most 10,000 (limits.window_events)" in text
+    assert (facts["rule_id"], facts["file"], facts["line"]) == ("it", "r.yaml", 5)
+    assert facts["inputs"]["bad"]["match"] == {"severity": ["sev1", "sev2"], "component": [None]}
+    assert facts["inputs"]["bad"]["reads"] == ["service", "severity", "component", "deployment_id"]
+    assert [each["transport"] for each in facts["inputs"].values()] == ["rows", "forwarded"]
+    assert facts["detection"]["window"]["size_ms"] == 7 * 86_400_000
+    assert facts["when"]["conditions"] == [
+        {"condition": "count(bad) >= 3", "means": "the number of bad is at least 3"},
+        {"condition": "avg(cpu) > 1.5 * 2.0", "means": "the mean of cpu is more than 3"}]
+    assert facts["recommendation"]["per"] == ["service"] and facts["recommendation"]["cooldown_ms"] == 2 * 86_400_000
+    assert facts["levels"] == {"level": 1, "reads": [], "read_by": []}
+
+
+def test_what_a_hopping_window_means(explained):
+    text, facts = explained(window="{size: 30m, slide: 10m, wait: 5m}", when="count(bad) > 0 && distinct(cpu, event.labels['pod']) > 2.0")
+    assert "For each service, over the last 30m, every 10m, it fires if" in text
+    assert "the number of different labels[pod] among cpu is more than 2" in text
+    assert "[k * 10m, k * 10m + 30m)" in text and "when time passes its end + 5m (wait)" in text
+    assert "A group keeps panes of 10m, at most 5" in text and "up to 10,000 hashes a pane" in text and "one by one" in text
+    assert facts["detection"]["window"] == {"kind": "hopping", "size_ms": 1_800_000, "slide_ms": 600_000, "wait_ms": 300_000, "pane_ms": 600_000}
+    assert facts["inputs"]["cpu"]["transport"] == "folded" and facts["state"]["panes_max"] == 5
+    assert "over each 30m, it fires" in explained(window="{size: 30m, slide: 30m}")[0]
+
+
+@pytest.mark.parametrize("when, words", [
+    ("count(bad) > 1 && !(avg(cpu) > 3 || mttr == null)", "the number of bad is more than 1 and not (the mean of cpu is more than 3 or the mean "
+                                                          "time to resolve is unknown)"),
+    ("count(bad) + count(cpu) >= 2.0 * count(bad)", "the number of bad plus the number of cpu is at least 2 times the number of bad"),
+    ("(count(bad) + 1) / count(cpu) < 2.0", "(the number of bad plus 1) divided by the number of cpu is less than 2"),
+    ("'cart' in services && size(services) != 1 && count(cpu) > 0", "the list of services has cart and the size of the list of services is not 1 and "
+                                                                    "the number of cpu is more than 0"),
+    ("mttr > duration('1h30m') ? count(bad) > 1 : count(cpu) > 2", "where the mean time to resolve is more than 1h 30m: the number of bad is more than "
+                                                                   "1, otherwise: the number of cpu is more than 2"),
+    ("count(cpu) > 0 && services.exists(s, s.startsWith('c'))", "the number of cpu is more than 0 and services.exists(s, s.startsWith('c'))"),
+    ("sum(cpu) > min(cpu) && distinct(bad, event.component) == 1 && max(bad, event.reopened) <= 2",
+     "the sum of cpu is more than the least of cpu and the number of different component among bad is 1 and the greatest reopened of bad is at most 2")])
+def test_conditions_in_words(explained, when, words):
+    assert explained(when=when)[1]["when"]["means"] == words
+
+
+def test_names_from_the_configuration(explained, tmp_path):
+    (tmp_path / "conf.yaml").write_text("""application_id: shop
+sources: [{topic: inc-eu, stream: incident, format: json}, {topic: inc-us, stream: incident, format: json}]
+outputs: {recommendations: {topic: advice, format: json}, scorecards: {topic: s, format: json}, dead_letter: {topic: d}}
+rules: [r.yaml]
+limits: {groups: 500, window_events: 70}
+state: {tasks: 3}
+""")
+    text, facts = explained("-c", "conf.yaml")
+    assert "From inc-eu, inc-us, no topic of stream telemetry -> map: match, then fold or forward -> exchange (local)" in text
+    assert "one of 3 tasks, state in the changelog shop-changelog -> advice" in text and "With -c" not in text
+    assert facts["path"] == {"sources": ["inc-eu", "inc-us"], "exchange": "local", "tasks": 3, "changelog": "shop-changelog", "output": "advice"}
+    assert facts["state"]["groups_max"] == 500 and facts["state"]["entries_max"] == 70
+
+
+def test_rules_that_read_rules(forestall_does, tmp_path):
+    (tmp_path / "rules").mkdir()
+    (tmp_path / "rules/r.yaml").write_text(rules() + """- id: above
+  from: {d: {stream: detection, match: {rule_id: it}}}
+  detect: {window: {size: 30d}, when: count(d) > 1}
+""")
+    above = json.loads(forestall_does("explain", "above", "--output=json").stdout)
+    assert above["levels"] == {"level": 2, "reads": ["it"], "read_by": []}
+    assert above["path"]["output"] is None and above["state"]["groups_max"] == 1
+    assert json.loads(forestall_does("explain", "it", "--output=json").stdout)["levels"] == {"level": 1, "reads": [], "read_by": ["above"]}
+    text = " ".join(forestall_does("explain", "above").stdout.split())
+    assert "It looks at detections where rule_id is it (d). Over all of them, over the 30d before each of them, it fires if" in text
+    assert "None: the rule makes detections only" in text
+
+
+def test_a_change_of_meaning_changes_the_hash(explained):
+    hash_of = lambda **parts: explained(**parts)[1]["meaning"]["hash"]
+    assert hash_of() == hash_of(description="Other words") != hash_of(window="{size: 8d}")
+
+
+def test_no_such_rule(forestall_does, tmp_path):
+    (tmp_path / "r.yaml").write_text(rules(id="cart-oom-recurs"))
+    assert forestall_does("explain", "cart-oom-recur", "r.yaml", status=1).stderr == (
+        "error: there is no rule 'cart-oom-recur'; did you mean 'cart-oom-recurs'?\n")
+    assert "the rules are cart-oom-recurs" in forestall_does("explain", "x", "r.yaml", status=1).stderr
+    assert "which rule?" in forestall_does("explain", status=2).stderr
+    assert "text and json" in forestall_does("explain", "x", "--output", "xml", status=2).stderr
+    assert "either it or paths" in forestall_does("explain", "x", "r.yaml", "-c", "c.yaml", status=2).stderr
+    (tmp_path / "bad.yaml").write_text(rules(when="count(bad"))
+    assert "bad.yaml:10:" in forestall_does("explain", "it", "bad.yaml", status=1).stderr
