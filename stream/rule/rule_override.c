@@ -89,8 +89,16 @@ static const char *suggest_rule(const struct loader *loader, struct str text)
     return "";
 }
 
-static void override_rule(struct loader *loader, struct map *seen, struct yaml_node *key, const struct yaml_node *value)
+/* The overrides of one load. */
+struct overriding {
+    struct loader *loader;
+    struct map seen;    /* rule id -> the override's key */
+    struct map sources; /* rule id -> its struct rule_source, the first of that id */
+};
+
+static void override_rule(struct overriding *overriding, struct yaml_node *key, const struct yaml_node *value)
 {
+    struct loader *loader = overriding->loader;
     struct diagnostics *diagnostics = loader->diagnostics;
     if (!check_map(diagnostics, value, "what overrides a rule"))
         return;
@@ -99,7 +107,7 @@ static void override_rule(struct loader *loader, struct map *seen, struct yaml_n
         diagnostic_at(diagnostics, id, false, "an override does not change a rule's id");
         return;
     }
-    void **slot = map_slot(seen, key->text);
+    void **slot = map_slot(&overriding->seen, key->text);
     const struct yaml_node *first = *slot;
     if (first != NULL) {
         diagnostic_at(diagnostics, key, false, "rule '%.*s' is overridden twice, first in %s:%d", STR_ARG(key->text),
@@ -107,18 +115,21 @@ static void override_rule(struct loader *loader, struct map *seen, struct yaml_n
         return;
     }
     *slot = key;
-    for (size_t i = 0; map_get(&loader->ids, key->text) != NULL && i < loader->source_count; i++)
-        if (str_eq(loader->sources[i].id, key->text)) {
-            loader->sources[i].node = merge(loader->arena, loader->sources[i].node, value);
-            return;
-        }
+    struct rule_source *source = map_get(&overriding->sources, key->text);
+    if (source != NULL) {
+        source->node = merge(loader->arena, source->node, value);
+        return;
+    }
     diagnostic_at(diagnostics, key, false, "there is no rule '%.*s' to override%s", STR_ARG(key->text),
                   suggest_rule(loader, key->text));
 }
 
 void rule_overrides_apply(struct loader *loader)
 {
-    struct map seen = {0};
+    struct overriding overriding = {.loader = loader};
+    for (size_t i = loader->source_count; i-- > 0;)
+        if (loader->sources[i].id.n > 0)
+            *map_slot(&overriding.sources, loader->sources[i].id) = &loader->sources[i];
     for (size_t i = 0; i < loader->file_count; i++) {
         const struct yaml_node *overrides = yaml_get(loader->files[i]->root, "overrides");
         if (!check_map(loader->diagnostics, overrides, "overrides"))
@@ -126,7 +137,7 @@ void rule_overrides_apply(struct loader *loader)
         for (size_t j = 0; j < overrides->count; j++) {
             struct yaml_node *value = overrides->items[j];
             if (!str_is(overrides->keys[j]->text, "lists")) {
-                override_rule(loader, &seen, overrides->keys[j], value);
+                override_rule(&overriding, overrides->keys[j], value);
                 continue;
             }
             if (check_map(loader->diagnostics, value, "overrides of lists"))
@@ -134,5 +145,6 @@ void rule_overrides_apply(struct loader *loader)
                     override_list(loader, value->keys[k], value->items[k]);
         }
     }
-    map_fini(&seen);
+    map_fini(&overriding.seen);
+    map_fini(&overriding.sources);
 }
