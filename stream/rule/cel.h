@@ -102,8 +102,21 @@ bool cel_is_constant_value(const struct cel *cel, struct value *constant);
  * what fingerprint() and functions that give an int, such as size(), replace. `key` names a member of a map, as in
  * event.labels['pod']; else it is empty. */
 void cel_passes(const struct cel *cel, void (*visit)(void *context, int field, struct str key), void *context);
-/* True and the constant when the whole, a conjunction, can be true only where event.FIELD == constant. */
-bool cel_implies_equal(const struct cel *cel, int field, struct value *constant);
+
+/* What an expression says of one field of text. */
+struct cel_texts {
+    bool all;                     /* nothing of text: then there are no values and prefixes */
+    bool null;                    /* it may be other than false where the field is null */
+    const struct value *values;   /* texts; one may stand there twice */
+    const struct value *prefixes; /* texts that are not empty */
+    size_t value_count;
+    size_t prefix_count;
+};
+/* For a text that is none of the values and starts with none of the prefixes (and for null where not `null`) the
+ * expression is false, and no error. From == and `in` with constants, startsWith(), has() and != null, under && and ||
+ * and in exists() over a constant list. Linear in the expression's size; what is returned lives as long as the
+ * expression and the arena. */
+struct cel_texts cel_texts_of(const struct cel *cel, int field, struct arena *arena);
 
 struct cel_frame {
     const struct event *event; /* may be NULL where no CEL_NAME_EVENT was used */

@@ -97,49 +97,7 @@ bool cel_is_constant_value(const struct cel *cel, struct value *constant)
     return true;
 }
 
-/* The code is `event.FIELD == constant`, or `event.FIELD in [constant]`. */
-static bool equality(const struct cel_code *code, int field, struct value *constant)
-{
-    int op = code->op == CEL_FIELD_TEST ? code->test : code->op;
-    if (op != CEL_EQ && op != CEL_IN)
-        return false;
-    const struct cel_code *a = code->kids[0];
-    const struct cel_code *b = code->kids[1];
-    if (op == CEL_EQ && b->op == CEL_FIELD) {
-        a = code->kids[1];
-        b = code->kids[0];
-    }
-    if (a->op != CEL_FIELD || a->index != field || b->op != CEL_CONSTANT)
-        return false;
-    struct value v = b->constant;
-    if (op == CEL_IN) {
-        if (v.type != VALUE_LIST || v.n != 1)
-            return false;
-        v = v.items[0];
-    }
-    if (v.type == VALUE_NULL || v.type == VALUE_ERROR)
-        return false;
-    *constant = v;
-    return true;
-}
-
 /* NOLINTBEGIN(misc-no-recursion): code is at most CEL_DEPTH_MAX high. */
-/* Recursive over code, whose height the parser bounds. */
-static bool implies(const struct cel_code *code, int field, struct value *constant)
-{
-    if (code->op != CEL_AND)
-        return equality(code, field, constant);
-    for (uint16_t i = 0; i < code->n; i++)
-        if (implies(code->kids[i], field, constant))
-            return true;
-    return false;
-}
-
-bool cel_implies_equal(const struct cel *cel, int field, struct value *constant)
-{
-    return implies(cel->root, field, constant);
-}
-
 /* A member of a map that is a field: its key, where that is a constant. */
 static bool member(const struct cel_code *code, struct str *key)
 {

@@ -316,24 +316,82 @@ static void questions(void **state)
     assert_int_equal(slots, 1U << 10 | 1U << 0 | 1U << 2 | 1U << 4);
     COMPILE("(event.name)");
     assert_int_equal(cel_is_field(cel), TELEMETRY_NAME);
-    COMPILE("event.value > 1.0 && (event.service == 'a' && 'b' == event.name) && event.level in ['error']");
-    assert_true(cel_implies_equal(cel, TELEMETRY_NAME, &constant));
-    assert_true(str_is(value_as_str(constant), "b"));
-    assert_true(cel_implies_equal(cel, TELEMETRY_SERVICE, &constant));
-    assert_true(cel_implies_equal(cel, TELEMETRY_LEVEL, &constant));
-    assert_false(cel_implies_equal(cel, TELEMETRY_VALUE, &constant));
-    COMPILE("event.name == 'a' || event.service == 'b'");
-    assert_false(cel_implies_equal(cel, TELEMETRY_NAME, &constant));
-    COMPILE("event.name != 'a' && event.unit == null && !(event.service == 'b')");
-    assert_false(cel_implies_equal(cel, TELEMETRY_NAME, &constant));
-    assert_false(cel_implies_equal(cel, TELEMETRY_UNIT, &constant));
-    assert_false(cel_implies_equal(cel, TELEMETRY_SERVICE, &constant));
     COMPILE("duration('1h') * 2 + duration('30m')");
     assert_true(cel_is_constant_value(cel, &constant));
     assert_int_equal(value_ms(constant), 150 * MINUTE_MS);
     COMPILE("seven");
     assert_false(cel_is_constant_value(cel, &constant));
     arena_fini(&arena);
+}
+
+/* As text: values, then prefixes with a star, then null; or "any". */
+static void put_texts(struct buf *out, const struct cel_texts *texts)
+{
+    if (texts->all)
+        buf_puts(out, "any ");
+    for (size_t i = 0; i < texts->value_count; i++)
+        buf_printf(out, "%.*s ", STR_ARG(value_as_str(texts->values[i])));
+    for (size_t i = 0; i < texts->prefix_count; i++)
+        buf_printf(out, "%.*s* ", STR_ARG(value_as_str(texts->prefixes[i])));
+    buf_puts(out, texts->null ? "null" : "");
+    buf_byte(out, '\0');
+}
+
+/* What a condition says of event.level, which may be null. */
+static void texts(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text, *says;
+    } rows[] = {
+        {"event.level == 'a'", "a "},
+        {"'a' == event.level", "a "},
+        {"event['level'] in ['a', 'b']", "a b "},
+        {"event.level in ['a', null]", "a null"},
+        {"event.level in []", ""},
+        {"event.level == null", "null"},
+        {"event.level.startsWith('a')", "a* null"},
+        {"event.level.startsWith('')", "any null"},
+        {"'a'.startsWith(event.level)", "any null"},
+        {"has(event.level)", "any "},
+        {"event.level != null", "any "},
+        {"event.level != 'a'", "any null"},
+        {"!(event.level == 'a')", "any null"},
+        {"event.name == 'a'", "any null"},
+        {"event.level == event.name", "any null"},
+        {"event.level > 'a'", "any null"},
+        {"event.level == 'a' || event.level.startsWith('b') || event.level == null", "a b* null"},
+        {"event.level == 'a' || event.name == 'b'", "any null"},
+        {"event.level == 'a' && (event.name == 'b' || event.value > 1.0)", "a "},
+        {"event.level in ['a', 'b'] && event.level in ['c']", "c "},
+        {"event.level.startsWith('a') && event.level == 'ab'", "ab "},
+        {"event.level.startsWith('a') && event.level.startsWith('b')", "a* null"},
+        {"has(event.level) && event.level.startsWith('a')", "a* "},
+        {"event.level.startsWith('a') || event.level == 'b' && event.value > 1.0", "b a* null"},
+        {"event.name == 'x' ? event.level == 'a' : event.level == 'a'", "any null"},
+        {"['a', 'b'].exists(x, event.level == x && event.name != x)", "a b "},
+        {"['a', 'b'].exists(x, event.level.startsWith(x))", "a* b* null"},
+        {"['a', ''].exists(x, event.level.startsWith(x))", "any null"},
+        {"['a', 'b'].exists(x, ['c'].exists(y, event.level == x))", "a b "},
+        {"[['a', 'b']].exists(x, event.level in x)", "a b "},
+        {"[['a'], ['b']].exists(x, event.level in x)", "any null"},
+        {"['a', 'b'].all(x, event.level == x)", "any null"},
+        {"[event.name].exists(x, event.level == x)", "any null"},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct arena arena = {0};
+        struct cel_error err = {0};
+        const struct cel *cel;
+        struct buf out = {0};
+        if (cel_compile(&arena, str_of(rows[i].text), &check_env, TYPE_ANY, &cel, &err) != 0)
+            fail_msg("%s: %s", rows[i].text, err.error.message);
+        struct cel_texts said = cel_texts_of(cel, TELEMETRY_LEVEL, &arena);
+        put_texts(&out, &said);
+        if (strcmp((const char *)out.p, rows[i].says) != 0)
+            fail_msg("%s: says '%s', not '%s'", rows[i].text, (const char *)out.p, rows[i].says);
+        buf_fini(&out);
+        arena_fini(&arena);
+    }
 }
 
 static void limits(void **state)
@@ -382,7 +440,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(syntax),         cmocka_unit_test(names),          cmocka_unit_test(types),
         cmocka_unit_test(accepted_types), cmocka_unit_test(canonical_text), cmocka_unit_test(questions),
-        cmocka_unit_test(limits),
+        cmocka_unit_test(texts),          cmocka_unit_test(limits),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -191,12 +191,177 @@ static void test_errors(void **state)
     arena_fini(&arena);
 }
 
+/* A thousand rules of one form, `%d` being the rule's number, `%m` its remainder by 32 and `%q` its quotient. */
+static struct ruleset *load_thousand(const char *form)
+{
+    struct buf text = {0};
+    buf_puts(&text, "apiVersion: forestall.io/v1\nkind: RuleSet\nlists:\n  none: []\n");
+    for (int i = 0; i < 1000; i++)
+        buf_printf(&text, "  l%d: [a%d_, b%d_]\n", i, i, i);
+    buf_puts(&text, "rules:\n");
+    for (int i = 0; i < 1000; i++) {
+        buf_printf(&text, "- id: r%d\n  from: {x: {stream: telemetry, ", i);
+        for (const char *p = form; *p != '\0'; p++) {
+            bool number = p[0] == '%' && (p[1] == 'd' || p[1] == 'm' || p[1] == 'q');
+            if (number)
+                buf_printf(&text, "%d", p[1] == 'd' ? i : p[1] == 'm' ? i % 32 : i / 32);
+            else
+                buf_byte(&text, (uint8_t)*p);
+            p += number;
+        }
+        buf_puts(&text, "}}\n  detect: {window: {size: 5m, slide: 1m}, when: count(x) > 1}\n");
+    }
+    struct ruleset *set = load(buf_str(&text));
+    buf_fini(&text);
+    return set;
+}
+
+/* Of a thousand rules an event meets few, whichever way they are told apart. */
+static void test_meets_few(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *form;
+        const char *service, *name, *message; /* of the event; it selects rule 500 = 15 * 32 + 20 */
+    } rows[] = {
+        {"match: {service: s%d}", "s500", "n", NULL},
+        {"match: {name: n%d, service: s}", "s", "n500", NULL},
+        {"match: {service: s%d, name: n}", "s500", "n", NULL},
+        {"match: {service: [s%d, t%d], name: n}", "t500", "n", NULL},
+        {"match: {service: s%m, name: n%q}", "s20", "n15", NULL},
+        {"match: {service: s%m}, where: \"event.name == 'n%q'\"", "s20", "n15", NULL},
+        {"where: \"event.service == 's%m' && 'n%q' == event.name && event.value == null\"", "s20", "n15", NULL},
+        {"where: \"event.service in ['s%d', 't%d']\"", "t500", "n", NULL},
+        {"where: event.name in l%d", "s", "b500_", NULL},
+        {"where: \"event.name == 'n%d' || event.name == 'm%d'\"", "s", "m500", NULL},
+        {"where: \"(event.kind == 'metric' || event.value > 1.0) && event.service.startsWith('s%d_')\"", "s500_1", "n",
+         NULL},
+        {"where: event.name.startsWith('n%d_')", "s", "n500_x", NULL},
+        {"where: \"event.name == 'm%d' || event.name.startsWith('n%d_')\"", "s", "n500_", NULL},
+        {"where: \"l%d.exists(p, event.name.startsWith(p))\"", "s", "b500_x", NULL},
+        {"match: {service: s%m}, where: event.name.startsWith('n%q_')", "s20", "n15_x", NULL},
+        {"match: {kind: metric, environment: null, name: n%q}, where: event.service.startsWith('s%m_')", "s20_", "n15",
+         NULL},
+        {"match: {kind: log}, where: event.message.startsWith('m%d_')", "s", "n", "m500_x"},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct ruleset *set = load_thousand(rows[i].form);
+        struct rule_index *index = rule_index_new(set, STREAM_TELEMETRY, NULL);
+        struct event event;
+        uint64_t errors = 0;
+        found.count = 0;
+        event_clear(&event, stream_get(STREAM_TELEMETRY));
+        event.values[TELEMETRY_KIND] = value_text(rows[i].message == NULL ? "metric" : "log");
+        event.values[TELEMETRY_SERVICE] = value_text(rows[i].service);
+        event.values[TELEMETRY_NAME] = value_text(rows[i].name);
+        if (rows[i].message != NULL)
+            event.values[TELEMETRY_MESSAGE] = value_text(rows[i].message);
+        size_t met = rule_index_select(index, &event, &arena, see, &found, &errors, &errors);
+        if (met > 4 || found.count != 1)
+            print_message("%s: %zu met, %zu selected\n", rows[i].form, met, found.count);
+        assert_true(met <= 4);
+        assert_int_equal(found.count, 1);
+        assert_string_equal(found.entries[0].rule->id.p, "r500");
+        event.values[TELEMETRY_KIND] = value_text("metric");
+        event.values[TELEMETRY_NAME] = value_text("other");
+        event.values[TELEMETRY_SERVICE] = value_text("other");
+        event.values[TELEMETRY_MESSAGE] = value_null();
+        assert_true(rule_index_select(index, &event, &arena, see, &found, &errors, &errors) <= 4);
+        assert_int_equal(found.count, 1);
+        assert_int_equal(errors, 0);
+        rule_index_free(index);
+        ruleset_free(set);
+        diagnostics_fini(&diagnostics);
+        arena_fini(&arena);
+    }
+}
+
+/* Where fields are shared by as few, the one that tells more is the way in. */
+static void test_telling_field(void **state)
+{
+    (void)state;
+    struct ruleset *set = load(STR_LIT("apiVersion: forestall.io/v1\nkind: RuleSet\nrules:\n- id: r\n  from:\n"
+                                       "    a: {stream: telemetry, match: {kind: metric, name: n}}\n"
+                                       "    b: {stream: telemetry, match: {service: s}, where: "
+                                       "\"event.name.startsWith('m')\"}\n"
+                                       "  detect: {window: {size: 5m, slide: 1m}, when: count(a) + count(b) > 1}\n"));
+    struct rule_index *index = rule_index_new(set, STREAM_TELEMETRY, NULL);
+    struct event event;
+    uint64_t errors = 0;
+    event_clear(&event, stream_get(STREAM_TELEMETRY));
+    event.values[TELEMETRY_KIND] = value_text("metric");
+    event.values[TELEMETRY_SERVICE] = value_text("t");
+    event.values[TELEMETRY_NAME] = value_text("m");
+    assert_int_equal(rule_index_select(index, &event, &arena, see, &found, &errors, &errors), 0);
+    event.values[TELEMETRY_NAME] = value_text("n");
+    assert_int_equal(rule_index_select(index, &event, &arena, see, &found, &errors, &errors), 1);
+    rule_index_free(index);
+    ruleset_free(set);
+    diagnostics_fini(&diagnostics);
+    arena_fini(&arena);
+}
+
+/* Each where ends in an error for a message that is null; that is counted and costs no evaluation. */
+static void test_null_is_counted(void **state)
+{
+    (void)state;
+    struct ruleset *set = load_thousand("where: event.message.startsWith('m%d_')");
+    struct rule_index *index = rule_index_new(set, STREAM_TELEMETRY, NULL);
+    struct event event;
+    uint64_t errors = 0;
+    uint64_t null_errors = 0;
+    event_clear(&event, stream_get(STREAM_TELEMETRY));
+    assert_int_equal(rule_index_select(index, &event, &arena, see, &found, &errors, &null_errors), 0);
+    assert_int_equal(null_errors, 1000);
+    event.values[TELEMETRY_MESSAGE] = value_text("m7_");
+    assert_int_equal(rule_index_select(index, &event, &arena, see, &found, &errors, &null_errors), 1);
+    assert_int_equal(null_errors, 1000);
+    assert_int_equal(errors, 0);
+    rule_index_free(index);
+    ruleset_free(set);
+    diagnostics_fini(&diagnostics);
+    arena_fini(&arena);
+}
+
+/* Prefixes of prefixes are all met, in the order of the rules. */
+static void test_nested_prefixes(void **state)
+{
+    (void)state;
+    struct buf text = {0};
+    buf_puts(&text, "apiVersion: forestall.io/v1\nkind: RuleSet\nrules:\n");
+    for (int i = 0; i < 300; i++) {
+        int n = i * 7 % 300; /* so that the rules' order is not that of the prefixes */
+        buf_printf(&text, "- id: r%03d\n  from: {x: {stream: telemetry, where: \"event.name.startsWith('", i);
+        for (int k = 0; k <= n; k++)
+            buf_byte(&text, 'a');
+        buf_puts(&text, "')\"}}\n  detect: {window: {size: 5m, slide: 1m}, when: count(x) > 1}\n");
+    }
+    struct ruleset *set = load(buf_str(&text));
+    struct rule_index *index = rule_index_new(set, STREAM_TELEMETRY, NULL);
+    char name[300];
+    for (size_t n = 0; n < sizeof name; n += 23) {
+        struct event event;
+        memset(name, 'a', n);
+        name[n] = n % 2 == 0 ? '\0' : 'b';
+        event_clear(&event, stream_get(STREAM_TELEMETRY));
+        event.values[TELEMETRY_NAME] = value_str((struct str){name, n + 1});
+        compare(set, index, &event);
+        assert_int_equal(found.count, n);
+    }
+    rule_index_free(index);
+    ruleset_free(set);
+    buf_fini(&text);
+    diagnostics_fini(&diagnostics);
+    arena_fini(&arena);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_same_as_walk),
-        cmocka_unit_test(test_filter),
-        cmocka_unit_test(test_errors),
+        cmocka_unit_test(test_same_as_walk),    cmocka_unit_test(test_filter),
+        cmocka_unit_test(test_errors),          cmocka_unit_test(test_meets_few),
+        cmocka_unit_test(test_telling_field),   cmocka_unit_test(test_null_is_counted),
+        cmocka_unit_test(test_nested_prefixes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
