@@ -1,8 +1,8 @@
 /* Exact sums of doubles by nonoverlapping expansions. */
+#include "detect/exact_sum.h"
+
 #include <math.h>
 #include <stdlib.h>
-
-#include "detect/fold.h"
 
 static const double HUGE_LIMIT = 0x1p900; /* below it, 2^63 values cannot overflow */
 
@@ -21,17 +21,55 @@ static const double *parts_view(const struct exact_sum *sum)
     return sum->parts != NULL ? sum->parts : sum->inline_parts;
 }
 
+const double *exact_sum_parts(const struct exact_sum *sum, size_t *count)
+{
+    *count = sum->count;
+    return parts_view(sum);
+}
+
 void exact_sum_fini(struct exact_sum *sum)
 {
     free(sum->parts);
     sum->parts = NULL;
 }
 
+size_t exact_sum_bytes(const struct exact_sum *sum)
+{
+    return sum->parts != NULL ? sum->cap * sizeof *sum->parts : 0;
+}
+
+/* Shewchuk's compression, downwards: each part takes in of those below it what it can hold, so that the next is at most
+ * half a unit in its last place. The exponents' range over 53 bits are then 40 parts. */
+static void compress(struct exact_sum *sum)
+{
+    double *parts = parts_of(sum);
+    uint32_t bottom = sum->count;
+    double high = parts[--bottom];
+    uint32_t kept = sum->count;
+    while (bottom > 0) {
+        double low = parts[--bottom];
+        double x = high + low;
+        double rest = low - (x - high);
+        high = x;
+        if (rest == 0)
+            continue;
+        parts[--kept] = high; /* kept > bottom: only what was read already is overwritten */
+        high = rest;
+    }
+    parts[--kept] = high;
+    sum->count -= kept;
+    memmove(parts, parts + kept, sum->count * sizeof *parts);
+}
+
 static void reserve(struct exact_sum *sum)
 {
     if (sum->count < sum->cap)
         return;
-    ASSERT(sum->cap < 2 * FOLD_SUM_PARTS);
+    if (sum->cap == EXACT_SUM_PARTS_MAX) {
+        compress(sum);
+        ASSERT(sum->count < sum->cap);
+        return;
+    }
     uint32_t cap = sum->cap * 2;
     double *parts = mem_alloc(cap * sizeof *parts);
     memcpy(parts, parts_of(sum), sum->count * sizeof *parts);
@@ -40,20 +78,25 @@ static void reserve(struct exact_sum *sum)
     sum->cap = cap;
 }
 
-/* Grow-expansion with elimination of zeroes: after it the parts are nonoverlapping and increase in magnitude, so their
- * number is bounded by the exponent range over 53 bits. Knuth's two-sum needs no order of magnitude, and so no branch
- * that depends on the data. */
+static bool count_huge(struct exact_sum *sum, double x)
+{
+    if (fabs(x) < HUGE_LIMIT)
+        return false;
+    if (isnan(x))
+        sum->nans++;
+    else if (x > 0)
+        sum->huge_positive++;
+    else
+        sum->huge_negative++;
+    return true;
+}
+
+/* Grow-expansion with elimination of zeroes: after it the parts are nonoverlapping and increase in magnitude. Knuth's
+ * two-sum needs no order of magnitude, and so no branch that depends on the data. */
 void exact_sum_add(struct exact_sum *sum, double x)
 {
-    if (!(fabs(x) < HUGE_LIMIT)) {
-        if (isnan(x))
-            sum->nans++;
-        else if (x > 0)
-            sum->huge_positive++;
-        else
-            sum->huge_negative++;
+    if (count_huge(sum, x))
         return;
-    }
     double *parts = parts_of(sum);
     uint32_t kept = 0;
     for (uint32_t i = 0; i < sum->count; i++) {
@@ -72,6 +115,29 @@ void exact_sum_add(struct exact_sum *sum, double x)
     parts_of(sum)[sum->count++] = x;
 }
 
+/* The upper 26 bits of x (Veltkamp): products of such halves are exact. */
+static double upper_half(double x)
+{
+    double scaled = x * 0x1.0000002p27;
+    return scaled - (scaled - x);
+}
+
+/* Dekker's two-product. */
+void exact_sum_add_product(struct exact_sum *sum, double x, double y)
+{
+    double product = x * y;
+    if (count_huge(sum, product))
+        return;
+    double x_high = upper_half(x);
+    double y_high = upper_half(y);
+    double x_low = x - x_high;
+    double y_low = y - y_high;
+    double rest = ((x_high * y_high - product) + x_high * y_low + x_low * y_high) + x_low * y_low;
+    exact_sum_add(sum, product);
+    if (rest != 0)
+        exact_sum_add(sum, rest);
+}
+
 void exact_sum_merge(struct exact_sum *sum, const struct exact_sum *other)
 {
     const double *parts = parts_view(other);
@@ -80,6 +146,16 @@ void exact_sum_merge(struct exact_sum *sum, const struct exact_sum *other)
     sum->huge_positive += other->huge_positive;
     sum->huge_negative += other->huge_negative;
     sum->nans += other->nans;
+}
+
+void exact_sum_take_away(struct exact_sum *sum, const struct exact_sum *other)
+{
+    const double *parts = parts_view(other);
+    for (uint32_t i = 0; i < other->count; i++)
+        exact_sum_add(sum, -parts[i]);
+    sum->huge_positive -= other->huge_positive;
+    sum->huge_negative -= other->huge_negative;
+    sum->nans -= other->nans;
 }
 
 double exact_sum_value(const struct exact_sum *sum)
@@ -110,4 +186,44 @@ double exact_sum_value(const struct exact_sum *sum)
             high = x;
     }
     return high;
+}
+
+/* The value rounded, the rest rounded, … */
+void exact_sum_encode(struct buf *out, const struct exact_sum *sum)
+{
+    struct exact_sum rest;
+    double parts[EXACT_SUM_PARTS_MAX];
+    uint32_t n = 0;
+    exact_sum_init(&rest);
+    exact_sum_merge(&rest, sum);
+    rest.huge_positive = rest.huge_negative = rest.nans = 0;
+    for (double d; (d = exact_sum_value(&rest)) != 0; n++) {
+        ASSERT(n < EXACT_SUM_PARTS_MAX);
+        parts[n] = d;
+        exact_sum_add(&rest, -d);
+    }
+    exact_sum_fini(&rest);
+    buf_varint(out, sum->huge_positive);
+    buf_varint(out, sum->huge_negative);
+    buf_varint(out, sum->nans);
+    buf_varint(out, n);
+    for (uint32_t i = 0; i < n; i++)
+        buf_double(out, parts[i]);
+}
+
+bool exact_sum_decode(struct reader *r, struct exact_sum *sum)
+{
+    sum->huge_positive = read_varint(r);
+    sum->huge_negative = read_varint(r);
+    sum->nans = read_varint(r);
+    uint64_t n = read_varint(r);
+    if (r->failed || n > EXACT_SUM_PARTS_MAX)
+        return false;
+    for (uint64_t i = 0; i < n; i++) {
+        double d = read_double(r);
+        if (!(fabs(d) < 0x1p970))
+            return false;
+        exact_sum_add(sum, d);
+    }
+    return !r->failed;
 }

@@ -14,18 +14,73 @@ void fold_init(struct fold *fold, enum aggregate_function function)
 
 void fold_fini(struct fold *fold)
 {
-    if (fold->function == AGGREGATE_SUM || fold->function == AGGREGATE_AVG)
-        exact_sum_fini(&fold->sum);
-    if (fold->function == AGGREGATE_DISTINCT)
+    switch ((enum aggregate_function)fold->function) {
+    case AGGREGATE_COUNT:
+    case AGGREGATE_MIN:
+    case AGGREGATE_MAX:
+        break;
+    case AGGREGATE_DISTINCT:
         free(fold->distinct.hashes);
+        break;
+    case AGGREGATE_SUM:
+    case AGGREGATE_AVG:
+        exact_sum_fini(&fold->sum);
+        break;
+    case AGGREGATE_STDDEV:
+        if (fold->moments != NULL)
+            moments_fini(fold->moments);
+        free(fold->moments);
+        break;
+    case AGGREGATE_P50:
+    case AGGREGATE_P90:
+    case AGGREGATE_P95:
+    case AGGREGATE_P99:
+        if (fold->quantile != NULL)
+            quantile_fini(fold->quantile);
+        free(fold->quantile);
+        break;
+    }
 }
 
 size_t fold_bytes(const struct fold *fold)
 {
-    if (fold->function == AGGREGATE_DISTINCT)
+    switch ((enum aggregate_function)fold->function) {
+    case AGGREGATE_COUNT:
+    case AGGREGATE_MIN:
+    case AGGREGATE_MAX:
+        return 0;
+    case AGGREGATE_DISTINCT:
         return fold->distinct.cap * sizeof *fold->distinct.hashes;
-    bool sums = fold->function == AGGREGATE_SUM || fold->function == AGGREGATE_AVG;
-    return sums && fold->sum.parts != NULL ? fold->sum.cap * sizeof *fold->sum.parts : 0;
+    case AGGREGATE_SUM:
+    case AGGREGATE_AVG:
+        return exact_sum_bytes(&fold->sum);
+    case AGGREGATE_STDDEV:
+        return fold->moments != NULL ? sizeof *fold->moments + moments_bytes(fold->moments) : 0;
+    case AGGREGATE_P50:
+    case AGGREGATE_P90:
+    case AGGREGATE_P95:
+    case AGGREGATE_P99:
+        return fold->quantile != NULL ? sizeof *fold->quantile + quantile_bytes(fold->quantile) : 0;
+    }
+    return 0;
+}
+
+static struct moments *moments_of(struct fold *fold)
+{
+    if (fold->moments == NULL) {
+        fold->moments = mem_alloc(sizeof *fold->moments);
+        moments_init(fold->moments);
+    }
+    return fold->moments;
+}
+
+static struct quantile *quantile_of(struct fold *fold)
+{
+    if (fold->quantile == NULL) {
+        fold->quantile = mem_alloc(sizeof *fold->quantile);
+        quantile_init(fold->quantile);
+    }
+    return fold->quantile;
 }
 
 static bool as_number(struct value v, double *d)
@@ -131,6 +186,21 @@ void fold_add(struct fold *fold, struct value v)
         if (fold->count++ == 0 || (fold->function == AGGREGATE_MIN ? d < fold->extreme : d > fold->extreme))
             fold->extreme = d;
         return;
+    case AGGREGATE_STDDEV:
+        if (!as_number(v, &d))
+            return;
+        fold->count++;
+        moments_add(moments_of(fold), d);
+        return;
+    case AGGREGATE_P50:
+    case AGGREGATE_P90:
+    case AGGREGATE_P95:
+    case AGGREGATE_P99:
+        if (!as_number(v, &d) || isnan(d))
+            return;
+        fold->count++;
+        quantile_add(quantile_of(fold), d);
+        return;
     }
 }
 
@@ -154,8 +224,24 @@ void fold_merge(struct fold *fold, struct fold *other)
              (fold->function == AGGREGATE_MIN ? other->extreme < fold->extreme : other->extreme > fold->extreme)))
             fold->extreme = other->extreme;
         break;
+    case AGGREGATE_STDDEV:
+        if (other->count > 0)
+            moments_merge(moments_of(fold), other->moments);
+        break;
+    case AGGREGATE_P50:
+    case AGGREGATE_P90:
+    case AGGREGATE_P95:
+    case AGGREGATE_P99:
+        if (other->count > 0)
+            quantile_merge(quantile_of(fold), other->quantile);
+        break;
     }
     fold->count += other->count;
+}
+
+static double share_of(enum aggregate_function function)
+{
+    return function == AGGREGATE_P50 ? 0.5 : function == AGGREGATE_P90 ? 0.9 : function == AGGREGATE_P95 ? 0.95 : 0.99;
 }
 
 struct value fold_result(struct fold *fold, bool *approximate)
@@ -178,30 +264,16 @@ struct value fold_result(struct fold *fold, bool *approximate)
     case AGGREGATE_MIN:
     case AGGREGATE_MAX:
         return fold->count == 0 ? value_null() : value_double(fold->extreme);
+    case AGGREGATE_STDDEV:
+        return fold->count == 0 ? value_null() : value_double(moments_stddev(fold->moments, fold->count));
+    case AGGREGATE_P50:
+    case AGGREGATE_P90:
+    case AGGREGATE_P95:
+    case AGGREGATE_P99:
+        return fold->count == 0 ? value_null()
+                                : value_double(quantile_value(fold->quantile, share_of(fold->function), approximate));
     }
     return value_null();
-}
-
-/* The canonical expansion of an exact value: the value rounded, the rest rounded, … */
-static void encode_sum(struct buf *out, const struct exact_sum *sum)
-{
-    struct exact_sum rest;
-    double parts[2 * FOLD_SUM_PARTS];
-    uint32_t n = 0;
-    exact_sum_init(&rest);
-    exact_sum_merge(&rest, sum);
-    rest.huge_positive = rest.huge_negative = rest.nans = 0;
-    for (double d; (d = exact_sum_value(&rest)) != 0 && n < 2 * FOLD_SUM_PARTS; n++) {
-        parts[n] = d;
-        exact_sum_add(&rest, -d);
-    }
-    exact_sum_fini(&rest);
-    buf_varint(out, sum->huge_positive);
-    buf_varint(out, sum->huge_negative);
-    buf_varint(out, sum->nans);
-    buf_varint(out, n);
-    for (uint32_t i = 0; i < n; i++)
-        buf_double(out, parts[i]);
 }
 
 void fold_encode(struct buf *out, struct fold *fold)
@@ -218,11 +290,22 @@ void fold_encode(struct buf *out, struct fold *fold)
         break;
     case AGGREGATE_SUM:
     case AGGREGATE_AVG:
-        encode_sum(out, &fold->sum);
+        exact_sum_encode(out, &fold->sum);
         break;
     case AGGREGATE_MIN:
     case AGGREGATE_MAX:
         buf_double(out, fold->count > 0 ? fold->extreme : 0);
+        break;
+    case AGGREGATE_STDDEV:
+        if (fold->count > 0)
+            moments_encode(out, fold->moments);
+        break;
+    case AGGREGATE_P50:
+    case AGGREGATE_P90:
+    case AGGREGATE_P95:
+    case AGGREGATE_P99:
+        if (fold->count > 0)
+            quantile_encode(out, fold->quantile);
         break;
     }
 }
@@ -243,23 +326,18 @@ bool fold_decode(struct reader *r, struct fold *fold)
         break;
     case AGGREGATE_SUM:
     case AGGREGATE_AVG:
-        fold->sum.huge_positive = read_varint(r);
-        fold->sum.huge_negative = read_varint(r);
-        fold->sum.nans = read_varint(r);
-        n = read_varint(r);
-        if (r->failed || n > 2 * FOLD_SUM_PARTS)
-            return false;
-        for (uint64_t i = 0; i < n; i++) {
-            double d = read_double(r);
-            if (!(fabs(d) < 0x1p970))
-                return false;
-            exact_sum_add(&fold->sum, d);
-        }
-        break;
+        return exact_sum_decode(r, &fold->sum);
     case AGGREGATE_MIN:
     case AGGREGATE_MAX:
         fold->extreme = read_double(r);
         break;
+    case AGGREGATE_STDDEV:
+        return fold->count == 0 ? !r->failed : moments_decode(r, moments_of(fold));
+    case AGGREGATE_P50:
+    case AGGREGATE_P90:
+    case AGGREGATE_P95:
+    case AGGREGATE_P99:
+        return fold->count == 0 ? !r->failed : quantile_decode(r, fold->count, quantile_of(fold));
     }
     return !r->failed;
 }

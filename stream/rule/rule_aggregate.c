@@ -3,8 +3,9 @@
 
 #include <stdio.h>
 
-static const char *const function_names[] = {"count", "distinct", "sum", "avg", "min", "max", NULL};
-static const char *const later_functions[] = {"stddev", "p50", "p90", "p95", "p99", "share", "ago", NULL};
+static const char *const function_names[] = {"count", "distinct", "sum", "avg", "min", "max", "stddev",
+                                             "p50",   "p90",      "p95", "p99", NULL}; /* by aggregate_function */
+static const char *const later_functions[] = {"share", "ago", NULL};
 
 const char *aggregate_suggest(const struct rule_build *build, struct str name)
 {
@@ -147,9 +148,7 @@ int aggregate_call(void *context, struct str function, struct cel_node *const *a
     struct rule_build *build = ((struct scope *)context)->build;
     *bad_arg = -1;
     if (find_name(later_functions, function) >= 0)
-        return error_set(err, ERROR_BAD_INPUT,
-                         "function '%.*s' is not built yet; this version has count, distinct, sum, avg, min and max",
-                         STR_ARG(function));
+        return error_set(err, ERROR_BAD_INPUT, "function '%.*s' is not built yet", STR_ARG(function));
     int kind = find_name(function_names, function);
     if (kind < 0)
         return 1;

@@ -70,7 +70,12 @@ enum aggregate_function {
     AGGREGATE_SUM,
     AGGREGATE_AVG,
     AGGREGATE_MIN,
-    AGGREGATE_MAX
+    AGGREGATE_MAX,
+    AGGREGATE_STDDEV,
+    AGGREGATE_P50,
+    AGGREGATE_P90,
+    AGGREGATE_P95,
+    AGGREGATE_P99
 };
 
 /* One function call of `when`, a template or a measure: slot rule_aggregate_slot. */

@@ -153,7 +153,10 @@ static struct cel_domain domain_of_aggregate(const struct aggregate *aggregate)
 {
     if (aggregate->function == AGGREGATE_COUNT)
         return from_zero(true);
-    return aggregate->function == AGGREGATE_DISTINCT ? from_zero(false) : anything();
+    struct cel_domain domain = aggregate->function == AGGREGATE_DISTINCT ? from_zero(false) : anything();
+    if (aggregate->function == AGGREGATE_STDDEV)
+        domain.low = value_double(0);
+    return domain;
 }
 
 static void tell_when(void *context, const struct cel *condition)

@@ -65,6 +65,9 @@ static const struct warn_case cases[] = {
     {WHEN("0 > count(x)"), "8:11 cannot-fire this is never true, so the rule cannot fire\n"},
     {WHEN("count(x) > 2 && count(x) < 3"), "8:11 cannot-fire this is never true, so the rule cannot fire\n"},
     {WHEN("count(x) > 2 && count(x) < 4"), ""},
+    {WHEN("stddev(x, event.reopened) < 0"), "8:11 cannot-fire this is never true, so the rule cannot fire\n"},
+    {WHEN("stddev(x, event.reopened) >= 0"), ""}, /* null and NaN are neither */
+    {WHEN("p50(x, event.reopened) < 0"), ""},
     {WHEN("count(x) == 2.5"), "8:11 cannot-fire this is never true, so the rule cannot fire\n"},
     {WHEN("count(x) >= 0"), "8:11 constant this is always true: every event that an input selects is a firing\n"},
     {WHEN("'true'"), "8:11 constant this is always true: every event that an input selects is a firing\n"},
