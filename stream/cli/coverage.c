@@ -85,7 +85,9 @@ static void add_row(struct table *table, const struct covered_rule *covered)
 static void print_unseen(const struct covered_rule *covered, FILE *out)
 {
     const struct yaml_node *when = yaml_get(yaml_get(covered->rule->node, "detect"), "when");
-    if (when == NULL || covered->when.count == 0)
+    if (when == NULL) /* a default of the detector's */
+        when = covered->rule->node;
+    if (covered->when.count == 0)
         return;
     if (branches_seen(covered) == 0) {
         (void)fprintf(out, "%s:%d:%d: 'when' was never evaluated\n", when->file, when->line, when->column);

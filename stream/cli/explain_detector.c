@@ -1,12 +1,13 @@
 /* What the detectors look at, when they are evaluated and what they keep: a row of a table each. */
-#include "cli/explain.h"
+#include "cli/explain_detector.h"
+
 #include "detect/detector.h"
 #include "detect/group.h"
 
-/* A field's value in an encoded event, by experience; for estimates. */
-enum { FIELD_BYTES = 24, EVENT_HEAD_BYTES = 16, GROUP_BYTES = 256 };
+/* A field in an encoded event, and a remembered value, by experience: for estimates. */
+enum { FIELD_BYTES = 24, REMEMBERED_BYTES = 64, EVENT_HEAD_BYTES = 16, GROUP_BYTES = 256 };
 
-static double event_bytes(const struct explanation *e)
+double explain_event_bytes(const struct explanation *e)
 {
     double most = 0;
     for (size_t i = 0; i < e->rule->input_count; i++) {
@@ -18,7 +19,7 @@ static double event_bytes(const struct explanation *e)
     return most;
 }
 
-static void add_bound(struct explanation *e, const char *what, int64_t count, double each, const char *text)
+void explain_bound(struct explanation *e, const char *what, int64_t count, double each, const char *text)
 {
     double group = (double)count * each + GROUP_BYTES;
     explain_add(e, "state", what, value_int(count), NULL);
@@ -28,26 +29,24 @@ static void add_bound(struct explanation *e, const char *what, int64_t count, do
                              explain_bytes(e, group)));
 }
 
-/* Rows and events that are kept one by one. */
-static void add_entries(struct explanation *e, const char *span)
+void explain_entries(struct explanation *e, const char *span)
 {
     int64_t most = e->config->window_events_max;
-    add_bound(e, "entries_max", most, (double)sizeof(struct entry) + event_bytes(e),
-              arena_printf(e->arena,
-                           "A group keeps the rows and events of %s one by one, at most %s (limits.window_events)",
-                           span, explain_number(e, most)));
+    explain_bound(e, "entries_max", most, (double)sizeof(struct entry) + explain_event_bytes(e),
+                  arena_printf(e->arena,
+                               "A group keeps the rows and events of %s one by one, at most %s (limits.window_events)",
+                               span, explain_number(e, most)));
 }
 
 static double pane_estimate(const struct explanation *e)
 {
     struct pane *pane = pane_new(e->rule, 0);
-    double bytes = (double)pane_bytes(pane) + event_bytes(e);
+    double bytes = (double)pane_bytes(pane) + explain_event_bytes(e);
     pane_free(pane);
     return bytes;
 }
 
-/* Folds of a window's panes; rows beside them are kept one by one. */
-static void add_panes(struct explanation *e)
+void explain_panes(struct explanation *e)
 {
     const struct window *window = &e->rule->window;
     int64_t span_ms = window->size_ms + window->wait_ms + e->rule->look_back_ms;
@@ -63,93 +62,256 @@ static void add_panes(struct explanation *e)
         rows |= e->rule->inputs[i].detects && !folded;
     }
     if (folds)
-        add_bound(e, "panes_max", most, pane_estimate(e),
-                  arena_printf(e->arena, "A group keeps panes of %s, at most %s", explain_span(e, window->pane_ms),
-                               explain_number(e, most)));
+        explain_bound(e, "panes_max", most, pane_estimate(e),
+                      arena_printf(e->arena, "A group keeps panes of %s, at most %s", explain_span(e, window->pane_ms),
+                                   explain_number(e, most)));
     if (folds && distinct > 0)
         explain_add(e, "state", "distinct_hashes_max", value_int(FOLD_DISTINCT_MAX),
                     arena_printf(e->arena,
                                  "Each distinct() keeps up to %s hashes a pane beside that, %s; beyond, it estimates.",
                                  explain_number(e, FOLD_DISTINCT_MAX), explain_bytes(e, 8.0 * FOLD_DISTINCT_MAX)));
     if (rows)
-        add_entries(e, "its windows");
+        explain_entries(e, "its windows");
 }
 
-static const char *window_phrase(const struct explanation *e)
+static const char *input_name(const struct explanation *e, int input)
 {
-    const struct window *window = &e->rule->window;
-    switch (window->kind) {
-    case WINDOW_SLIDING:
-        return arena_printf(e->arena, "over the %s before each of them", explain_span(e, window->size_ms));
-    case WINDOW_HOPPING:
-        if (window->slide_ms == window->size_ms)
-            return arena_printf(e->arena, "over each %s", explain_span(e, window->size_ms));
-        return arena_printf(e->arena, "over the last %s, every %s", explain_span(e, window->size_ms),
-                            explain_span(e, window->slide_ms));
-    default:
-        return "over each window";
+    return arena_str(e->arena, e->rule->inputs[input].name).p;
+}
+
+/* Firings of the detectors that match: each is a detection of its own. */
+static const char match_words[] = "Each match with 'when' true is a firing and a detection.";
+
+static const char *absence_phrase(const struct explanation *e)
+{
+    return arena_printf(e->arena, "when none has come for %s since the last one",
+                        explain_span(e, e->rule->spec.absence->every_ms));
+}
+
+static void absence_detection(struct explanation *e)
+{
+    const struct absence_spec *spec = e->rule->spec.absence;
+    explain_add(e, "detection", "of", value_text(input_name(e, spec->of)), NULL);
+    explain_add(
+        e, "detection", "every_ms", value_int(spec->every_ms),
+        arena_printf(
+            e->arena,
+            "A group is known from its first %s on. It is evaluated once %s after its newest one, unless another "
+            "comes until then, that time included, and again only after the next. %s",
+            input_name(e, spec->of), explain_span(e, spec->every_ms), match_words));
+}
+
+static void absence_state(struct explanation *e)
+{
+    explain_bound(e, "entries_max", 1, explain_event_bytes(e), "A group keeps its newest event");
+}
+
+static const char *cascade_phrase(const struct explanation *e)
+{
+    return arena_printf(e->arena, "when services that are joined in the topology have some within %s of the first",
+                        explain_span(e, e->rule->spec.cascade->within_ms));
+}
+
+static void cascade_detection(struct explanation *e)
+{
+    const struct cascade_spec *spec = e->rule->spec.cascade;
+    const char *within = explain_span(e, spec->within_ms);
+    explain_add(e, "detection", "of", value_text(input_name(e, spec->of)), NULL);
+    explain_add(
+        e, "detection", "within_ms", value_int(spec->within_ms),
+        arena_printf(
+            e->arena,
+            "A cascade is what %s have within %s of the first one, of services that are joined in the topology of "
+            "all files. It is evaluated once, at first + %s, what lies exactly there included. root is the affected "
+            "service that all others reach, else their nearest common dependency, else null. %s",
+            input_name(e, spec->of), within, within, match_words));
+}
+
+static void cascade_state(struct explanation *e)
+{
+    explain_entries(e, arena_printf(e->arena, "the last %s", explain_span(e, e->rule->spec.cascade->within_ms)));
+}
+
+static const char *value_words(const struct explanation *e, const struct cel *value, int input)
+{
+    const struct cel_words words = {.stream = e->rule->inputs[input].stream};
+    struct buf text = {0};
+    cel_put_words(&text, value, &words);
+    const char *result = arena_str(e->arena, buf_str(&text)).p;
+    buf_fini(&text);
+    return result;
+}
+
+static const char *new_value_phrase(const struct explanation *e)
+{
+    const struct memory_spec *spec = e->rule->spec.memory;
+    return arena_printf(e->arena, "when one comes whose %s was not seen for %s", value_words(e, spec->value, spec->of),
+                        explain_span(e, spec->memory_ms));
+}
+
+static const char *revert_phrase(const struct explanation *e)
+{
+    const struct memory_spec *spec = e->rule->spec.memory;
+    return arena_printf(e->arena, "when one comes whose %s was seen in the last %s and had given way to another",
+                        value_words(e, spec->value, spec->of), explain_span(e, spec->memory_ms));
+}
+
+static void memory_detection(struct explanation *e)
+{
+    const struct memory_spec *spec = e->rule->spec.memory;
+    explain_add(e, "detection", "of", value_text(input_name(e, spec->of)), NULL);
+    explain_add(e, "detection", "value", value_text(value_words(e, spec->value, spec->of)), NULL);
+    explain_add(e, "detection", "memory_ms", value_int(spec->memory_ms),
+                arena_printf(e->arena, "It is evaluated at each %s; null is no value. %s", input_name(e, spec->of),
+                             match_words));
+    if (e->rule->type == DETECTOR_NEW_VALUE)
+        explain_add(e, "detection", "warmup_ms", value_int(spec->warmup_ms),
+                    arena_printf(e->arena, "Nothing is new until the stream has %s of history (warmup).",
+                                 explain_span(e, spec->warmup_ms)));
+}
+
+static void memory_state(struct explanation *e)
+{
+    int64_t most = e->config->window_events_max;
+    explain_bound(e, "values_max", most, 2.0 * REMEMBERED_BYTES,
+                  arena_printf(e->arena, "A group keeps the values of the last %s, at most %s (limits.window_events)",
+                               explain_span(e, e->rule->spec.memory->memory_ms), explain_number(e, most)));
+}
+
+static const char *trend_phrase(const struct explanation *e)
+{
+    return arena_printf(e->arena, "by a line through the medians of %s %s",
+                        explain_span(e, e->rule->spec.trend->step_ms), explain_window_phrase(e));
+}
+
+static void trend_detection(struct explanation *e)
+{
+    const struct trend_spec *spec = e->rule->spec.trend;
+    bool robust = spec->method == TREND_THEIL_SEN;
+    explain_window(e);
+    explain_add(e, "detection", "of", value_text(input_name(e, spec->of)), NULL);
+    explain_add(e, "detection", "step_ms", value_int(spec->step_ms), NULL);
+    explain_add(e, "detection", "limit", value_double(spec->limit), NULL);
+    explain_add(e, "detection", "min_points", value_int(spec->min_points), NULL);
+    explain_add(e, "detection", "min_fit", value_double(spec->min_fit), NULL);
+    explain_add(
+        e, "detection", "method", value_text(robust ? "theil_sen" : "least_squares"),
+        arena_printf(
+            e->arena,
+            "The line is laid %s. eta is how long it takes to %g; there is no forecast with fewer than %s medians, "
+            "or where R2 is less than %g.",
+            robust ? "by the median of slopes (Theil-Sen)" : "by least squares", spec->limit,
+            explain_number(e, spec->min_points), spec->min_fit));
+    if (spec->reset >= 0)
+        explain_add(e, "detection", "reset", value_text(input_name(e, spec->reset)),
+                    arena_printf(e->arena, "An event of %s starts the line anew.", input_name(e, spec->reset)));
+}
+
+static const char *burn_phrase(const struct explanation *e)
+{
+    return arena_printf(e->arena, "when the error budget of %g %% burns too fast in both windows of a pair",
+                        100 * (1 - e->rule->spec.burn->objective));
+}
+
+static void burn_detection(struct explanation *e)
+{
+    const struct burn_spec *spec = e->rule->spec.burn;
+    struct value *pairs = arena_alloc(e->arena, (spec->pair_count + 1) * sizeof *pairs);
+    const char *text = "";
+    for (size_t i = 0; i < spec->pair_count; i++) {
+        const struct burn_pair *pair = &spec->pairs[i];
+        pairs[i] = EXPLAIN_MAP(e, value_text("long_ms"), value_int(pair->long_ms), value_text("short_ms"),
+                               value_int(pair->short_ms), value_text("rate"), value_double(pair->rate));
+        text = arena_printf(e->arena, "%s%s%s and %s at %g times", text, i == 0 ? "" : ", ",
+                            explain_span(e, pair->long_ms), explain_span(e, pair->short_ms), pair->rate);
     }
+    explain_add(e, "detection", "objective", value_double(spec->objective), NULL);
+    explain_add(
+        e, "detection", "pairs", value_list(pairs, spec->pair_count),
+        arena_printf(
+            e->arena,
+            "It is evaluated each minute, over these pairs of windows: %s the even use of the budget; both windows "
+            "of one pair must reach its rate. Each evaluation with 'when' true is a firing.",
+            text));
 }
 
-static bool any_input(const struct rule *rule, bool rows)
+/* A key of `detect` as it is written; NULL: it is left out. */
+static const struct yaml_node *written(const struct explanation *e, const char *key)
 {
-    for (size_t i = 0; i < rule->input_count; i++)
-        if (rule->inputs[i].detects && (rule->inputs[i].stream->rows && !rule->inputs[i].updates) == rows)
-            return true;
-    return false;
+    return yaml_get(yaml_get(e->rule->node, "detect"), key);
 }
 
-static const char *sliding_times(const struct explanation *e)
+static const char *not_words(const struct explanation *e, const struct yaml_node *none)
 {
-    const char *rows = "when a row becomes selected, changes while it is selected, or is selected no longer";
-    bool has_rows = any_input(e->rule, true);
-    bool has_events = any_input(e->rule, false);
-    return arena_printf(
-        e->arena,
-        "A sliding window holds what lies in (t - %s, t]%s. It is evaluated %s%s%s. A "
-        "firing is an evaluation with 'when' true at which something became selected or 'when' turned true.",
-        explain_span(e, e->rule->window.size_ms), has_rows ? ", rows by their opened_at" : "", has_rows ? rows : "",
-        has_rows && has_events ? ", and " : "", has_events ? "at each event" : "");
+    const char *text = none->kind == YAML_SCALAR ? none->text.p : "";
+    for (size_t i = 0; none->kind == YAML_SEQUENCE && i < none->count; i++)
+        text = arena_printf(e->arena, "%s%s%s", text, i > 0 ? " or " : "", none->items[i]->text.p);
+    return arena_printf(e->arena, "no %s", text);
 }
 
-static const char *hopping_times(const struct explanation *e)
+/* "deploy", "no rollback", "failed (times 1..3, optional)". */
+static const char *step_words(const struct explanation *e, const struct yaml_node *step)
 {
-    const struct window *window = &e->rule->window;
-    const char *slide = explain_span(e, window->slide_ms);
-    return arena_printf(
-        e->arena,
-        "Window k holds what lies in [k * %s, k * %s + %s), counted from 1970%s. It is "
-        "evaluated once, when time passes its end%s%s%s; of a group up to and including its first empty window. "
-        "Each evaluation with 'when' true is a firing.",
-        slide, slide, explain_span(e, window->size_ms), any_input(e->rule, true) ? ", rows by their opened_at" : "",
-        window->wait_ms > 0 ? " + " : "", window->wait_ms > 0 ? explain_span(e, window->wait_ms) : "",
-        window->wait_ms > 0 ? " (wait)" : "");
+    if (step->kind == YAML_SCALAR)
+        return step->text.p;
+    const struct yaml_node *none = yaml_get(step, "not");
+    if (none != NULL)
+        return not_words(e, none);
+    if (step->count != 1 || step->items[0]->kind != YAML_MAPPING)
+        return "a step";
+    const struct yaml_node *options = step->items[0];
+    const char *more = "";
+    for (size_t i = 0; i < options->count; i++)
+        if (options->items[i]->kind == YAML_SCALAR)
+            more = arena_printf(e->arena, "%s%s%s %s", more, i > 0 ? ", " : "", options->keys[i]->text.p,
+                                options->items[i]->text.p);
+    return arena_printf(e->arena, "%s%s%s%s", step->keys[0]->text.p, *more == '\0' ? "" : " (", more,
+                        *more == '\0' ? "" : ")");
 }
 
-static void window_detection(struct explanation *e)
+static const char *steps_words(const struct explanation *e)
 {
-    const struct window *window = &e->rule->window;
-    static const char *const kinds[] = {[WINDOW_NONE] = "none",
-                                        [WINDOW_SLIDING] = "sliding",
-                                        [WINDOW_HOPPING] = "hopping",
-                                        [WINDOW_CALENDAR] = "calendar",
-                                        [WINDOW_SESSION] = "session"};
-    bool sliding = window->kind == WINDOW_SLIDING;
-    explain_add(e, "detection", "window",
-                EXPLAIN_MAP(e, value_text("kind"), value_text(kinds[window->kind]), value_text("size_ms"),
-                            value_int(window->size_ms), value_text("slide_ms"),
-                            sliding ? value_null() : value_int(window->slide_ms), value_text("wait_ms"),
-                            value_int(window->wait_ms), value_text("pane_ms"),
-                            sliding ? value_null() : value_int(window->pane_ms)),
-                sliding ? sliding_times(e) : hopping_times(e));
+    const struct yaml_node *steps = written(e, "steps");
+    const char *text = "";
+    for (size_t i = 0; steps != NULL && i < steps->count; i++)
+        text = arena_printf(e->arena, "%s%s%s", text, i > 0 ? ", then " : "", step_words(e, steps->items[i]));
+    return text;
 }
 
-static void window_state(struct explanation *e)
+static const char *text_of(const struct explanation *e, const char *key, const char *otherwise)
 {
-    if (e->rule->window.kind == WINDOW_SLIDING)
-        add_entries(e, arena_printf(e->arena, "the last %s", explain_span(e, e->rule->window.size_ms)));
-    else
-        add_panes(e);
+    const struct yaml_node *node = written(e, key);
+    return node != NULL && node->kind == YAML_SCALAR ? node->text.p : otherwise;
+}
+
+static const char *sequence_phrase(const struct explanation *e)
+{
+    return arena_printf(e->arena, "when these come in order within %s: %s", text_of(e, "within", "any time"),
+                        steps_words(e));
+}
+
+static void sequence_detection(struct explanation *e)
+{
+    const char *gap = text_of(e, "max_gap", NULL);
+    const char *skip = text_of(e, "skip", "no_skip");
+    explain_add(e, "detection", "steps", value_text(steps_words(e)), NULL);
+    explain_add(
+        e, "detection", "skip", value_text(skip),
+        arena_printf(
+            e->arena,
+            "A match is found at its last event, or at the deadline where the last step is one that must not come; "
+            "an event exactly at first + within still counts.%s%s%s After a match: %s. %s",
+            gap == NULL ? "" : " From step to step it takes at most ", gap == NULL ? "" : gap, gap == NULL ? "" : ".",
+            skip, match_words));
+}
+
+static void sequence_state(struct explanation *e)
+{
+    int64_t most = e->config->partial_matches_max;
+    explain_bound(e, "partial_matches_max", most, explain_event_bytes(e),
+                  arena_printf(e->arena,
+                               "A group keeps at most %s partial matches (limits.partial_matches) and their events",
+                               explain_number(e, most)));
 }
 
 static const struct description {
@@ -157,9 +319,15 @@ static const struct description {
     void (*detection)(struct explanation *e);
     void (*state)(struct explanation *e);
 } descriptions[DETECTOR_TYPE_COUNT] = {
-    [DETECTOR_WINDOW] = {window_phrase, window_detection, window_state},
+    [DETECTOR_WINDOW] = {explain_window_phrase, explain_window, explain_window_state},
+    [DETECTOR_SEQUENCE] = {sequence_phrase, sequence_detection, sequence_state},
+    [DETECTOR_ABSENCE] = {absence_phrase, absence_detection, absence_state},
+    [DETECTOR_CASCADE] = {cascade_phrase, cascade_detection, cascade_state},
+    [DETECTOR_TREND] = {trend_phrase, trend_detection, explain_panes},
+    [DETECTOR_BURN_RATE] = {burn_phrase, burn_detection, explain_panes},
+    [DETECTOR_NEW_VALUE] = {new_value_phrase, memory_detection, memory_state},
+    [DETECTOR_REVERT] = {revert_phrase, memory_detection, memory_state},
 };
-
 const char *explain_detector_phrase(const struct explanation *e)
 {
     return descriptions[e->rule->type].phrase(e);
