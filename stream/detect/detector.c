@@ -16,7 +16,7 @@ bool detector_folds(const struct rule *rule, const struct rule_input *input)
     bool plain = !input->stream->rows || input->updates;
     switch (rule->type) {
     case DETECTOR_WINDOW:
-        return plain && rule->window.kind == WINDOW_HOPPING;
+        return plain && (rule->window.kind == WINDOW_HOPPING || rule->window.kind == WINDOW_CALENDAR);
     default:
         return false;
     }

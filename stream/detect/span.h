@@ -1,8 +1,9 @@
 /* The bounds of hopping and calendar windows, and of their panes, in event time: every window is [start, end), and
- * named by its end. */
+ * named by its end. Any int64 will do as a time. O(1); of a calendar O(log transitions of its zone). */
 #ifndef FORESTALL_DETECT_SPAN_H
 #define FORESTALL_DETECT_SPAN_H
 
+#include "rule/cel_zone.h"
 #include "rule/ruleset.h"
 
 struct span {
@@ -17,7 +18,8 @@ int64_t span_next_end(const struct window *window, int64_t end_ms);
 /* The end of the window before the one that ends at `end_ms`. */
 int64_t span_end_before(const struct window *window, int64_t end_ms);
 int64_t span_start(const struct window *window, int64_t end_ms);
-/* The pane that holds `time_ms`: it lies wholly inside or outside of every window. */
+/* The pane that holds `time_ms`: it lies wholly inside or outside of every window. In a calendar panes are counted from
+ * the window's start, and the last one ends with it. */
 struct span span_pane(const struct window *window, int64_t time_ms);
 
 #endif

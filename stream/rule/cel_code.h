@@ -7,6 +7,7 @@
 #define FORESTALL_RULE_CEL_CODE_H
 
 #include "rule/cel_node.h"
+#include "rule/cel_zone.h"
 
 struct cel_function;
 struct cel_part;
@@ -120,14 +121,6 @@ struct value cel_timestamp(int64_t seconds, int64_t nanos); /* nanos of any size
 /* Patterns (cel_match.c): compiled into the arena; run with a scratch of the thread. */
 int cel_pattern_compile(struct arena *arena, struct str pattern, const void **compiled, struct cel_error *err);
 struct value cel_pattern_match(const void *compiled, struct str text);
-
-/* Time zones (cel_zone.c). */
-struct cel_zone;
-int cel_zone_load(struct arena *arena, struct str name, const struct cel_zone **zone, char *why, size_t why_size);
-/* A fixed offset such as "+02:00", "-9:30", "UTC". False where the name is none. */
-bool cel_zone_fixed(struct str name, int32_t *east);
-/* Seconds east of UTC that hold at the instant. */
-int32_t cel_zone_east(const struct cel_zone *zone, int64_t seconds);
 
 static inline struct cel_run cel_run_of(const struct cel_frame *frame)
 {

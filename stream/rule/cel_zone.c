@@ -8,7 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { ZONE_FILE_MAX = 256 * 1024 };
+enum { ZONE_FILE_MAX = 256 * 1024, EAST_MAX = 26 * 3600 /* RFC 8536, section 3.2 */ };
 
 /* `Mm.w.d/time`: week 5 is the last; at seconds of local time. */
 struct change {
@@ -287,4 +287,53 @@ int32_t cel_zone_east(const struct cel_zone *zone, int64_t seconds)
             high = middle;
     }
     return zone->easts[low];
+}
+
+/* The first of a rule's changes after the instant. */
+static int64_t rule_change_after(const struct cel_zone *zone, int64_t seconds)
+{
+    int year;
+    int month;
+    int day;
+    int64_t first = INT64_MAX;
+    civil_from_days(floor_div(seconds, 86400), &year, &month, &day);
+    for (int y = year - 1; y <= year + 1; y++) { /* a change can fall into another year by UTC than by local time */
+        int64_t changes[] = {change_time(&zone->start, y) - zone->winter, change_time(&zone->end, y) - zone->summer};
+        for (int i = 0; i < 2; i++)
+            if (changes[i] > seconds && changes[i] < first)
+                first = changes[i];
+    }
+    return first;
+}
+
+/* The first instant after the given one at which the offset may change; INT64_MAX: it stays. */
+static int64_t change_after(const struct cel_zone *zone, int64_t seconds)
+{
+    if (zone->n == 0 || seconds >= zone->times[zone->n - 1])
+        return zone->has_rule && zone->has_summer ? rule_change_after(zone, seconds) : INT64_MAX;
+    size_t low = 0;
+    size_t high = zone->n - 1;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (zone->times[middle] <= seconds)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return zone->times[low];
+}
+
+int64_t cel_zone_date_start(const struct cel_zone *zone, int64_t days)
+{
+    int64_t midnight = days * 86400;
+    int64_t from = midnight - EAST_MAX; /* the date has not begun */
+    for (;;) {
+        int64_t at = midnight - cel_zone_east(zone, from);
+        int64_t change = change_after(zone, from);
+        if (at < from)
+            at = from;
+        if (at < change)
+            return at;
+        from = change;
+    }
 }

@@ -36,23 +36,21 @@ static void check_windows(struct rule_build *build)
     struct rule *rule = build->rule;
     struct diagnostics *diagnostics = build->loader->diagnostics;
     const struct yaml_node *window = yaml_get(yaml_get(build->node, "detect"), "window");
-    const struct yaml_node *size = yaml_get(window, "size");
-    if (size == NULL || rule->window.size_ms <= 0)
-        return;
+    const struct yaml_node *length = yaml_get(window, rule->window.kind == WINDOW_CALENDAR ? "calendar" : "size");
     int64_t retention = build->loader->options.row_retention_ms;
+    if (length == NULL || rule->window.size_ms <= retention)
+        return;
     for (size_t i = 0; i < rule->input_count; i++) {
         const struct rule_input *input = &rule->inputs[i];
-        if (!input->detects || input->stream == NULL)
+        if (!input->detects || !keeps_rows(input))
             continue;
-        if (keeps_rows(input) && rule->window.size_ms > retention) {
-            struct buf text = {0};
-            duration_print(&text, retention);
-            diagnostic_at(diagnostics, size, false,
-                          "a window over %ss is at most %.*s, for which their rows are kept (state.row_retention)",
-                          input->stream->name, STR_ARG(buf_str(&text)));
-            buf_fini(&text);
-            return;
-        }
+        struct buf text = {0};
+        duration_print(&text, retention);
+        diagnostic_at(diagnostics, length, false,
+                      "a window over %ss is at most %.*s, for which their rows are kept (state.row_retention)",
+                      input->stream->name, STR_ARG(buf_str(&text)));
+        buf_fini(&text);
+        return;
     }
 }
 

@@ -1,8 +1,5 @@
-/* `detect`: the detector's kind, its window and its condition. */
+/* `detect`: the detector's kind and its condition. */
 #include "rule/rule_load.h"
-
-enum { WINDOW_PANES_MAX = 100000 };
-static const int64_t WINDOW_MS_MAX = INT64_C(3660) * DAY_MS;
 
 const char *const detector_type_names[DETECTOR_TYPE_COUNT + 1] = {
     [DETECTOR_WINDOW] = "window",       [DETECTOR_SEQUENCE] = "sequence", [DETECTOR_ABSENCE] = "absence",
@@ -73,98 +70,10 @@ bool rule_span_read(struct rule_build *build, const struct yaml_node *detect, co
     const struct yaml_node *node = check_need(diagnostics, detect, "detect", key);
     if (!check_duration(diagnostics, node, key, ms))
         return false;
-    if (*ms > 0 && *ms <= WINDOW_MS_MAX)
+    if (*ms > 0 && *ms <= RULE_SPAN_MS_MAX)
         return true;
     diagnostic_at(diagnostics, node, false, "%s must be more than 0s and at most 3660d", key);
     return false;
-}
-
-static int64_t gcd(int64_t a, int64_t b)
-{
-    while (b != 0) {
-        int64_t rest = a % b;
-        a = b;
-        b = rest;
-    }
-    return a;
-}
-
-/* The largest divisor of `n` that is at most PANE_MS_MAX. */
-static int64_t pane_of(int64_t n)
-{
-    for (int64_t pane = n < PANE_MS_MAX ? n : PANE_MS_MAX; pane > 1; pane--)
-        if (n % pane == 0)
-            return pane;
-    return 1;
-}
-
-static void read_slide(struct diagnostics *diagnostics, const struct yaml_node *node, struct window *window)
-{
-    const struct yaml_node *slide = yaml_get(node, "slide");
-    const struct yaml_node *wait = yaml_get(node, "wait");
-    if (slide == NULL) {
-        if (wait != NULL)
-            diagnostic_at(
-                diagnostics, wait, false,
-                "a sliding window is evaluated at each event and waits for nothing; write a slide, or no wait");
-        return;
-    }
-    if (check_duration(diagnostics, wait, "wait", &window->wait_ms) && window->wait_ms > WINDOW_MS_MAX)
-        diagnostic_at(diagnostics, wait, false, "wait is at most 3660d");
-    if (!check_duration(diagnostics, slide, "slide", &window->slide_ms))
-        return;
-    if (window->slide_ms <= 0) {
-        diagnostic_at(diagnostics, slide, false, "slide must be more than 0s");
-        return;
-    }
-    if (window->size_ms <= 0)
-        return;
-    if (window->slide_ms > window->size_ms) {
-        diagnostic_at(diagnostics, slide, false,
-                      "slide must not be more than size, or events would fall between windows");
-        return;
-    }
-    window->kind = WINDOW_HOPPING;
-    window->pane_ms = pane_of(gcd(window->size_ms, window->slide_ms));
-    if (window->size_ms / window->pane_ms > WINDOW_PANES_MAX)
-        diagnostic_at(diagnostics, slide, false,
-                      "this window falls into %lld panes of %lld ms, of which at most %d are kept; take a slide that "
-                      "shares a larger divisor with size",
-                      (long long)(window->size_ms / window->pane_ms), (long long)window->pane_ms, WINDOW_PANES_MAX);
-}
-
-void rule_window_read(struct rule_build *build, const struct yaml_node *detect)
-{
-    static const char *const known[] = {"size", "slide", "wait", "calendar", "timezone", "gap", "max", NULL};
-    struct diagnostics *diagnostics = build->loader->diagnostics;
-    struct window *window = &build->rule->window;
-    const struct yaml_node *node = check_need(diagnostics, detect, "detect", "window");
-    window->kind = WINDOW_SLIDING;
-    if (node == NULL || !check_mapping(diagnostics, node, "window", known))
-        return;
-    for (size_t i = 0; i < node->count; i++) {
-        bool calendar = str_is(node->keys[i]->text, "calendar");
-        if (!calendar && !str_is(node->keys[i]->text, "gap"))
-            continue;
-        diagnostic_at(diagnostics, node->keys[i], false,
-                      "%s windows are not built yet; this version runs sliding, hopping and tumbling ones",
-                      calendar ? "calendar" : "session");
-        return;
-    }
-    for (size_t i = 0; i < node->count; i++)
-        if (str_is(node->keys[i]->text, "timezone") || str_is(node->keys[i]->text, "max"))
-            diagnostic_at(diagnostics, node->keys[i], false, "'%.*s' belongs to a %s window",
-                          STR_ARG(node->keys[i]->text), str_is(node->keys[i]->text, "max") ? "session" : "calendar");
-    const struct yaml_node *size = check_need(diagnostics, node, "window", "size");
-    if (check_duration(diagnostics, size, "size", &window->size_ms) &&
-        (window->size_ms <= 0 || window->size_ms > WINDOW_MS_MAX)) {
-        diagnostic_at(diagnostics, size, false, "size must be more than 0s and at most 3660d");
-        window->size_ms = 0;
-    }
-    read_slide(diagnostics, node, window);
-    build->rule->reach_ms = window->size_ms;
-    if (window->kind != WINDOW_SLIDING) /* it holds its start, and is evaluated `wait` after its end */
-        build->rule->reach_ms += window->wait_ms + 1;
 }
 
 static bool constant_value(const struct cel *cel, struct value *value)

@@ -7,8 +7,12 @@
 #define FORESTALL_RULE_RULE_LOAD_H
 
 #include "base/map.h"
+#include "rule/cel_zone.h"
 #include "rule/check.h"
 #include "rule/ruleset.h"
+
+/* No window, and no other span of a detector, is longer. */
+#define RULE_SPAN_MS_MAX (INT64_C(3660) * DAY_MS)
 
 /* A YAML file and the names that belong to it. */
 struct rule_file {
@@ -107,7 +111,7 @@ void rule_build(struct loader *loader, const struct rule_source *source, struct 
 void rule_inputs_read(struct rule_build *build);
 void rule_group_read(struct rule_build *build, const struct yaml_node *detect);
 void rule_detect_read(struct rule_build *build, const struct yaml_node *detect);
-/* `window` of `detect`; an error where it is missing. */
+/* rule_window.c: `window` of `detect`; an error where it is missing. */
 void rule_window_read(struct rule_build *build, const struct yaml_node *detect);
 /* What detectors other than `window` have in `detect`: fills the rule's spec, outputs and reach. Each names the inputs
  * that it takes with rule_input_of, and its outputs with rule_output_add. */

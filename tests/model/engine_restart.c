@@ -63,7 +63,13 @@ static const char rules_text[] =
     "  from: {x: {stream: incident}, cpu: {stream: telemetry, match: {name: cpu_usage}}}\n"
     "  detect: {group_by: [service], window: {size: 2h, slide: 30m}, when: count(x) >= 1 && avg(cpu) > 40}\n"
     "  recommend: {category: architecture, title: \"{{ incidents }} {{ avg(cpu) }}\", cooldown: 0s, spec: {problem: p, "
-    "solution: s}}\n";
+    "solution: s}}\n"
+    "- id: calendar-rows-and-telemetry\n"
+    "  from: {x: {stream: incident}, cpu: {stream: telemetry, match: {name: cpu_usage}}}\n"
+    "  detect: {group_by: [service], window: {calendar: day, timezone: Pacific/Chatham, wait: 20m}, when: count(x) > 2 "
+    "|| avg(cpu) > 50}\n"
+    "  recommend: {category: architecture, title: \"{{ count(x) }} {{ avg(cpu) }}\", cooldown: 0s, spec: {problem: "
+    "\"{{ mttr }}\", solution: s}}\n";
 
 enum { PARTITIONS = 4, EVENTS = 1500, INCIDENT_PARTITIONS = 2 };
 

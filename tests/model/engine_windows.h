@@ -9,6 +9,7 @@
 
 #include <cmocka.h>
 
+#include "detect/span.h"
 #include "engine/groups.h"
 #include "engine/touch.h"
 
@@ -48,7 +49,11 @@ static const char rules_text[] =
     "- {id: h3, from: {x: " X ", e: " E ", f: {stream: telemetry}}, detect: {group_by: [environment], window: {size: "
     "5m, slide: 5m}, when: \"count(x) >= 1 || min(e) > 4 || count(f) >= 4\"}}\n"
     "- {id: h4, from: {e: " E ", f: {stream: telemetry}}, detect: {group_by: [environment], window: {size: 4m, slide: "
-    "2m, wait: 70s}, when: \"sum(e) > 9 || count(f) == 2\"}}\n";
+    "2m, wait: 70s}, when: \"sum(e) > 9 || count(f) == 2\"}}\n"
+    "- {id: c1, from: {x: " X ", y: " Y "}, detect: {group_by: [environment], window: {calendar: day, timezone: "
+    "Europe/Berlin, wait: 1h}, when: \"count(x) >= 3 || count(y) == 2\"}}\n"
+    "- {id: c2, from: {x: " X ", e: " E "}, detect: {group_by: [environment], window: {calendar: day, timezone: "
+    "America/Sao_Paulo}, when: \"count(x) == 1 || max(e) > 8\"}}\n";
 
 /* A row or event as the reference knows it. */
 struct thing {
@@ -67,7 +72,7 @@ struct sliding {
     int64_t dies_ms; /* when the group is as one never seen */
 };
 
-/* A window of a hopping group that was evaluated. */
+/* A window of a hopping group, or one in a calendar, that was evaluated. */
 struct past {
     int rule;
     struct str key;
@@ -108,6 +113,7 @@ struct model {
     struct open_pane panes[PANES_MAX];
     size_t pane_count;
     int64_t now_ms;
+    int64_t scale; /* how fast time goes */
     int64_t offset;
     size_t evaluations, firings, detections;
 };
@@ -221,7 +227,7 @@ static bool check_values(const struct rule *rule, const struct content *content,
         assert_int_equal(value_ms(got->slots[OUT_LAST_SEEN]), content->items[content->count - 1]->time_ms);
     }
     for (size_t i = 0; i < content->count; i++) {
-        if (rule->window.kind == WINDOW_HOPPING && !content->items[i]->stream->rows)
+        if (rule->window.kind != WINDOW_SLIDING && !content->items[i]->stream->rows)
             continue;
         assert_true(seen < got->contribution_count);
         const struct contribution *contribution = &got->contributions[seen++];
@@ -329,14 +335,15 @@ static void check_sliding(const struct touch *touch, uint16_t before, uint16_t a
         sliding->dies_ms = model->now_ms + 1;
 }
 
-/* All that a window [end - size, end) holds for the group, as rows and events stand now. */
+/* All that a window [start, end) holds for the group, as rows and events stand now. */
 static void hopping_content(int number, struct str key, int64_t end_ms, struct content *content)
 {
     const struct rule *rule = &model->rules->rules[number];
+    int64_t start_ms = span_start(&rule->window, end_ms);
     content->count = 0;
     for (size_t i = 0; i < ROWS + model->event_count; i++) {
         const struct thing *thing = i < ROWS ? &model->rows[i] : &model->events[i - ROWS];
-        if (!thing->exists || thing->now.time_ms >= end_ms || thing->now.time_ms < end_ms - rule->window.size_ms)
+        if (!thing->exists || thing->now.time_ms >= end_ms || thing->now.time_ms < start_ms)
             continue;
         uint16_t mask = selection_of(rule, &thing->now, key);
         if (mask != 0)
@@ -359,7 +366,7 @@ static void check_hopping(int number, struct str key, int64_t end_ms, const stru
     hopping_content(number, key, end_ms, &content);
     assert_null(past_of(number, key, end_ms)); /* once */
     bool when = check_values(rule, &content, got);
-    const struct past *before = past_of(number, key, end_ms - rule->window.slide_ms);
+    const struct past *before = past_of(number, key, span_end_before(&rule->window, end_ms));
     bool previous = before != NULL && before->held && before->when;
     check_outcome(rule, got, when, when, when && !previous);
     assert_true(model->past_count < PAST_MAX);
@@ -373,18 +380,16 @@ static void check_none_missing(int64_t from_ms, int64_t to_ms)
     static const char *const names[] = {"prod", "test", NULL};
     for (size_t number = 0; number < model->rules->count; number++) {
         const struct rule *rule = &model->rules->rules[number];
-        for (int i = 0; i < 3 && rule->window.kind == WINDOW_HOPPING; i++) {
+        const struct window *window = &rule->window;
+        for (int i = 0; i < 3 && window->kind != WINDOW_SLIDING; i++) {
             struct buf key = {0};
             struct value name = names[i] == NULL ? value_null() : value_text(names[i]);
             group_key_encode(&key, rule, &name);
-            int64_t slide_ms = rule->window.slide_ms;
-            int64_t first_ms =
-                (floor_div(from_ms - rule->window.wait_ms - rule->window.size_ms, slide_ms) + 1) * slide_ms +
-                rule->window.size_ms;
-            for (int64_t end_ms = first_ms; end_ms + rule->window.wait_ms <= to_ms; end_ms += slide_ms) {
+            for (int64_t end_ms = span_end_after(window, from_ms - window->wait_ms); end_ms + window->wait_ms <= to_ms;
+                 end_ms = span_next_end(window, end_ms)) {
                 struct content content;
                 hopping_content((int)number, buf_str(&key), end_ms, &content);
-                const struct past *before = past_of((int)number, buf_str(&key), end_ms - slide_ms);
+                const struct past *before = past_of((int)number, buf_str(&key), span_end_before(window, end_ms));
                 if (content.count > 0 || (before != NULL && before->held))
                     assert_non_null(past_of((int)number, buf_str(&key), end_ms));
             }

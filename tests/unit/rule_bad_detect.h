@@ -5,6 +5,8 @@
 
 #include "rule_bad.h"
 
+#define CALENDAR "{calendar: week, timezone: Europe/Berlin, wait: 0s}"
+
 static const struct bad_case bad_detect[] = {
     /* the file */
     {"", "1:1: error: a rule file has no 'apiVersion'\n"
@@ -182,7 +184,10 @@ static const struct bad_case bad_detect[] = {
      "6:18: error: detector 'trend' is not built yet\n"},
     {RULE(IN, "{type: burn_rate, bad: x, all: x, objective: 0.99}", ""),
      "6:18: error: detector 'burn_rate' is not built yet\n"},
-    {RULE(IN, "{window: {}, when: count(x) > 1}", ""), "6:20: error: window has no 'size'\n"},
+    {RULE(IN, "{window: {}, when: count(x) > 1}", ""),
+     "6:20: error: window has no 'size'; a window is written {size: 30d} or {size: 5m, slide: 1m, wait: 0s}, "
+     "{calendar: "
+     "week, timezone: Europe/Berlin, wait: 0s} or {gap: 30m, max: 12h}\n"},
     {RULE(IN, "{window: {size: 0s}, when: count(x) > 1}", ""),
      "6:27: error: size must be more than 0s and at most 3660d\n"},
     {RULE(IN, "{window: {size: ten days}, when: count(x) > 1}", ""),
@@ -197,12 +202,27 @@ static const struct bad_case bad_detect[] = {
      "that shares a larger divisor with size\n"},
     {RULE(IN, "{window: {size: 201d}, when: count(x) > 1}", ""),
      "6:27: error: a window over incidents is at most 200d, for which their rows are kept (state.row_retention)\n"},
-    {RULE(IN, "{window: {calendar: week}, when: count(x) > 1}", ""),
-     "6:21: error: calendar windows are not built yet; this version runs sliding, hopping and tumbling ones\n"},
+    {RULE(IN, "{window: {calendar: weak}, when: count(x) > 1}", ""),
+     "6:31: error: unknown period 'weak'; did you mean 'week'?\n"},
+    {RULE(IN, "{window: {calendar: week, gap: 1h, size: 7d, slide: 1d, max: 1d}, when: count(x) > 1}", ""),
+     "6:37: error: 'gap' does not go with 'calendar'; such a window is written " CALENDAR "\n"
+     "6:46: error: 'size' does not go with 'calendar'; such a window is written " CALENDAR "\n"
+     "6:56: error: 'slide' does not go with 'calendar'; such a window is written " CALENDAR "\n"
+     "6:67: error: 'max' does not go with 'calendar'; such a window is written " CALENDAR "\n"},
+    {RULE(IN, "{window: {calendar: day, timezone: Europe/Berln}, when: count(x) > 1}", ""),
+     "6:46: error: 'Europe/Berln' is no time zone; written Europe/Berlin, UTC or +02:00; did you mean "
+     "'Europe/Berlin'?\n"},
+    {RULE(IN, "{window: {calendar: day, timezone: Kolkata}, when: count(x) > 1}", ""),
+     "6:46: error: 'Kolkata' is no time zone; written Europe/Berlin, UTC or +02:00; did you mean 'Asia/Kolkata'?\n"},
+    {RULE(IN, "{window: {calendar: day, timezone: ../../etc/passwd}, when: count(x) > 1}", ""),
+     "6:46: error: '../../etc/passwd' is no time zone; written Europe/Berlin, UTC or +02:00\n"},
+    {RULE(IN, "{window: {calendar: day, wait: 5000d}, when: count(x) > 1}", ""),
+     "6:42: error: wait is at most 3660d\n"},
     {RULE(IN, "{window: {gap: 30m}, when: count(x) > 1}", ""),
-     "6:21: error: session windows are not built yet; this version runs sliding, hopping and tumbling ones\n"},
+     "6:20: error: session windows are not built yet; this version runs sliding, hopping and calendar ones\n"},
     {RULE(IN, "{window: {size: 1d, max: 1h}, when: count(x) > 1}", ""),
-     "6:31: error: 'max' belongs to a session window\n"},
+     "6:31: error: 'max' does not go with 'size'; such a window is written {size: 30d} or {size: 5m, slide: 1m, wait: "
+     "0s}\n"},
     {RULE(IN, "{window: {size: 5000d}, when: count(x) > 1}", ""),
      "6:27: error: size must be more than 0s and at most 3660d\n"},
     /* when */
