@@ -40,12 +40,16 @@ const char *explain_detector_phrase(const struct explanation *e);
 void explain_detection(struct explanation *e);
 void explain_state(struct explanation *e);
 
-/* Words of the arena. */
+/* explain_words.c: texts of the arena. */
 const char *explain_span(const struct explanation *e, int64_t ms);    /* "5m" */
 const char *explain_number(const struct explanation *e, int64_t n);   /* "10,000" */
 const char *explain_bytes(const struct explanation *e, double bytes); /* "1.5 MiB" */
-const char *explain_when(const struct explanation *e, const struct cel *cel);
-const char *explain_input(const struct explanation *e, const struct rule_input *input); /* "incidents whose …" */
+/* `text`, the separator where it is not empty, and `more`. */
+const char *explain_join(const struct explanation *e, const char *text, const char *separator, struct str more);
+/* An expression in words, over the rule's outputs or (stream) an event, and as CEL. */
+const char *explain_words(const struct explanation *e, const struct cel *cel, const struct stream *stream);
+const char *explain_canonical(const struct explanation *e, const struct cel *cel);
+const char *explain_input(const struct explanation *e, const struct rule_input *input); /* "incidents where …" */
 const char *explain_group(const struct explanation *e); /* "service and environment"; "" where there is one group */
 
 /* A map of keys and values, or a list, copied to the arena. */

@@ -132,20 +132,11 @@ static void cascade_state(struct explanation *e)
     explain_entries(e, arena_printf(e->arena, "the last %s", explain_span(e, e->rule->spec.cascade->within_ms)));
 }
 
-static const char *value_words(const struct explanation *e, const struct cel *value, int input)
-{
-    const struct cel_words words = {.stream = e->rule->inputs[input].stream};
-    struct buf text = {0};
-    cel_put_words(&text, value, &words);
-    const char *result = arena_str(e->arena, buf_str(&text)).p;
-    buf_fini(&text);
-    return result;
-}
-
 static const char *new_value_phrase(const struct explanation *e)
 {
     const struct memory_spec *spec = e->rule->spec.memory;
-    return arena_printf(e->arena, "when one comes whose %s was not seen for %s", value_words(e, spec->value, spec->of),
+    return arena_printf(e->arena, "when one comes whose %s was not seen for %s",
+                        explain_words(e, spec->value, e->rule->inputs[spec->of].stream),
                         explain_span(e, spec->memory_ms));
 }
 
@@ -153,14 +144,16 @@ static const char *revert_phrase(const struct explanation *e)
 {
     const struct memory_spec *spec = e->rule->spec.memory;
     return arena_printf(e->arena, "when one comes whose %s was seen in the last %s and had given way to another",
-                        value_words(e, spec->value, spec->of), explain_span(e, spec->memory_ms));
+                        explain_words(e, spec->value, e->rule->inputs[spec->of].stream),
+                        explain_span(e, spec->memory_ms));
 }
 
 static void memory_detection(struct explanation *e)
 {
     const struct memory_spec *spec = e->rule->spec.memory;
     explain_add(e, "detection", "of", value_text(input_name(e, spec->of)), NULL);
-    explain_add(e, "detection", "value", value_text(value_words(e, spec->value, spec->of)), NULL);
+    explain_add(e, "detection", "value", value_text(explain_words(e, spec->value, e->rule->inputs[spec->of].stream)),
+                NULL);
     explain_add(e, "detection", "memory_ms", value_int(spec->memory_ms),
                 arena_printf(e->arena, "It is evaluated at each %s; null is no value. %s", input_name(e, spec->of),
                              match_words));

@@ -4,194 +4,7 @@
 #include "cli/explain.h"
 #include "detect/detector.h"
 #include "rule/cel_possible.h"
-
-enum { UNITS = 4 };
-
-const char *explain_span(const struct explanation *e, int64_t ms)
-{
-    struct buf text = {0};
-    duration_print(&text, ms);
-    const char *result = arena_str(e->arena, buf_str(&text)).p;
-    buf_fini(&text);
-    return result;
-}
-
-const char *explain_number(const struct explanation *e, int64_t n)
-{
-    const char *digits = arena_printf(e->arena, "%lld", (long long)n);
-    size_t left = strlen(digits);
-    const char *text = "";
-    for (; left > 0; digits++, left--)
-        text = arena_printf(e->arena, "%s%c%s", text, *digits, left % 3 == 1 && left > 1 ? "," : "");
-    return text;
-}
-
-const char *explain_bytes(const struct explanation *e, double bytes)
-{
-    static const char *const units[UNITS] = {"B", "KiB", "MiB", "GiB"};
-    size_t unit = 0;
-    for (; bytes >= 1024 && unit + 1 < UNITS; unit++)
-        bytes /= 1024;
-    return arena_printf(e->arena, bytes < 10 && unit > 0 ? "%.1f %s" : "%.0f %s", bytes, units[unit]);
-}
-
-struct value explain_list(const struct explanation *e, const struct value *items, size_t n)
-{
-    struct value *copy = arena_alloc(e->arena, (n + 1) * sizeof *copy);
-    memcpy(copy, items, n * sizeof *copy);
-    return value_list(copy, n);
-}
-
-struct value explain_map(const struct explanation *e, const struct value *pairs, size_t n)
-{
-    struct value *copy = arena_alloc(e->arena, (2 * n + 1) * sizeof *copy);
-    memcpy(copy, pairs, 2 * n * sizeof *copy);
-    return value_map(copy, n);
-}
-
-static const char *join(const struct explanation *e, const char *text, const char *separator, struct str more)
-{
-    return arena_printf(e->arena, "%s%s%.*s", text, *text == '\0' ? "" : separator, STR_ARG(more));
-}
-
-const char *explain_group(const struct explanation *e)
-{
-    const char *text = "";
-    for (size_t i = 0; i < e->rule->group_count; i++)
-        text = join(e, text, i + 1 < e->rule->group_count ? ", " : " and ", e->rule->group[i].name);
-    return text;
-}
-
-/* "the mean of latency". */
-static const char *aggregate_words(const struct explanation *e, const struct aggregate *aggregate)
-{
-    struct str input = e->rule->inputs[aggregate->input].name;
-    const struct stream *stream = e->rule->inputs[aggregate->input].stream;
-    const char *what = "";
-    if (aggregate->expr != NULL &&
-        !(aggregate->field >= 0 && strcmp(stream->fields[aggregate->field].name, "value") == 0)) {
-        struct buf text = {0};
-        const struct cel_words words = {.stream = stream};
-        cel_put_words(&text, aggregate->expr, &words);
-        what = arena_str(e->arena, buf_str(&text)).p;
-        buf_fini(&text);
-    }
-    const char *of = *what == '\0' ? "" : " ";
-    switch (aggregate->function) {
-    case AGGREGATE_COUNT:
-        return arena_printf(e->arena, "the number of %.*s", STR_ARG(input));
-    case AGGREGATE_DISTINCT:
-        return arena_printf(e->arena, "the number of different %s among %.*s", what, STR_ARG(input));
-    case AGGREGATE_SUM:
-        return arena_printf(e->arena, "the sum%s%s of %.*s", of, what, STR_ARG(input));
-    case AGGREGATE_AVG:
-        return arena_printf(e->arena, "the mean%s%s of %.*s", of, what, STR_ARG(input));
-    case AGGREGATE_MIN:
-        return arena_printf(e->arena, "the least%s%s of %.*s", of, what, STR_ARG(input));
-    case AGGREGATE_MAX:
-        return arena_printf(e->arena, "the greatest%s%s of %.*s", of, what, STR_ARG(input));
-    default:
-        return arena_printf(e->arena, "%.*s", STR_ARG(aggregate->text));
-    }
-}
-
-static struct str slot_words(void *context, int slot)
-{
-    static const char *const fixed[OUT_FIXED_COUNT] = {
-        [OUT_FIRST_SEEN] = "the time of the first event",
-        [OUT_LAST_SEEN] = "the time of the last event",
-        [OUT_INCIDENTS] = "the number of incidents",
-        [OUT_MTTR] = "the mean time to resolve",
-        [OUT_MTTR_MEDIAN] = "the median time to resolve",
-        [OUT_MTTD] = "the mean time to detect",
-        [OUT_MTTD_MEDIAN] = "the median time to detect",
-        [OUT_MINUTES_LOST] = "the number of minutes lost",
-        [OUT_GROUP] = "group",
-        [OUT_SERVICES] = "the list of services",
-        [OUT_CODE_REFS] = "the list of code references",
-        [OUT_EVENTS] = "the number of events",
-    };
-    const struct explanation *e = context;
-    if (slot < OUT_FIXED_COUNT)
-        return str_of(fixed[slot]);
-    size_t first = rule_aggregate_slot(e->rule, 0);
-    if ((size_t)slot < first)
-        return e->rule->outputs[slot - OUT_FIXED_COUNT].name;
-    return str_of(aggregate_words(e, &e->rule->aggregates[(size_t)slot - first]));
-}
-
-static const char *words_of(const struct explanation *e, const struct cel *cel, const struct stream *stream)
-{
-    struct buf text = {0};
-    const struct cel_words words = {.context = (void *)(uintptr_t)e, .slot = slot_words, .stream = stream};
-    cel_put_words(&text, cel, &words);
-    const char *result = arena_str(e->arena, buf_str(&text)).p;
-    buf_fini(&text);
-    return result;
-}
-
-const char *explain_when(const struct explanation *e, const struct cel *cel)
-{
-    return words_of(e, cel, NULL);
-}
-
-static const char *canonical(const struct explanation *e, const struct cel *cel)
-{
-    struct buf text = {0};
-    cel_print(cel, &text);
-    const char *result = arena_str(e->arena, buf_str(&text)).p;
-    buf_fini(&text);
-    return result;
-}
-
-/* "severity is sev1 or sev2". */
-static const char *term_words(const struct explanation *e, const struct rule_input *input,
-                              const struct match_term *term)
-{
-    struct buf text = {0};
-    buf_puts(&text, input->stream->fields[term->field].name);
-    buf_puts(&text, " is ");
-    for (size_t i = 0; i < term->count; i++) {
-        buf_puts(&text, i == 0 ? "" : i + 1 == term->count ? " or " : ", ");
-        value_template(&text, term->values[i]);
-    }
-    const char *result = arena_str(e->arena, buf_str(&text)).p;
-    buf_fini(&text);
-    return result;
-}
-
-static const char *noun_of(const struct rule_input *input)
-{
-    static const char *const nouns[STREAM_COUNT] = {
-        [STREAM_INCIDENT] = "incidents", [STREAM_DEPLOYMENT] = "deployments", [STREAM_TELEMETRY] = "telemetry",
-        [STREAM_FEEDBACK] = "feedback",  [STREAM_DETECTION] = "detections",   [STREAM_SCORECARD] = "scorecards",
-    };
-    return nouns[input->stream->id];
-}
-
-static void count_condition(void *context, const struct cel *condition)
-{
-    size_t *count = context;
-    (void)condition;
-    ++*count;
-}
-
-const char *explain_input(const struct explanation *e, const struct rule_input *input)
-{
-    const char *conditions = "";
-    for (size_t i = 0; i < input->match_count; i++)
-        if (!(input->any_rule && input->match[i].field == DETECTION_RULE_ID))
-            conditions = join(e, conditions, " and ", str_of(term_words(e, input, &input->match[i])));
-    size_t parts = 0;
-    if (input->where != NULL)
-        cel_conditions(input->where, count_condition, &parts);
-    if (parts > 0)
-        conditions = join(e, conditions, " and ",
-                          str_of(arena_printf(e->arena, parts > 1 && *conditions != '\0' ? "(%s)" : "%s",
-                                              words_of(e, input->where, input->stream))));
-    return arena_printf(e->arena, "%s%s%s%s", input->updates ? "updates of " : "", noun_of(input),
-                        *conditions == '\0' ? "" : " where ", conditions);
-}
+#include "rule/index.h"
 
 static struct value fields_read(const struct explanation *e, const struct rule_input *input, const char **text)
 {
@@ -201,7 +14,7 @@ static struct value fields_read(const struct explanation *e, const struct rule_i
     for (int i = 0; i < input->stream->field_count; i++)
         if ((input->reads & FIELD_BIT(i)) != 0) {
             names[n++] = value_text(input->stream->fields[i].name);
-            *text = join(e, *text, ", ", str_of(input->stream->fields[i].name));
+            *text = explain_join(e, *text, ", ", str_of(input->stream->fields[i].name));
         }
     return explain_list(e, names, n);
 }
@@ -239,6 +52,39 @@ static struct value match_value(const struct explanation *e, const struct rule_i
     return explain_map(e, pairs, n);
 }
 
+static bool sees_rows(const struct rule *rule, const struct rule_input *input)
+{
+    (void)rule;
+    return input->detects && input->stream->rows && !input->updates;
+}
+
+static bool sees_events(const struct rule *rule, const struct rule_input *input)
+{
+    return input->detects && !sees_rows(rule, input);
+}
+
+/* How events find the input, among all rules of the set. */
+static const char *way_words(const struct explanation *e, const struct rule_input *input, struct value *fields)
+{
+    struct value names[STREAM_FIELDS_MAX];
+    size_t n = 0;
+    const char *text = "";
+    *fields = value_null();
+    if (!input->detects)
+        return "";
+    struct rule_index *index =
+        rule_index_new(e->rules, input->stream->id, sees_rows(e->rule, input) ? sees_rows : sees_events);
+    field_mask way = rule_index_way(index, input);
+    for (int i = 0; i < input->stream->field_count; i++)
+        if ((way & FIELD_BIT(i)) != 0) {
+            names[n++] = value_text(input->stream->fields[i].name);
+            text = explain_join(e, text, " and ", str_of(input->stream->fields[i].name));
+        }
+    rule_index_free(index);
+    *fields = explain_list(e, names, n);
+    return n == 0 ? " Every event of the stream is tried against it." : arena_printf(e->arena, " Found by %s.", text);
+}
+
 static void explain_inputs(struct explanation *e)
 {
     for (size_t i = 0; i < e->rule->input_count; i++) {
@@ -246,15 +92,18 @@ static void explain_inputs(struct explanation *e)
         const char *reads;
         struct value fields = fields_read(e, input, &reads);
         const char *kind = transport(e, input);
-        struct value where = input->where == NULL ? value_null() : value_text(canonical(e, input->where));
+        struct value way;
+        const char *found = way_words(e, input, &way);
+        struct value where = input->where == NULL ? value_null() : value_text(explain_canonical(e, input->where));
         const char *selected = explain_input(e, input);
-        struct value value = EXPLAIN_MAP(e, value_text("stream"), value_text(input->stream->name), value_text("match"),
-                                         match_value(e, input), value_text("where"), where, value_text("updates"),
-                                         value_bool(input->updates), value_text("selects"), value_text(selected),
-                                         value_text("reads"), fields, value_text("transport"), value_text(kind));
+        struct value value =
+            EXPLAIN_MAP(e, value_text("stream"), value_text(input->stream->name), value_text("match"),
+                        match_value(e, input), value_text("where"), where, value_text("updates"),
+                        value_bool(input->updates), value_text("selects"), value_text(selected), value_text("reads"),
+                        fields, value_text("found_by"), way, value_text("transport"), value_text(kind));
         explain_labelled(e, "inputs", arena_str(e->arena, input->name).p, value,
-                         arena_printf(e->arena, "%s. Reads %s. %s", selected, *reads == '\0' ? "no field" : reads,
-                                      transport_words(e, kind)));
+                         arena_printf(e->arena, "%s.%s Reads %s. %s", selected, found,
+                                      *reads == '\0' ? "no field" : reads, transport_words(e, kind)));
     }
 }
 
@@ -270,8 +119,8 @@ static void add_condition(void *context, const struct cel *condition)
 {
     struct conditions *conditions = context;
     struct explanation *e = conditions->e;
-    const char *text = canonical(e, condition);
-    const char *words = explain_when(e, condition);
+    const char *text = explain_canonical(e, condition);
+    const char *words = explain_words(e, condition, NULL);
     conditions->items = mem_grow(conditions->items, conditions->count, &conditions->cap, sizeof *conditions->items);
     conditions->items[conditions->count++] =
         EXPLAIN_MAP(e, value_text("condition"), value_text(text), value_text("means"), value_text(words));
@@ -287,11 +136,12 @@ static void explain_conditions(struct explanation *e)
         return;
     }
     struct conditions conditions = {.e = e};
-    explain_add(e, "when", "condition", value_text(canonical(e, e->rule->when)), canonical(e, e->rule->when));
+    explain_add(e, "when", "condition", value_text(explain_canonical(e, e->rule->when)),
+                explain_canonical(e, e->rule->when));
     cel_conditions(e->rule->when, add_condition, &conditions);
     if (conditions.count == 1)
         e->facts[e->count - 2].text = NULL; /* the whole and its one part are the same */
-    explain_add(e, "when", "means", value_text(explain_when(e, e->rule->when)), NULL);
+    explain_add(e, "when", "means", value_text(explain_words(e, e->rule->when, NULL)), NULL);
     explain_add(e, "when", "conditions", explain_list(e, conditions.items, conditions.count),
                 "What is unknown, such as a mean of nothing, makes a comparison false.");
     free(conditions.items);
@@ -307,7 +157,7 @@ static const char *identity(const struct explanation *e, struct value *names)
     for (size_t i = 0; i < n; i++) {
         struct str name = per != NULL ? per->items[i]->text : e->rule->group[i].name;
         items[i] = value_str(name);
-        text = join(e, text, i + 1 < n ? ", " : " and ", name);
+        text = explain_join(e, text, i + 1 < n ? ", " : " and ", name);
     }
     *names = value_list(items, n);
     return text;
@@ -373,7 +223,7 @@ static void explain_levels(struct explanation *e)
     size_t n = 0;
     for (size_t i = 0; i < rule->read_count; i++) {
         ids[n++] = value_str(rule->reads[i]->id);
-        reads = join(e, reads, ", ", rule->reads[i]->id);
+        reads = explain_join(e, reads, ", ", rule->reads[i]->id);
     }
     explain_add(e, "levels", "level", value_int(rule->level),
                 *reads == '\0'
@@ -385,7 +235,7 @@ static void explain_levels(struct explanation *e)
         for (size_t k = 0; k < e->rules->rules[i].read_count; k++)
             if (str_eq(e->rules->rules[i].reads[k]->id, rule->id)) {
                 ids[n++] = value_str(e->rules->rules[i].id);
-                readers = join(e, readers, ", ", e->rules->rules[i].id);
+                readers = explain_join(e, readers, ", ", e->rules->rules[i].id);
             }
     explain_add(e, "levels", "read_by", explain_list(e, ids, n),
                 *readers == '\0' ? "No rule reads its detections."
@@ -408,14 +258,14 @@ static const char *sources_of(const struct explanation *e, struct value *topics)
         for (size_t k = 0; k < e->config->source_count; k++)
             if (e->config->sources[k].stream == stream) {
                 items[n++] = value_str(e->config->sources[k].topic);
-                text = join(e, text, ", ", e->config->sources[k].topic);
+                text = explain_join(e, text, ", ", e->config->sources[k].topic);
                 found = true;
             }
         if (!found)
-            text =
-                join(e, text, ", ",
-                     str_of(arena_printf(e->arena, e->configured ? "no topic of stream %s" : "the topics of stream %s",
-                                         stream->name)));
+            text = explain_join(
+                e, text, ", ",
+                str_of(arena_printf(e->arena, e->configured ? "no topic of stream %s" : "the topics of stream %s",
+                                    stream->name)));
     }
     *topics = value_list(items, n);
     return *text == '\0' ? "detections" : text;
@@ -465,14 +315,14 @@ static void explain_summary(struct explanation *e)
     const char *inputs = "";
     for (size_t i = 0; i < rule->input_count; i++)
         if (rule->inputs[i].detects)
-            inputs = join(e, inputs, "; ",
-                          str_of(arena_printf(e->arena, "%s (%.*s)", explain_input(e, &rule->inputs[i]),
-                                              STR_ARG(rule->inputs[i].name))));
+            inputs = explain_join(e, inputs, "; ",
+                                  str_of(arena_printf(e->arena, "%s (%.*s)", explain_input(e, &rule->inputs[i]),
+                                                      STR_ARG(rule->inputs[i].name))));
     const char *group = explain_group(e);
     const char *text =
         arena_printf(e->arena, "It looks at %s. %s%s, %s, it fires%s%s.", inputs,
                      *group == '\0' ? "Over all of them" : "For each ", group, explain_detector_phrase(e),
-                     rule->when == NULL ? "" : " if ", rule->when == NULL ? "" : explain_when(e, rule->when));
+                     rule->when == NULL ? "" : " if ", rule->when == NULL ? "" : explain_words(e, rule->when, NULL));
     if (rule->description.n > 0)
         explain_add(e, "summary", "description", value_str(rule->description),
                     arena_printf(e->arena, "%.*s.", STR_ARG(rule->description)));

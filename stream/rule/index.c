@@ -48,7 +48,8 @@ struct table {
 struct entry {
     struct index_entry entry; /* what is visited */
     const struct rule_input *input;
-    bool matched; /* who finds the entry has met its match */
+    bool matched;   /* who finds the entry has met its match */
+    field_mask way; /* fields by which it is found */
 };
 
 struct rule_index {
@@ -262,7 +263,8 @@ static void add_entries(struct rule_index *index, const struct ruleset *set,
             if (input->stream != index->stream || (filter != NULL && !filter(&set->rules[i], input)))
                 continue;
             index->entries = mem_grow(index->entries, index->entry_count, &cap, sizeof *index->entries);
-            index->entries[index->entry_count++] = (struct entry){{&set->rules[i], (int)i, (int)j}, input, false};
+            index->entries[index->entry_count++] =
+                (struct entry){.entry = {&set->rules[i], (int)i, (int)j}, .input = input};
             index->reads |= input->reads;
         }
 }
@@ -281,6 +283,8 @@ struct rule_index *rule_index_new(const struct ruleset *set, enum stream_id stre
     const struct way *ways = ways_choose(inputs, index->entry_count, &scratch);
     for (size_t i = 0; i < index->entry_count; i++) {
         index->entries[i].matched = ways[i].matched;
+        for (size_t k = 0; k < ways[i].count; k++)
+            index->entries[i].way |= FIELD_BIT(ways[i].parts[k]->field);
         register_input(&all, (uint32_t)i, &ways[i]);
     }
     fill_tables(index, &all);
@@ -307,6 +311,14 @@ bool rule_index_empty(const struct rule_index *index)
 field_mask rule_index_reads(const struct rule_index *index)
 {
     return index->reads;
+}
+
+field_mask rule_index_way(const struct rule_index *index, const struct rule_input *input)
+{
+    for (size_t i = 0; i < index->entry_count; i++)
+        if (index->entries[i].input == input)
+            return index->entries[i].way;
+    return 0;
 }
 
 /* A sorted list of entry numbers, part of it walked. */

@@ -27,6 +27,8 @@ void rule_index_free(struct rule_index *index);
 bool rule_index_empty(const struct rule_index *index);
 /* Fields of the stream that the indexed inputs read. */
 field_mask rule_index_reads(const struct rule_index *index);
+/* Fields by which the input, one of the set's, is found; none: every event of the stream meets it. O(inputs). */
+field_mask rule_index_way(const struct rule_index *index, const struct rule_input *input);
 /* Calls `visit` for each input whose match and where hold for the event, in order of rule number and input. `errors`
  * counts where-clauses that ended in an error, `null_errors` those by null. Returns how many inputs the event met:
  * those that could not be ruled out without a look at them. */

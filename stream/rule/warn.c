@@ -124,8 +124,25 @@ static void warn_distinct(const struct rule_build *build, const struct aggregate
         warn_endless(build, when, 0, &endless, "what is kept grows");
 }
 
+/* Values that are remembered. One thing's id may well come back: that is how a rollback shows. */
+static void warn_memory(const struct rule_build *build)
+{
+    const struct rule *rule = build->rule;
+    if (rule->type != DETECTOR_NEW_VALUE && rule->type != DETECTOR_REVERT)
+        return;
+    struct endless endless = {.stream = rule->inputs[rule->spec.memory->of].stream, .field = -1};
+    cel_passes(rule->spec.memory->value, see_passing, &endless);
+    if (endless.field < 0)
+        return;
+    const struct stream_field *field = &endless.stream->fields[endless.field];
+    if (field->kind != FIELD_DOUBLE && strcmp(field->name, "commit_sha") != 0 &&
+        strcmp(field->name, "deployment_id") != 0)
+        warn_endless(build, yaml_get(detect_of(build), "value"), 0, &endless, "what is remembered grows");
+}
+
 void rule_warn(const struct rule_build *build)
 {
+    warn_memory(build);
     warn_tests(build);
     for (size_t i = 0; i < build->rule->group_count; i++)
         warn_group_key(build, i);

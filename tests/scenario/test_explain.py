@@ -48,6 +48,7 @@ def test_what_a_sliding_window_means(explained):
     assert (facts["rule_id"], facts["file"], facts["line"]) == ("it", "r.yaml", 5)
     assert facts["inputs"]["bad"]["match"] == {"severity": ["sev1", "sev2"], "component": [None]}
     assert facts["inputs"]["bad"]["reads"] == ["service", "severity", "component", "deployment_id"]
+    assert facts["inputs"]["cpu"]["found_by"] == ["name"] and "Found by name. Reads service, name, value." in text
     assert [each["transport"] for each in facts["inputs"].values()] == ["rows", "forwarded"]
     assert facts["detection"]["window"]["size_ms"] == 7 * 86_400_000
     assert facts["when"]["conditions"] == [
