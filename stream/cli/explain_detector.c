@@ -46,30 +46,50 @@ static double pane_estimate(const struct explanation *e)
     return bytes;
 }
 
+/* What some functions keep beside a pane's fixed part, and only once there is much to keep. */
+static void add_growing(struct explanation *e, const char *key, const char *what, bool (*grows)(int function),
+                        int64_t bytes)
+{
+    bool any = false;
+    for (size_t i = 0; i < e->rule->aggregate_count; i++)
+        any |= e->rule->aggregates[i].detects && grows(e->rule->aggregates[i].function);
+    if (any)
+        explain_add(e, "state", key, value_int(bytes),
+                    arena_printf(e->arena, "Each %s keeps up to %s a pane beside that; beyond, it estimates.", what,
+                                 explain_bytes(e, (double)bytes)));
+}
+
+static bool is_distinct(int function)
+{
+    return function == AGGREGATE_DISTINCT;
+}
+
+static bool is_percentile(int function)
+{
+    return function == AGGREGATE_P50 || function == AGGREGATE_P90 || function == AGGREGATE_P95 ||
+           function == AGGREGATE_P99;
+}
+
 void explain_panes(struct explanation *e)
 {
     const struct window *window = &e->rule->window;
     int64_t span_ms = window->size_ms + window->wait_ms + e->rule->look_back_ms;
     int64_t most = (span_ms + window->pane_ms - 1) / window->pane_ms + 1;
-    size_t distinct = 0;
     bool folds = false;
     bool rows = false;
-    for (size_t i = 0; i < e->rule->aggregate_count; i++)
-        distinct += e->rule->aggregates[i].detects && e->rule->aggregates[i].function == AGGREGATE_DISTINCT;
     for (size_t i = 0; i < e->rule->input_count; i++) {
         bool folded = detector_folds(e->rule, &e->rule->inputs[i]);
         folds |= e->rule->inputs[i].detects && folded;
         rows |= e->rule->inputs[i].detects && !folded;
     }
-    if (folds)
+    if (folds) {
         explain_bound(e, "panes_max", most, pane_estimate(e),
                       arena_printf(e->arena, "A group keeps panes of %s, at most %s", explain_span(e, window->pane_ms),
                                    explain_number(e, most)));
-    if (folds && distinct > 0)
-        explain_add(e, "state", "distinct_hashes_max", value_int(FOLD_DISTINCT_MAX),
-                    arena_printf(e->arena,
-                                 "Each distinct() keeps up to %s hashes a pane beside that, %s; beyond, it estimates.",
-                                 explain_number(e, FOLD_DISTINCT_MAX), explain_bytes(e, 8.0 * FOLD_DISTINCT_MAX)));
+        add_growing(e, "distinct_bytes_max", "distinct()", is_distinct, INT64_C(8) * FOLD_DISTINCT_MAX);
+        add_growing(e, "percentile_bytes_max", "percentile", is_percentile,
+                    (int64_t)sizeof(struct histogram_bucket) * HISTOGRAM_BUCKETS_MAX);
+    }
     if (rows)
         explain_entries(e, "its windows");
 }

@@ -87,6 +87,15 @@ static const char *aggregate_words(const struct explanation *e, const struct agg
         return arena_printf(e->arena, "the least%s%s of %.*s", of, what, STR_ARG(input));
     case AGGREGATE_MAX:
         return arena_printf(e->arena, "the greatest%s%s of %.*s", of, what, STR_ARG(input));
+    case AGGREGATE_STDDEV:
+        return arena_printf(e->arena, "the standard deviation%s%s of %.*s", of, what, STR_ARG(input));
+    case AGGREGATE_P50:
+        return arena_printf(e->arena, "the median%s%s of %.*s", of, what, STR_ARG(input));
+    case AGGREGATE_P90:
+    case AGGREGATE_P95:
+    case AGGREGATE_P99:
+        return arena_printf(e->arena, "the %.2sth percentile%s%s of %.*s", aggregate->text.p + 1, of, what,
+                            STR_ARG(input));
     default:
         return arena_printf(e->arena, "%.*s", STR_ARG(aggregate->text));
     }

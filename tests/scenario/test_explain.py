@@ -63,9 +63,14 @@ def test_what_a_hopping_window_means(explained):
     assert "For each service, over the last 30m, every 10m, it fires if" in text
     assert "the number of different labels[pod] among cpu is more than 2" in text
     assert "[k * 10m, k * 10m + 30m)" in text and "when time passes its end + 5m (wait)" in text
-    assert "A group keeps panes of 10m, at most 5" in text and "up to 10,000 hashes a pane" in text and "one by one" in text
+    assert "A group keeps panes of 10m, at most 5" in text and "Each distinct() keeps up to 78 KiB a pane" in text and "one by one" in text
     assert facts["detection"]["window"] == {"kind": "hopping", "size_ms": 1_800_000, "slide_ms": 600_000, "wait_ms": 300_000, "pane_ms": 600_000}
     assert facts["inputs"]["cpu"]["transport"] == "folded" and facts["state"]["panes_max"] == 5
+    weekly, facts = explained(window="{calendar: week, timezone: Europe/Berlin, wait: 2h}", when="count(bad) > 1 && p95(cpu) > 80")
+    assert "For each service, over each week, it fires if the number of bad is more than 1 and the 95th percentile of cpu is more than 80" in weekly
+    assert "a week of the calendar in Europe/Berlin, from Monday" in weekly and "when time passes its end + 2h (wait)" in weekly
+    assert facts["detection"]["window"] == {"kind": "calendar", "unit": "week", "timezone": "Europe/Berlin", "wait_ms": 7_200_000}
+    assert "Each percentile keeps up to 64 KiB a pane" in weekly
     assert "over each 30m, it fires" in explained(window="{size: 30m, slide: 30m}")[0]
 
 
@@ -80,7 +85,9 @@ def test_what_a_hopping_window_means(explained):
                                                                    "1, otherwise: the number of cpu is more than 2"),
     ("count(cpu) > 0 && services.exists(s, s.startsWith('c'))", "the number of cpu is more than 0 and services.exists(s, s.startsWith('c'))"),
     ("sum(cpu) > min(cpu) && distinct(bad, event.component) == 1 && max(bad, event.reopened) <= 2",
-     "the sum of cpu is more than the least of cpu and the number of different component among bad is 1 and the greatest reopened of bad is at most 2")])
+     "the sum of cpu is more than the least of cpu and the number of different component among bad is 1 and the greatest reopened of bad is at most 2"),
+    ("count(bad) > 0 && stddev(cpu) > 3.0 && p50(cpu) < 1.0", "the number of bad is more than 0 and the standard deviation of cpu is more than 3 and "
+                                                               "the median of cpu is less than 1")])
 def test_conditions_in_words(explained, when, words):
     assert explained(when=when)[1]["when"]["means"] == words
 

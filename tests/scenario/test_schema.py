@@ -158,6 +158,7 @@ def test_match_takes_the_fields_of_the_stream(said, stream):
 ENUMS = [
     ("rules.0.from.x.stream", {}, ("input", "properties", "stream")),
     ("rules.0.detect.type", {}, ("detect", "properties", "type")),
+    ("rules.0.detect.window", {"value": {"calendar": UNKNOWN}}, ("window", "properties", "calendar")),
     ("rules.0.recommend.category", {}, ("recommend", "properties", "category")),
     ("rules.0.recommend.complexity", {}, ("recommend", "properties", "complexity")),
     ("rules.0.recommend.roadmap", {}, ("recommend", "properties", "roadmap")),
@@ -181,7 +182,8 @@ def enumeration(where):
 
 @pytest.mark.parametrize("path, options, where", ENUMS, ids=lambda value: "/".join(value) if isinstance(value, tuple) else "")
 def test_words_are_the_loaders(said, path, options, where):
-    words, _ = known(said(file_with(path, UNKNOWN, **options)), "unknown .* 'UNKNOWN'; known are (?P<words>.*)")
+    options = {"value": UNKNOWN, **options}
+    words, _ = known(said(file_with(path, **options)), "unknown .* 'UNKNOWN'; known are (?P<words>.*)")
     assert words_of(words) == set(enumeration(where))
 
 
@@ -226,6 +228,7 @@ GOOD = [
     ("rules.0.from.x.updates", "true"),
     ("rules.0.detect.group_by", {"service": "event.service"}),
     ("rules.0.detect.window", {"size": "1w1d", "slide": "1d", "wait": "500ms"}),
+    ("rules.0.detect.window", {"calendar": "month", "timezone": "Europe/Berlin", "wait": "1d"}),
     ("rules.0.recommend.title", 2024),
     ("rules.0.recommend.services", "{{ services }}"),
     ("rules.0.recommend.services", ["a", "{{ group.service }}"]),
@@ -280,6 +283,10 @@ BAD = [
     ("rules.0.detect.window", {"slide": "1d"}),
     ("rules.0.detect.window.size", "7 days"),
     ("rules.0.detect.window.size", 7),
+    ("rules.0.detect.window", {"size": "1d", "calendar": "day"}),
+    ("rules.0.detect.window", {"size": "1d", "max": "1d"}),
+    ("rules.0.detect.window", {"gap": "1h", "wait": "1d"}),
+    ("rules.0.detect.window", {"calendar": "year"}),
     ("rules.0.recommend.category", "other"),
     ("rules.0.recommend", {"title": "t"}),
     ("rules.0.recommend", {"category": "architecture"}),
