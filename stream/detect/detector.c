@@ -6,6 +6,8 @@ const struct detector_ops *detector_of(const struct rule *rule)
     switch (rule->type) {
     case DETECTOR_WINDOW:
         return rule->window.kind == WINDOW_SLIDING ? &detector_sliding : &detector_hopping;
+    case DETECTOR_SEQUENCE:
+        return &detector_sequence;
     default:
         return NULL; /* the loader refuses it */
     }

@@ -41,6 +41,7 @@ struct detector_counters {
     uint64_t when_errors;
     uint64_t when_null_errors;
     uint64_t entries_dropped;
+    uint64_t partials_dropped; /* partial matches of sequences, for limits.partial_matches */
 };
 
 struct detector_context {
@@ -71,6 +72,7 @@ struct detector_ops {
 };
 
 extern const struct detector_ops detector_sliding, detector_hopping; /* windows; hopping ones: calendar too */
+extern const struct detector_ops detector_sequence;
 
 /* The detector of a rule, by its type and kind of window. */
 const struct detector_ops *detector_of(const struct rule *rule);

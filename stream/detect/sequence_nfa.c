@@ -1,36 +1,7 @@
-/* Runs: what an event makes of them, when they end, which matches a skip strategy lets live. */
-#include "detect/sequence_nfa.h"
+/* Runs: events go through them one by one, time ends them, a skip strategy says which matches live. */
+#include "detect/sequence_pass.h"
 
 #include <stdlib.h>
-
-/* One event, or the end of time's limits, going through all runs. */
-struct pass {
-    struct sequence_runs *runs;
-    struct sequence_call *call;
-    const struct sequence_event *event; /* NULL: none came, so that no condition holds */
-    struct sequence_queue next;         /* partial runs after it */
-    struct sequence_queue whole;        /* runs that became matches */
-    bool may_start;
-    uint32_t *stack; /* states to look at */
-    size_t stack_count;
-    size_t stack_cap;
-    /* of the run being looked at */
-    const struct sequence_run *run;
-    uint64_t asked; /* conditions whose answer is in `answers` */
-    uint64_t answers;
-    const struct sequence_item *items;
-    size_t item_count;
-    size_t first_node; /* nodes from here on are this run's */
-    struct sequence_run *kept;
-    size_t kept_count;
-    size_t kept_cap;
-    bool stopped;
-};
-
-static const struct sequence_state *state_at(const struct sequence_runs *runs, uint32_t state)
-{
-    return &runs->pattern->states[state];
-}
 
 static int64_t later(int64_t time_ms, int64_t by_ms)
 {
@@ -56,171 +27,9 @@ void sequence_runs_fini(struct sequence_runs *runs)
     *runs = (struct sequence_runs){0};
 }
 
-static const struct sequence_item *items_of(const struct sequence_runs *runs, uint32_t node, struct arena *arena,
-                                            size_t *count)
-{
-    size_t n = 0;
-    for (uint32_t i = node; i != SEQUENCE_NO_NODE; i = runs->nodes[i].parent)
-        n++;
-    struct sequence_item *items = arena_alloc(arena, (n + 1) * sizeof *items);
-    *count = n;
-    for (uint32_t i = node; i != SEQUENCE_NO_NODE; i = runs->nodes[i].parent) {
-        const struct sequence_node *at = &runs->nodes[i];
-        items[--n] = (struct sequence_item){at->number, at->time_ms, at->step};
-    }
-    return items;
-}
-
-/* --- One event and one run --- */
-
-static bool holds(struct pass *pass, int condition)
-{
-    uint64_t bit = UINT64_C(1) << condition;
-    if ((pass->asked & bit) == 0) {
-        pass->asked |= bit;
-        struct sequence_call *call = pass->call;
-        if (pass->items == NULL)
-            pass->items = items_of(pass->runs, pass->run->node, call->arena, &pass->item_count);
-        if (call->holds(call->context, condition, pass->event->number, pass->items, pass->item_count))
-            pass->answers |= bit;
-    }
-    return (pass->answers & bit) != 0;
-}
-
-static bool allows(struct pass *pass, const struct sequence_transition *transition)
-{
-    for (uint32_t i = 0; i < transition->guard_count; i++)
-        if (holds(pass, transition->guard[i].condition) == transition->guard[i].negated)
-            return false;
-    return true;
-}
-
-static void push(struct pass *pass, uint32_t state)
-{
-    pass->stack = mem_grow(pass->stack, pass->stack_count, &pass->stack_cap, sizeof *pass->stack);
-    pass->stack[pass->stack_count++] = state;
-}
-
-/* A state of `kind` that is reached from `state` without taking an event, or SEQUENCE_NO_NODE. */
-static uint32_t reaches(struct pass *pass, uint32_t state, enum sequence_state_kind kind)
-{
-    size_t bottom = pass->stack_count;
-    uint32_t found = SEQUENCE_NO_NODE;
-    push(pass, state);
-    while (pass->stack_count > bottom && found == SEQUENCE_NO_NODE) {
-        const struct sequence_state *at = state_at(pass->runs, pass->stack[--pass->stack_count]);
-        for (uint32_t i = 0; i < at->transition_count && found == SEQUENCE_NO_NODE; i++) {
-            const struct sequence_transition *t = &at->transitions[i];
-            if (t->action != SEQUENCE_PROCEED || !allows(pass, t))
-                continue;
-            if (state_at(pass->runs, t->target)->kind == kind)
-                found = t->target;
-            else
-                push(pass, t->target);
-        }
-    }
-    pass->stack_count = bottom;
-    return found;
-}
-
-static void look_at(struct pass *pass, const struct sequence_run *run)
-{
-    uint64_t reads = pass->runs->pattern->options.reads;
-    pass->run = run;
-    pass->asked = pass->event == NULL ? UINT64_MAX : ~(reads & pass->event->holds);
-    pass->answers = pass->event == NULL ? 0 : pass->event->holds & ~reads;
-    pass->items = NULL;
-    pass->first_node = pass->runs->node_count;
-    pass->kept_count = 0;
-    pass->stopped = false;
-}
-
-static void go_on(struct pass *pass, const struct sequence_run *run)
-{
-    switch (state_at(pass->runs, run->state)->kind) {
-    case SEQUENCE_STATE_END:
-        sequence_queue_add(&pass->whole, run);
-        break;
-    case SEQUENCE_STATE_STOP:
-        pass->stopped = true;
-        break;
-    default:
-        pass->kept = mem_grow(pass->kept, pass->kept_count, &pass->kept_cap, sizeof *pass->kept);
-        pass->kept[pass->kept_count++] = *run;
-    }
-}
-
-/* The node of the event under the run's last one. */
-static uint32_t node_of(struct pass *pass, uint16_t step)
-{
-    struct sequence_runs *runs = pass->runs;
-    for (size_t i = pass->first_node; i < runs->node_count; i++)
-        if (runs->nodes[i].step == step)
-            return (uint32_t)i;
-    runs->nodes = mem_grow(runs->nodes, runs->node_count, &runs->node_cap, sizeof *runs->nodes);
-    runs->nodes[runs->node_count] =
-        (struct sequence_node){pass->event->number, pass->event->time_ms, pass->run->node, step};
-    return (uint32_t)runs->node_count++;
-}
-
-static void take(struct pass *pass, uint16_t step, uint32_t target)
-{
-    struct sequence_run run = *pass->run;
-    if (run.node == SEQUENCE_NO_NODE) {
-        run.start_number = pass->event->number;
-        run.start_ms = pass->event->time_ms;
-    }
-    run.state = target;
-    run.node = node_of(pass, step);
-    run.last_ms = pass->event->time_ms;
-    go_on(pass, &run);
-    uint32_t end = reaches(pass, target, SEQUENCE_STATE_END);
-    if (end != SEQUENCE_NO_NODE) {
-        run.state = end;
-        go_on(pass, &run);
-    }
-}
-
-static void ignore(struct pass *pass, uint32_t target)
-{
-    struct sequence_run run = *pass->run;
-    run.state = target;
-    if (run.node != SEQUENCE_NO_NODE)
-        go_on(pass, &run);
-}
-
-/* All that the event makes of the run. The start state's run stays as it is, beside what it begins. */
-static void advance_run(struct pass *pass, const struct sequence_run *run)
-{
-    bool starts = run->node == SEQUENCE_NO_NODE;
-    look_at(pass, run);
-    if (!starts || pass->may_start)
-        push(pass, run->state);
-    while (pass->stack_count > 0) {
-        const struct sequence_state *at = state_at(pass->runs, pass->stack[--pass->stack_count]);
-        if (at->kind == SEQUENCE_STATE_STOP)
-            pass->stopped = true;
-        for (uint32_t i = 0; i < at->transition_count; i++) {
-            const struct sequence_transition *t = &at->transitions[i];
-            if (!allows(pass, t))
-                continue;
-            if (t->action == SEQUENCE_PROCEED)
-                push(pass, t->target);
-            else if (t->action == SEQUENCE_TAKE)
-                take(pass, at->step, t->target);
-            else
-                ignore(pass, t->target);
-        }
-    }
-    if (starts)
-        go_on(pass, run);
-    for (size_t i = 0; i < pass->kept_count && !pass->stopped; i++)
-        sequence_queue_add(&pass->next, &pass->kept[i]);
-}
-
 /* --- Matches --- */
 
-static void emit(struct pass *pass, const struct sequence_match *match)
+static void emit(struct sequence_pass *pass, const struct sequence_match *match)
 {
     struct sequence_call *call = pass->call;
     if (call->match_count == call->match_cap) {
@@ -234,7 +43,7 @@ static void emit(struct pass *pass, const struct sequence_match *match)
 }
 
 /* The skip strategy after `match`: runs that began before an event of it, or with it too, go. */
-static void skip(struct pass *pass, const struct sequence_match *match)
+static void skip(struct sequence_pass *pass, const struct sequence_match *match)
 {
     const struct sequence_options *options = &pass->runs->pattern->options;
     const struct sequence_item *items = match->items;
@@ -267,7 +76,7 @@ static void skip(struct pass *pass, const struct sequence_match *match)
 }
 
 /* Takes the pass's matches up, and hands out all that no earlier partial run holds back. */
-static void hand_out(struct pass *pass, int64_t time_ms)
+static void hand_out(struct sequence_pass *pass, int64_t time_ms)
 {
     struct sequence_runs *runs = pass->runs;
     bool skips = runs->pattern->options.skip != SEQUENCE_NO_SKIP;
@@ -278,7 +87,7 @@ static void hand_out(struct pass *pass, int64_t time_ms)
             break;
         struct sequence_run first = sequence_queue_poll(&runs->completed);
         struct sequence_match match = {.time_ms = time_ms};
-        match.items = items_of(runs, first.node, pass->call->arena, &match.item_count);
+        match.items = sequence_items(runs, first.node, pass->call->arena, &match.item_count);
         skip(pass, &match);
         emit(pass, &match);
     }
@@ -332,15 +141,14 @@ static void bound(struct sequence_runs *runs, struct sequence_call *call)
     compact(runs, call->arena);
 }
 
-static void finish(struct pass *pass, int64_t time_ms)
+static void finish(struct sequence_pass *pass, int64_t time_ms)
 {
     struct sequence_runs *runs = pass->runs;
     hand_out(pass, time_ms);
     sequence_queue_fini(&runs->partial);
     runs->partial = pass->next;
     sequence_queue_fini(&pass->whole);
-    free(pass->stack);
-    free(pass->kept);
+    sequence_pass_fini(pass);
     bound(runs, pass->call);
 }
 
@@ -354,7 +162,7 @@ static int64_t run_deadline(const struct sequence_runs *runs, const struct seque
         return deadline;
     if (options->within_ms > 0)
         deadline = later(run->start_ms, options->within_ms);
-    if (options->max_gap_ms > 0 && state_at(runs, run->state)->kind != SEQUENCE_STATE_PENDING) {
+    if (options->max_gap_ms > 0 && sequence_state_at(runs, run->state)->kind != SEQUENCE_STATE_PENDING) {
         int64_t gap = later(run->last_ms, options->max_gap_ms);
         deadline = gap < deadline ? gap : deadline;
     }
@@ -373,16 +181,13 @@ static int64_t first_deadline(const struct sequence_runs *runs)
 
 /* A run whose time is over: a match where only a negated event could have prevented it; where only its gap is over, it
  * waits on for that. */
-static void end_run(struct pass *pass, const struct sequence_run *run, int64_t time_ms)
+static void end_run(struct sequence_pass *pass, const struct sequence_run *run, int64_t time_ms)
 {
     const struct sequence_options *options = &pass->runs->pattern->options;
     struct sequence_run ended = *run;
-    look_at(pass, run);
-    if (state_at(pass->runs, run->state)->kind != SEQUENCE_STATE_PENDING) {
-        ended.state = reaches(pass, run->state, SEQUENCE_STATE_PENDING);
-        if (ended.state == SEQUENCE_NO_NODE)
-            return;
-    }
+    ended.state = sequence_pass_pending(pass, run);
+    if (ended.state == SEQUENCE_NO_NODE)
+        return;
     bool over = later(run->start_ms, options->within_ms) <= time_ms;
     sequence_queue_add(over ? &pass->whole : &pass->next, &ended);
 }
@@ -391,7 +196,7 @@ static void end_run(struct pass *pass, const struct sequence_run *run, int64_t t
 static void end_runs(struct sequence_runs *runs, int64_t time_ms, struct sequence_call *call)
 {
     for (int64_t deadline; (deadline = first_deadline(runs)) <= time_ms && deadline != INT64_MAX;) {
-        struct pass pass = {.runs = runs, .call = call};
+        struct sequence_pass pass = {.runs = runs, .call = call};
         for (size_t i = 0; i < runs->partial.count; i++) {
             const struct sequence_run *run = &runs->partial.runs[i];
             if (run_deadline(runs, run) > deadline)
@@ -407,9 +212,9 @@ static void apply(struct sequence_runs *runs, const struct sequence_event *event
                   struct sequence_call *call)
 {
     end_runs(runs, event->time_ms - 1, call);
-    struct pass pass = {.runs = runs, .call = call, .event = event, .may_start = may_start};
+    struct sequence_pass pass = {.runs = runs, .call = call, .event = event, .may_start = may_start};
     for (size_t i = 0; i < runs->partial.count; i++)
-        advance_run(&pass, &runs->partial.runs[i]);
+        sequence_pass_run(&pass, &runs->partial.runs[i]);
     finish(&pass, event->time_ms);
 }
 

@@ -13,8 +13,8 @@
 #define FORESTALL_DETECT_SEQUENCE_NFA_H
 
 #include "base/buf.h"
-#include "detect/sequence_pattern.h"
 #include "detect/sequence_queue.h"
+#include "rule/sequence_pattern.h"
 
 /* One event of a run; the events before it are its parents. */
 struct sequence_node {

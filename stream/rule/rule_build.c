@@ -65,6 +65,8 @@ static void mark_reads(struct rule *rule)
         for (size_t j = 0; j < rule->group_count; j++)
             input->reads |= input->group[j].expr != NULL ? cel_event_fields(input->group[j].expr)
                                                          : FIELD_BIT(input->group[j].field);
+        if (rule->type == DETECTOR_SEQUENCE && input->detects) /* conditions and templates read whole events */
+            input->reads |= FIELD_BIT(input->stream->field_count) - 1;
     }
     for (size_t i = 0; i < rule->aggregate_count; i++)
         if (rule->aggregates[i].expr != NULL)

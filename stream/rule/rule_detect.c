@@ -14,7 +14,8 @@ static const struct {
     void (*read)(struct rule_build *build, const struct yaml_node *detect);
 } detectors[DETECTOR_TYPE_COUNT] = {
     [DETECTOR_WINDOW] = {{"type", "group_by", "window", "when", NULL}, rule_window_read},
-    [DETECTOR_SEQUENCE] = {{"type", "group_by", "when", "within", "max_gap", "skip", "steps", "warmup", NULL}, NULL},
+    [DETECTOR_SEQUENCE] = {{"type", "group_by", "when", "within", "max_gap", "skip", "steps", "warmup", NULL},
+                           rule_sequence_read},
     [DETECTOR_ABSENCE] = {{"type", "group_by", "when", "of", "every", NULL}, NULL},
     [DETECTOR_CASCADE] = {{"type", "group_by", "when", "of", "within", NULL}, NULL},
     [DETECTOR_TREND] = {{"type", "group_by", "when", "window", "of", "value", "step", "limit", "horizon", "min_points",
@@ -138,4 +139,6 @@ void rule_detect_read(struct rule_build *build, const struct yaml_node *detect)
     build->outputs_known = type == DETECTOR_WINDOW || diagnostics->errors == errors_before;
     if (build->outputs_known)
         read_when(build, detect);
+    /* What a strict step follows is the next event of all inputs. */
+    build->when_takes_all |= type == DETECTOR_SEQUENCE;
 }

@@ -4,6 +4,7 @@
  *
  * The canonical text is part of what is stored: a change to it starts every rule anew. */
 #include "rule/rule_load.h"
+#include "rule/sequence.h"
 
 #include <stdlib.h>
 
@@ -65,10 +66,47 @@ static void put_aggregates(struct buf *out, const struct rule *rule)
     }
 }
 
+static void put_condition(struct buf *out, const struct rule *rule, const struct sequence_condition *condition)
+{
+    buf_varint(out, condition->count);
+    for (size_t i = 0; i < condition->count; i++) {
+        const struct sequence_alternative *one = &condition->alternatives[i];
+        buf_text(out, one->input >= 0 ? rule->inputs[one->input].name : str_of(""));
+        buf_text(out, str_of(one->stream->name));
+        put_cel(out, one->where);
+    }
+}
+
+static void put_sequence(struct buf *out, const struct rule *rule, const struct sequence_spec *spec)
+{
+    const struct sequence_options *options = &spec->pattern.options;
+    buf_varint(out, options->step_count);
+    for (size_t i = 0; i < options->step_count; i++) {
+        const struct sequence_step *step = &options->steps[i];
+        buf_text(out, spec->outputs[i].name);
+        buf_byte(out, (uint8_t)(step->negated | step->optional << 1 | step->greedy << 2 | spec->outputs[i].list << 3));
+        buf_byte(out, step->contiguity);
+        buf_byte(out, step->inner);
+        buf_varint(out, step->times_min);
+        buf_varint(out, step->times_max);
+        buf_byte(out, step->until >= 0);
+    }
+    for (size_t i = 0; i < spec->condition_count; i++)
+        put_condition(out, rule, &spec->conditions[i]);
+    buf_zigzag(out, options->within_ms);
+    buf_zigzag(out, options->max_gap_ms);
+    buf_byte(out, (uint8_t)options->skip);
+    buf_varint(out, options->skip < SEQUENCE_TO_FIRST ? 0 : (uint64_t)options->skip_step);
+    buf_zigzag(out, spec->warmup_ms);
+}
+
 /* What the detector's own keys say, beside group, window and `when`. */
 static void put_spec(struct buf *out, const struct rule *rule)
 {
     switch (rule->type) {
+    case DETECTOR_SEQUENCE:
+        put_sequence(out, rule, rule->spec.sequence);
+        break;
     case DETECTOR_ABSENCE:
         buf_text(out, rule->inputs[rule->spec.absence->of].name);
         buf_zigzag(out, rule->spec.absence->every_ms);

@@ -51,6 +51,13 @@ static void check_derived(struct rule_build *build, const struct yaml_node *node
                           "'%s' is a row's; an input with updates: true reads records", input->stream->fields[i].name);
 }
 
+void rule_where_check(struct rule_build *build, const struct yaml_node *node, const struct rule_input *input,
+                      const struct cel *where)
+{
+    check_constant(build, node, where);
+    check_derived(build, node, input, where);
+}
+
 static void read_where(struct rule_build *build, const struct yaml_node *node, struct rule_input *input)
 {
     if (node == NULL || input->stream == NULL)
@@ -59,10 +66,8 @@ static void read_where(struct rule_build *build, const struct yaml_node *node, s
     scope_init(&scope, build, SCOPE_EVENT);
     scope.stream = input->stream;
     input->where = scope_compile(&scope, node, "where", VALUE_BOOL);
-    if (input->where == NULL)
-        return;
-    check_constant(build, node, input->where);
-    check_derived(build, node, input, input->where);
+    if (input->where != NULL)
+        rule_where_check(build, node, input, input->where);
 }
 
 static void read_input(struct rule_build *build, const struct yaml_node *node, struct rule_input *input)

@@ -71,11 +71,20 @@ enum scope_kind {
     SCOPE_MEASURE, /* met: before and after */
 };
 
+/* A step of a sequence that a later one may read. */
+struct scope_step {
+    struct str name;
+    int slot;
+    struct cel_type type;
+};
+
 struct scope {
     struct rule_build *build;
     enum scope_kind kind;
-    const struct stream *stream; /* of SCOPE_EVENT */
-    uint8_t measure_type;        /* of SCOPE_MEASURE: that of before and after */
+    const struct stream *stream;    /* of SCOPE_EVENT */
+    const struct scope_step *steps; /* of SCOPE_EVENT in a step; else NULL */
+    size_t step_count;
+    uint8_t measure_type; /* of SCOPE_MEASURE: that of before and after */
     struct cel_env env;
 };
 
@@ -84,6 +93,8 @@ void scope_init(struct scope *scope, struct rule_build *build, enum scope_kind k
 /* Compiles a scalar; NULL when it is none or an error was reported. `what` names it in messages. */
 const struct cel *scope_compile(struct scope *scope, const struct yaml_node *node, const char *what, int expected);
 const struct template *scope_template(struct scope *scope, const struct yaml_node *node, const char *what);
+/* After `steps` are there: lets messages suggest their names. */
+void scope_know_steps(struct scope *scope);
 int rule_find_input(const struct rule *rule, struct str name); /* -1: none */
 bool rule_name_reserved(struct str name);
 
@@ -109,6 +120,9 @@ void rule_macros_check(struct loader *loader);
 /* The parts of a rule. */
 void rule_build(struct loader *loader, const struct rule_source *source, struct rule *rule);
 void rule_inputs_read(struct rule_build *build);
+/* Reports a condition over an input's events that is never true, or reads what its events do not have. */
+void rule_where_check(struct rule_build *build, const struct yaml_node *node, const struct rule_input *input,
+                      const struct cel *where);
 void rule_group_read(struct rule_build *build, const struct yaml_node *detect);
 void rule_detect_read(struct rule_build *build, const struct yaml_node *detect);
 /* rule_window.c: `window` of `detect`; an error where it is missing. */

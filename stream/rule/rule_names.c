@@ -64,6 +64,9 @@ static struct cel_name scope_name(void *context, struct str name)
         result.type.stream = (int8_t)scope->stream->id;
         return result;
     }
+    for (size_t i = 0; i < scope->step_count; i++)
+        if (str_eq(name, scope->steps[i].name))
+            return (struct cel_name){.kind = CEL_NAME_SLOT, .slot = scope->steps[i].slot, .type = scope->steps[i].type};
     if (scope->kind == SCOPE_OUTPUT)
         for (int i = 0; i < OUT_FIXED_COUNT; i++)
             if (str_is(name, output_names[i]))
@@ -144,6 +147,21 @@ void scope_init(struct scope *scope, struct rule_build *build, enum scope_kind k
                                                     : measure_names;
 }
 
+void scope_know_steps(struct scope *scope)
+{
+    struct arena *arena = scope->build->loader->arena;
+    const char *const *known = scope->env.known_names;
+    size_t n = 0;
+    while (known[n] != NULL)
+        n++;
+    const char **names = arena_alloc(arena, (n + scope->step_count + 1) * sizeof *names);
+    memcpy(names, known, n * sizeof *names);
+    for (size_t i = 0; i < scope->step_count; i++)
+        names[n++] = arena_str(arena, scope->steps[i].name).p;
+    names[n] = NULL;
+    scope->env.known_names = names;
+}
+
 static bool identifier_char(char c)
 {
     return isalnum((unsigned char)c) || c == '_';
@@ -167,6 +185,15 @@ static const char *better_words(const struct scope *scope, struct str name, bool
     if (call)
         return NULL;
     if (rule_find_input(scope->build->rule, name) >= 0) {
+        if (scope->steps != NULL)
+            return arena_printf(arena,
+                                "'%.*s' is no step before this one; here the event is 'event', and earlier steps "
+                                "are read by their names",
+                                STR_ARG(name));
+        if (scope->kind == SCOPE_OUTPUT && scope->build->rule->type == DETECTOR_SEQUENCE)
+            return arena_printf(arena,
+                                "'%.*s' is an input and no step that takes events; those are read by their names",
+                                STR_ARG(name));
         if (scope->kind == SCOPE_OUTPUT)
             return arena_printf(arena, "'%.*s' is an input; write count(%.*s)", STR_ARG(name), STR_ARG(name));
         return arena_printf(arena, "'%.*s' is an input; %s", STR_ARG(name),

@@ -69,7 +69,21 @@ static const char rules_text[] =
     "  detect: {group_by: [service], window: {calendar: day, timezone: Pacific/Chatham, wait: 20m}, when: count(x) > 2 "
     "|| avg(cpu) > 50}\n"
     "  recommend: {category: architecture, title: \"{{ count(x) }} {{ avg(cpu) }}\", cooldown: 0s, spec: {problem: "
-    "\"{{ mttr }}\", solution: s}}\n";
+    "\"{{ mttr }}\", solution: s}}\n"
+    "- id: rows-and-telemetry-in-order\n"
+    "  from: {x: {stream: incident}, r: {stream: incident, match: {status: resolved}}, hot: {stream: telemetry, where: "
+    "event.value > 60.0}}\n"
+    "  detect: {type: sequence, group_by: [service], within: 2h, max_gap: 40m, skip: past_last, steps: [{not: r}, x, "
+    "{hot: {times: \"2..4\", greedy: true, where: \"size(hot) == 0 || event.value > hot[0].value\"}}, {end: {of: x, "
+    "where: event.incident_id != x.incident_id}}]}\n"
+    "  recommend: {category: architecture, title: \"{{ x.incident_id }} {{ hot.map(h, h.value) }}\", cooldown: 0s, "
+    "spec: {problem: \"{{ end.severity }}\", solution: s}}\n"
+    "- id: no-answer\n"
+    "  from: {x: {stream: incident, match: {severity: sev1}}, cold: {stream: telemetry, where: event.value < 5.0}}\n"
+    "  detect: {type: sequence, group_by: [service], within: 20m, skip: to_next, steps: [{x: {times: \"1..\"}}, {not: "
+    "cold}]}\n"
+    "  recommend: {category: architecture, title: \"{{ x.map(e, e.incident_id) }}\", cooldown: 0s, spec: {problem: p, "
+    "solution: s}}\n";
 
 enum { PARTITIONS = 4, EVENTS = 1500, INCIDENT_PARTITIONS = 2 };
 

@@ -97,7 +97,7 @@ static void read_step(struct str text, struct sequence_step *step)
             step->greedy = true;
             break;
         default:
-            step->until = (int8_t)letter(*++p);
+            step->until = (int16_t)letter(*++p);
         }
 }
 

@@ -177,9 +177,6 @@ static const struct bad_case bad_detect[] = {
      "6:12: error: unknown key 'windows' in detect; did you mean 'window'?\n"},
     {RULE(IN, "{type: windw, window: {size: 1d}, when: count(x) > 1}", ""),
      "6:18: error: unknown detector 'windw'; did you mean 'window'?\n"},
-    {RULE(IN, "{type: sequence, within: 1h, step: [x]}", ""),
-     "6:18: error: detector 'sequence' is not built yet\n"
-     "6:40: error: unknown key 'step' in detect; did you mean 'steps'?\n"},
     {RULE(IN, "{type: trend, of: x, window: {calendar: week}}", ""),
      "6:18: error: detector 'trend' is not built yet\n"},
     {RULE(IN, "{type: burn_rate, bad: x, all: x, objective: 0.99}", ""),

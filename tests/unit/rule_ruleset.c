@@ -14,6 +14,7 @@
 #include "rule/ruleset.h"
 #include "rule_bad_detect.h"
 #include "rule_bad_recommend.h"
+#include "rule_bad_sequence.h"
 
 static struct arena arena;
 static struct diagnostics diagnostics;
@@ -61,6 +62,12 @@ static void test_bad_detect(void **state)
 {
     (void)state;
     check_bad(bad_detect, sizeof bad_detect / sizeof *bad_detect);
+}
+
+static void test_bad_sequence(void **state)
+{
+    (void)state;
+    check_bad(bad_sequence, sizeof bad_sequence / sizeof *bad_sequence);
 }
 
 static void test_bad_recommend(void **state)
@@ -279,6 +286,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_bad_detect, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_bad_sequence, setup, teardown),
         cmocka_unit_test_setup_teardown(test_bad_recommend, setup, teardown),
         cmocka_unit_test_setup_teardown(test_good_base, setup, teardown),
         cmocka_unit_test_setup_teardown(test_meaning, setup, teardown),

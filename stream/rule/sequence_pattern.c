@@ -5,7 +5,7 @@
  * to a stop state from every state that waits behind it; a step that is optional needs copies of what follows without
  * that way, for an event that it takes ends the negation.
  */
-#include "detect/sequence_pattern.h"
+#include "rule/sequence_pattern.h"
 
 enum { NONE = UINT32_MAX };
 
@@ -161,27 +161,54 @@ static uint32_t copy_state(struct builder *b, uint32_t from)
     return copy;
 }
 
+struct copying {
+    uint32_t from;
+    uint32_t copy;
+};
+
+/* Two ways at most from each step to the next. */
+struct copies {
+    struct copying todo[2 * SEQUENCE_STEPS_MAX + 2];
+    size_t count;
+    uint32_t stop; /* of the negation that the copies are without */
+};
+
+static uint32_t add_copy(struct builder *b, struct copies *copies, uint32_t from)
+{
+    const struct sequence_state *state = &b->pattern->states[from];
+    uint32_t copy = add_state(b, state->kind, state->step);
+    ASSERT(copies->count < sizeof copies->todo / sizeof *copies->todo);
+    copies->todo[copies->count++] = (struct copying){from, copy};
+    return copy;
+}
+
+static void fill_copy(struct builder *b, struct copies *copies, struct copying now)
+{
+    struct sequence_state original = b->pattern->states[now.from];
+    for (uint32_t i = 0; i < original.transition_count && !b->too_large; i++) {
+        const struct sequence_transition *t = &original.transitions[i];
+        bool proceeds = t->action == SEQUENCE_PROCEED;
+        uint32_t target = t->target == now.from ? now.copy : t->target;
+        if (proceeds && t->target == copies->stop)
+            continue;
+        if (proceeds && b->pattern->states[t->target].kind != SEQUENCE_STATE_STOP)
+            target = add_copy(b, copies, t->target);
+        add(b, now.copy, t->action, target, (struct guard){.literals = t->guard, .count = t->guard_count});
+    }
+}
+
 /* Where an event taken by the step being built leads: for an optional step, to a copy of `sink` without the negation in
- * force before the step. Recursive along optional steps, of which there are at most SEQUENCE_STEPS_MAX. */
+ * force before the step, and so on along the steps that may be left out. */
 static uint32_t without_nots(struct builder *b, uint32_t sink)
 {
     int negated = current_not(b);
-    if (negated < 0 || !b->steps[b->at].optional || b->too_large)
+    if (negated < 0 || !b->steps[b->at].optional)
         return sink;
-    struct sequence_state original = b->pattern->states[sink];
-    uint32_t copy = add_state(b, original.kind, original.step);
-    for (uint32_t i = 0; i < original.transition_count; i++) {
-        const struct sequence_transition *t = &original.transitions[i];
-        uint32_t target = t->target == sink ? copy : t->target;
-        if (t->action == SEQUENCE_PROCEED) {
-            if (target == b->stops[negated])
-                continue;
-            if (b->pattern->states[target].kind != SEQUENCE_STATE_STOP)
-                target = without_nots(b, target);
-        }
-        add(b, copy, t->action, target, (struct guard){.literals = t->guard, .count = t->guard_count});
-    }
-    return copy;
+    struct copies copies = {.stop = b->stops[negated]};
+    uint32_t first = add_copy(b, &copies, sink);
+    while (copies.count > 0 && !b->too_large)
+        fill_copy(b, &copies, copies.todo[--copies.count]);
+    return first;
 }
 
 /* Greed: `sink` goes on only with an event that the step itself does not take. */

@@ -7,8 +7,8 @@
  *
  * A compiled pattern is read-only. Memory: at most SEQUENCE_STATES_MAX states in the arena of the rule.
  */
-#ifndef FORESTALL_DETECT_SEQUENCE_PATTERN_H
-#define FORESTALL_DETECT_SEQUENCE_PATTERN_H
+#ifndef FORESTALL_RULE_SEQUENCE_PATTERN_H
+#define FORESTALL_RULE_SEQUENCE_PATTERN_H
 
 #include "base/arena.h"
 
@@ -44,7 +44,7 @@ struct sequence_step {
     uint8_t contiguity; /* to the step before; the first step has none */
     uint8_t inner;      /* between the events of this step */
     uint8_t condition;  /* what its events fulfil */
-    int8_t until;       /* the condition that ends an unbounded step, or -1 */
+    int16_t until;      /* the condition that ends an unbounded step, or -1 */
     uint32_t times_min; /* 1.. */
     uint32_t times_max; /* >= times_min, or SEQUENCE_UNBOUNDED */
 };
