@@ -98,7 +98,7 @@ static int number(const char **p, const char *end, int digits)
 
 static bool literal(const char **p, const char *end, const char *any_of)
 {
-    if (*p == end || strchr(any_of, **p) == NULL)
+    if (*p == end || **p == '\0' || strchr(any_of, **p) == NULL)
         return false;
     (*p)++;
     return true;

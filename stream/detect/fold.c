@@ -152,8 +152,8 @@ static uint64_t value_hash(struct value v)
     if (v.type == VALUE_STRING)
         return hash_bytes(v.s, v.n, VALUE_STRING);
     struct buf bytes = {0};
-    value_encode(&bytes, v);
-    uint64_t hash = hash_bytes(bytes.p, bytes.len, v.type);
+    value_encode_equal(&bytes, v);
+    uint64_t hash = hash_bytes(bytes.p, bytes.len, 0);
     buf_fini(&bytes);
     return hash;
 }

@@ -2,6 +2,7 @@
 #include "event/value.h"
 
 #include <math.h>
+#include <stdlib.h>
 
 enum { NESTING_MAX = 32 };
 
@@ -202,6 +203,53 @@ void value_encode(struct buf *out, struct value v)
     default:
         break;
     }
+}
+
+/* A whole number as an int, or a uint beyond it; NaN as one of them. */
+static struct value one_form(struct value v)
+{
+    if (v.type == VALUE_UINT && v.u <= INT64_MAX)
+        return value_int((int64_t)v.u);
+    if (v.type != VALUE_DOUBLE)
+        return v;
+    if (isnan(v.d))
+        return value_double(NAN);
+    if (v.d != trunc(v.d) || v.d < -9223372036854775808.0 || v.d >= 18446744073709551616.0)
+        return v;
+    return v.d < 9223372036854775808.0 ? value_int((int64_t)v.d) : value_uint((uint64_t)v.d);
+}
+
+struct pair {
+    struct value key, value;
+};
+
+static int order_pairs(const void *a, const void *b)
+{
+    return value_order(((const struct pair *)a)->key, ((const struct pair *)b)->key);
+}
+
+void value_encode_equal(struct buf *out, struct value v)
+{
+    if (v.type != VALUE_LIST && v.type != VALUE_MAP) {
+        value_encode(out, one_form(v));
+        return;
+    }
+    buf_byte(out, v.type);
+    buf_varint(out, v.n);
+    if (v.type == VALUE_LIST) {
+        for (uint32_t i = 0; i < v.n; i++)
+            value_encode_equal(out, v.items[i]);
+        return;
+    }
+    struct pair *pairs = mem_alloc(v.n * sizeof *pairs);
+    for (uint32_t i = 0; i < v.n; i++)
+        pairs[i] = (struct pair){v.items[2 * i], v.items[2 * i + 1]};
+    qsort(pairs, v.n, sizeof *pairs, order_pairs);
+    for (uint32_t i = 0; i < v.n; i++) {
+        value_encode_equal(out, pairs[i].key);
+        value_encode_equal(out, pairs[i].value);
+    }
+    free(pairs);
 }
 
 static bool decode(struct reader *r, struct arena *arena, struct value *v, int depth);

@@ -116,6 +116,10 @@ const struct value *value_map_get(struct value map, struct str key);
 /* A deep copy into the arena. */
 struct value value_copy(struct arena *arena, struct value v);
 
+/* Bytes that are the same for values that value_eq() calls equal, and for NaN: numbers in one form whatever their type,
+ * maps by key. For hashing; they cannot be decoded. Nesting as value_decode() allows. */
+void value_encode_equal(struct buf *out, struct value v);
+
 /* Compact binary form, canonical for equal values of one type; decoded values borrow from the reader's bytes and the
  * arena. Nesting beyond 32 is refused (false). */
 void value_encode(struct buf *out, struct value v);

@@ -240,6 +240,15 @@ static struct value run_bytes(struct cel_call *call)
     return v;
 }
 
+/* Its time zone is written: without one a time is no instant (RFC 3339), though other readers take it for UTC. */
+static bool has_zone(struct str text)
+{
+    for (size_t i = text.n; i > 0 && text.n - i < 6; i--)
+        if (text.p[i - 1] == 'Z' || text.p[i - 1] == 'z' || text.p[i - 1] == '+' || text.p[i - 1] == '-')
+            return true;
+    return false;
+}
+
 static struct value run_timestamp(struct cel_call *call)
 {
     struct value v = call->args[0];
@@ -249,7 +258,7 @@ static struct value run_timestamp(struct cel_call *call)
         return cel_timestamp(v.i, 0);
     if (v.type != VALUE_STRING)
         return v;
-    if (!time_parse(value_as_str(v), &seconds, &nanos))
+    if (!has_zone(value_as_str(v)) || !time_parse(value_as_str(v), &seconds, &nanos))
         return bad(call, "timestamp, which is written 2024-05-06T07:08:09Z, in the years 1 to 9999");
     return cel_timestamp(seconds, nanos);
 }
@@ -293,15 +302,12 @@ static bool duration_part(struct str s, size_t *at, int64_t *total)
         int64_t nanos;
         if (__builtin_mul_overflow(whole, units[u].nanos, &nanos) || __builtin_add_overflow(*total, nanos, total))
             return false;
-        /* Each digit after the point is a tenth of the one before; 1 w / 10^15 is below a nanosecond. */
-        int64_t unit = units[u].nanos;
-        int64_t scale = 1;
-        int64_t fraction = 0;
-        for (size_t k = point; k < name && k - point < 15; k++, scale *= 10)
-            fraction = fraction * 10 + (s.p[k] - '0');
-        double part = (double)fraction / (double)scale * (double)unit;
+        /* From the last digit on, each a tenth of the one before: cutting at every step is cutting once. */
+        int64_t part = 0;
+        for (size_t k = name; k > point; k--)
+            part = ((s.p[k - 1] - '0') * units[u].nanos + part) / 10;
         *at = i;
-        return !__builtin_add_overflow(*total, (int64_t)part, total);
+        return !__builtin_add_overflow(*total, part, total);
     }
     return false;
 }

@@ -271,9 +271,13 @@ bool cel_equal(struct cel_run *run, struct value a, struct value b)
 
 const struct value *cel_map_find(struct cel_run *run, struct value map, struct value key)
 {
-    for (size_t i = 0; i < map.n; i++)
-        if (cel_equal(run, map.items[2 * i], key))
+    for (size_t i = 0; i < map.n; i++) {
+        struct value other = map.items[2 * i];
+        /* A double meets the key of its very value: rounded, it would meet several. */
+        bool found = one_is_double(other, key) ? --run->steps >= 0 && value_eq(other, key) : cel_equal(run, other, key);
+        if (found)
             return &map.items[2 * i + 1];
+    }
     return NULL;
 }
 

@@ -286,6 +286,31 @@ static void test_distinct_beyond_what_it_keeps(void **state)
         fold_fini(&parts[i]);
 }
 
+/* Values that == calls equal count once, whatever their types and the order of a map's members. */
+static void test_distinct_counts_equal_values_once(void **state)
+{
+    (void)state;
+    const struct value one[] = {value_int(1), value_int(2)};
+    const struct value other[] = {value_double(1), value_uint(2)};
+    const struct value map[] = {value_text("a"), value_int(1), value_text("b"), value_double(-0.0)};
+    const struct value turned[] = {value_text("b"), value_int(0), value_text("a"), value_uint(1)};
+    const struct value values[] = {
+        value_int(1),          value_uint(1),        value_double(1.0),
+        value_double(-0.0),    value_int(0),         value_double(NAN),
+        value_double(-NAN),    value_double(1e19),   value_uint(UINT64_C(10000000000000000000)),
+        value_double(-0x1p63), value_int(INT64_MIN), value_double(1e300),
+        value_text("1"),       value_bool(true),     value_list(one, 2),
+        value_list(other, 2),  value_map(map, 2),    value_map(turned, 2)};
+    bool approximate = false;
+    struct fold fold;
+    fold_init(&fold, AGGREGATE_DISTINCT);
+    for (size_t i = 0; i < sizeof values / sizeof *values; i++)
+        fold_add(&fold, values[i]);
+    /* 1, 0, NaN, 1e19, -2^63, 1e300, '1', true, the list, the map */
+    assert_true(fold_result(&fold, &approximate).d == 10);
+    fold_fini(&fold);
+}
+
 static void test_hostile_bytes_are_refused(void **state)
 {
     (void)state;
@@ -337,9 +362,12 @@ int main(int argc, char **argv)
 {
     if (argc > 1)
         seed = strtoull(argv[1], NULL, 10) * UINT64_C(0x9E3779B97F4A7C15) + 1;
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_any_merge_order),           cmocka_unit_test(test_huge_and_special_values),
-        cmocka_unit_test(test_sums_of_all_magnitudes),    cmocka_unit_test(test_distinct_beyond_what_it_keeps),
-        cmocka_unit_test(test_hostile_bytes_are_refused), cmocka_unit_test(test_damaged_bytes_do_no_harm)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_any_merge_order),
+                                       cmocka_unit_test(test_huge_and_special_values),
+                                       cmocka_unit_test(test_sums_of_all_magnitudes),
+                                       cmocka_unit_test(test_distinct_beyond_what_it_keeps),
+                                       cmocka_unit_test(test_hostile_bytes_are_refused),
+                                       cmocka_unit_test(test_damaged_bytes_do_no_harm),
+                                       cmocka_unit_test(test_distinct_counts_equal_values_once)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
