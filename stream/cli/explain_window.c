@@ -80,16 +80,12 @@ static const char *calendar_times(const struct explanation *e)
 
 static const char *session_times(const struct explanation *e)
 {
-    const struct window *window = &e->rule->window;
-    const char *gap = explain_span(e, window->gap_ms);
-    const char *longest = window->max_ms > 0 && window->max_ms < INT64_MAX
-                              ? arena_printf(e->arena, ", or lasts %s", explain_span(e, window->max_ms))
-                              : "";
+    const char *gap = explain_span(e, e->rule->window.gap_ms);
     return arena_printf(
         e->arena,
         "A session is events that are at most %s apart. It is evaluated once, when time passes its last event + "
-        "%s%s. Each evaluation with 'when' true is a firing.",
-        gap, gap, longest);
+        "%s, or its first + %s if that comes first. Each evaluation with 'when' true is a firing.",
+        gap, gap, explain_span(e, e->rule->window.max_ms));
 }
 
 void explain_window(struct explanation *e)

@@ -5,7 +5,9 @@ const struct detector_ops *detector_of(const struct rule *rule)
 {
     switch (rule->type) {
     case DETECTOR_WINDOW:
-        return rule->window.kind == WINDOW_SLIDING ? &detector_sliding : &detector_hopping;
+        return rule->window.kind == WINDOW_SLIDING   ? &detector_sliding
+               : rule->window.kind == WINDOW_SESSION ? &detector_session
+                                                     : &detector_hopping;
     case DETECTOR_SEQUENCE:
         return &detector_sequence;
     default:

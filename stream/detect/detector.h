@@ -71,7 +71,8 @@ struct detector_ops {
     bool deadline;
 };
 
-extern const struct detector_ops detector_sliding, detector_hopping; /* windows; hopping ones: calendar too */
+/* Windows; hopping ones: calendar too. */
+extern const struct detector_ops detector_sliding, detector_hopping, detector_session;
 extern const struct detector_ops detector_sequence;
 
 /* The detector of a rule, by its type and kind of window. */

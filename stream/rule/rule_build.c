@@ -36,7 +36,10 @@ static void check_windows(struct rule_build *build)
     struct rule *rule = build->rule;
     struct diagnostics *diagnostics = build->loader->diagnostics;
     const struct yaml_node *window = yaml_get(yaml_get(build->node, "detect"), "window");
-    const struct yaml_node *length = yaml_get(window, rule->window.kind == WINDOW_CALENDAR ? "calendar" : "size");
+    static const char *const keys[] = {"size", "calendar", "max", "gap"};
+    const struct yaml_node *length = NULL;
+    for (size_t i = 0; i < sizeof keys / sizeof *keys && length == NULL; i++)
+        length = yaml_get(window, keys[i]);
     int64_t retention = build->loader->options.row_retention_ms;
     if (length == NULL || rule->window.size_ms <= retention)
         return;

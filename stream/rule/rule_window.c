@@ -1,7 +1,7 @@
 /* `window`: its kind, by the keys that it has, and its measures. */
 #include "rule/rule_load.h"
 
-enum { WINDOW_PANES_MAX = 100000 };
+enum { WINDOW_PANES_MAX = 100000, SESSION_MAX_DEFAULT_MS = 24 * HOUR_MS };
 
 static const char *const unit_names[] = {"day", "week", "month", "quarter", NULL};
 
@@ -107,6 +107,21 @@ static void read_calendar(struct rule_build *build, const struct yaml_node *node
     window->pane_ms = PANE_MS_MAX;
 }
 
+static void read_session(struct diagnostics *diagnostics, const struct yaml_node *node, struct window *window)
+{
+    window->kind = WINDOW_SESSION;
+    window->max_ms = SESSION_MAX_DEFAULT_MS;
+    if (!read_span(diagnostics, node, "gap", 1, &window->gap_ms))
+        return;
+    const struct yaml_node *max = yaml_get(node, "max");
+    if (max != NULL && !read_span(diagnostics, node, "max", 1, &window->max_ms))
+        return;
+    if (window->max_ms < window->gap_ms)
+        diagnostic_at(diagnostics, max != NULL ? max : yaml_get(node, "gap"), false, "max must not be less than gap%s",
+                      max != NULL ? "" : "; left out, it is 24h");
+    window->size_ms = window->max_ms;
+}
+
 /* The kinds, by the key that only one of them has. */
 static const struct {
     const char *key;
@@ -159,11 +174,10 @@ void rule_window_read(struct rule_build *build, const struct yaml_node *detect)
     if (kind == KIND_CALENDAR)
         read_calendar(build, node, window);
     else if (kind == KIND_SESSION)
-        diagnostic_at(diagnostics, node, false,
-                      "session windows are not built yet; this version runs sliding, hopping and calendar ones");
+        read_session(diagnostics, node, window);
     else
         read_sized(diagnostics, node, window);
     build->rule->reach_ms = window->size_ms;
-    if (window->kind != WINDOW_SLIDING) /* it holds its start, and is evaluated `wait` after its end */
+    if (window->kind != WINDOW_SLIDING) /* it holds its start, and is evaluated `wait` after its end or deadline */
         build->rule->reach_ms += window->wait_ms + 1;
 }

@@ -35,7 +35,7 @@ enum { PANE_MS_MAX = 10 * MINUTE_MS };
 
 struct window {
     enum window_kind kind;
-    int64_t size_ms;  /* of calendar: the longest that its unit can be */
+    int64_t size_ms;  /* of calendar: the longest that its unit can be; of session: max_ms */
     int64_t slide_ms; /* of hopping */
     int64_t wait_ms;
     int64_t pane_ms; /* the longest pane: of hopping one that divides size and slide, of calendar 10 min */

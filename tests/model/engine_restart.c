@@ -83,7 +83,17 @@ static const char rules_text[] =
     "  detect: {type: sequence, group_by: [service], within: 20m, skip: to_next, steps: [{x: {times: \"1..\"}}, {not: "
     "cold}]}\n"
     "  recommend: {category: architecture, title: \"{{ x.map(e, e.incident_id) }}\", cooldown: 0s, spec: {problem: p, "
-    "solution: s}}\n";
+    "solution: s}}\n"
+    "- id: session-rows\n"
+    "  from: {x: {stream: incident, match: {severity: [sev1, sev2]}}}\n"
+    "  detect: {group_by: [service], window: {gap: 20m, max: 1h}, when: count(x) >= 2}\n"
+    "  recommend: {category: architecture, title: \"{{ count(x) }}\", cooldown: 0s, spec: {problem: \"{{ mttr }}\", "
+    "solution: s}}\n"
+    "- id: session-rows-and-telemetry\n"
+    "  from: {x: {stream: incident, match: {status: resolved}}, hot: {stream: telemetry, where: event.value > 80.0}}\n"
+    "  detect: {group_by: [service], window: {gap: 10m}, when: count(x) + count(hot) >= 3}\n"
+    "  recommend: {category: architecture, title: \"{{ first_seen }}\", cooldown: 1h, spec: {problem: \"{{ count(hot) "
+    "}}\", solution: s}}\n";
 
 enum { PARTITIONS = 4, EVENTS = 1500, INCIDENT_PARTITIONS = 2 };
 
