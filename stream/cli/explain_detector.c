@@ -321,10 +321,12 @@ static void sequence_detection(struct explanation *e)
 static void sequence_state(struct explanation *e)
 {
     int64_t most = e->config->partial_matches_max;
-    explain_bound(e, "partial_matches_max", most, explain_event_bytes(e),
+    int64_t events = 10 * most; /* as sequence_nfa.h bounds them */
+    explain_add(e, "state", "partial_matches_max", value_int(most), NULL);
+    explain_bound(e, "events_max", events, explain_event_bytes(e),
                   arena_printf(e->arena,
-                               "A group keeps at most %s partial matches (limits.partial_matches) and their events",
-                               explain_number(e, most)));
+                               "A group keeps at most %s partial matches (limits.partial_matches) with %s events",
+                               explain_number(e, most), explain_number(e, events)));
 }
 
 static const struct description {

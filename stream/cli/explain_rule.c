@@ -36,6 +36,8 @@ static const char *transport_words(const struct explanation *e, const char *kind
     if (strcmp(kind, "folded") == 0)
         return arena_printf(e->arena, "Folded into panes of %s before it reaches the group.",
                             explain_span(e, e->rule->window.pane_ms));
+    if (strcmp(kind, "rows") == 0 && e->rule->window.kind == WINDOW_NONE)
+        return "Updates fold into rows; a row counts once, when it becomes selected.";
     if (strcmp(kind, "rows") == 0)
         return "Updates fold into rows; each change of a row reaches the group.";
     return "Each event is forwarded to the group by itself.";

@@ -122,6 +122,28 @@ def test_rules_that_read_rules(forestall_does, tmp_path):
     assert "None: the rule makes detections only" in text
 
 
+def explain_detector(forestall_does, tmp_path, inputs, detect):
+    """The text and the facts of a rule with these inputs and this detector."""
+    (tmp_path / "d.yaml").write_text(json.dumps({"apiVersion": "forestall.io/v1", "kind": "RuleSet", "rules": [{
+        "id": "it", "from": inputs, "detect": {"group_by": ["service"], **detect}}]}))
+    text = forestall_does("explain", "it", "d.yaml").stdout
+    return " ".join(text.split()), json.loads(forestall_does("explain", "it", "d.yaml", "--output", "json").stdout)
+
+
+def test_a_sequence(forestall_does, tmp_path):
+    inputs = {"deploy": {"stream": "deployment"}, "undo": {"stream": "deployment", "match": {"status": "rolled_back"}}, "failed": {"stream": "incident"}}
+    steps = ["deploy", {"not": ["undo", "failed"]}, {"again": {"of": "failed", "times": "1..3", "optional": True}}]
+    text, facts = explain_detector(forestall_does, tmp_path, inputs,
+                                   {"type": "sequence", "within": "2h", "max_gap": "30m", "skip": "past_last", "steps": steps})
+    assert ("For each service, when these come in order within 2h: deploy, then no undo or failed, then again (of failed, times 1..3, optional true), "
+            "it fires.") in text
+    assert "From step to step it takes at most 30m. After a match: past_last." in text and "no condition beyond the detector's own" in text
+    assert "at most 1,000 partial matches (limits.partial_matches) with 10,000 events" in text
+    assert "a row counts once, when it becomes selected" in text
+    assert facts["detection"] == {"type": "sequence", "steps": "deploy, then no undo or failed, then again (of failed, times 1..3, optional true)",
+                                  "skip": "past_last"}
+
+
 def test_a_change_of_meaning_changes_the_hash(explained):
     hash_of = lambda **parts: explained(**parts)[1]["meaning"]["hash"]
     assert hash_of() == hash_of(description="Other words") != hash_of(window="{size: 8d}")

@@ -186,6 +186,7 @@ static void test_unasked(void **state)
     struct diagnostics diagnostics = {.arena = &arena};
     ruleset_free(ruleset_load_text("r.yaml", str_of(WHEN("count(x) < 0")), &diagnostics));
     assert_int_equal(diagnostics.count, 0);
+    diagnostics_fini(&diagnostics);
 }
 
 static int teardown(void **state)
