@@ -86,16 +86,28 @@ int kafka_writer_open(struct kafka_writer **out, const struct kafka_writer_optio
     return 0;
 }
 
+static rd_kafka_resp_err_t produce_at(struct kafka_writer *writer, const struct kafka_writer_record *record)
+{
+    const rd_kafka_vu_t parts[] = {
+        {.vtype = RD_KAFKA_VTYPE_RKT, .u.rkt = writer->topics[record->topic]},
+        {.vtype = RD_KAFKA_VTYPE_PARTITION, .u.i32 = record->partition},
+        {.vtype = RD_KAFKA_VTYPE_MSGFLAGS, .u.i = RD_KAFKA_MSG_F_COPY},
+        {.vtype = RD_KAFKA_VTYPE_KEY, .u.mem = {(void *)(uintptr_t)record->key.p, record->key.n}},
+        {.vtype = RD_KAFKA_VTYPE_VALUE, .u.mem = {(void *)(uintptr_t)record->value.p, record->value.n}},
+        {.vtype = RD_KAFKA_VTYPE_TIMESTAMP, .u.i64 = record->timestamp_ms},
+    };
+    rd_kafka_error_t *error = rd_kafka_produceva(writer->client, parts, sizeof parts / sizeof *parts);
+    rd_kafka_resp_err_t code = rd_kafka_error_code(error); /* of none: no error */
+    rd_kafka_error_destroy(error);
+    return code;
+}
+
 static rd_kafka_resp_err_t produce(struct kafka_writer *writer, const struct kafka_writer_record *record)
 {
-    rd_kafka_topic_t *topic = writer->topics[record->topic];
     if (record->timestamp_ms != 0)
-        return rd_kafka_producev(writer->client, RD_KAFKA_V_RKT(topic), RD_KAFKA_V_PARTITION(record->partition),
-                                 RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY), RD_KAFKA_V_KEY(record->key.p, record->key.n),
-                                 RD_KAFKA_V_VALUE((void *)(uintptr_t)record->value.p, record->value.n),
-                                 RD_KAFKA_V_TIMESTAMP(record->timestamp_ms), RD_KAFKA_V_END);
-    if (rd_kafka_produce(topic, record->partition, RD_KAFKA_MSG_F_COPY, (void *)(uintptr_t)record->value.p,
-                         record->value.n, record->key.p, record->key.n, NULL) == 0)
+        return produce_at(writer, record);
+    if (rd_kafka_produce(writer->topics[record->topic], record->partition, RD_KAFKA_MSG_F_COPY,
+                         (void *)(uintptr_t)record->value.p, record->value.n, record->key.p, record->key.n, NULL) == 0)
         return RD_KAFKA_RESP_ERR_NO_ERROR;
     return rd_kafka_last_error();
 }
