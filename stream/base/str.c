@@ -61,22 +61,35 @@ bool utf8_valid(const char *p, size_t n)
     return true;
 }
 
+/* Optimal string alignment: insertions, deletions, substitutions and swaps of neighbours count one each. */
 int str_distance(struct str a, struct str b, int max)
 {
-    int row[65];
-    if (a.n > 64 || b.n > 64)
+    int rows[3][65];
+    if (a.n > 64 || b.n > 64 || (a.n > b.n ? a.n - b.n : b.n - a.n) > (size_t)max)
         return max + 1;
-    for (size_t j = 0; j <= b.n; j++)
-        row[j] = (int)j;
-    for (size_t i = 1; i <= a.n; i++) {
-        int diagonal = row[0];
-        row[0] = (int)i;
-        for (size_t j = 1; j <= b.n; j++) {
-            int substituted = diagonal + (a.p[i - 1] != b.p[j - 1]);
-            int other = (row[j] < row[j - 1] ? row[j] : row[j - 1]) + 1;
-            diagonal = row[j];
-            row[j] = substituted < other ? substituted : other;
-        }
+    while (a.n > 0 && b.n > 0 && a.p[0] == b.p[0]) {
+        a = (struct str){a.p + 1, a.n - 1};
+        b = (struct str){b.p + 1, b.n - 1};
     }
-    return row[b.n] <= max ? row[b.n] : max + 1;
+    for (size_t j = 0; j <= b.n; j++)
+        rows[0][j] = (int)j;
+    for (size_t i = 1; i <= a.n; i++) {
+        const int *two_up = rows[(i + 1) % 3];
+        const int *up = rows[(i + 2) % 3];
+        int *row = rows[i % 3];
+        int least = row[0] = (int)i;
+        for (size_t j = 1; j <= b.n; j++) {
+            int best = up[j - 1] + (a.p[i - 1] != b.p[j - 1]);
+            int other = (up[j] < row[j - 1] ? up[j] : row[j - 1]) + 1;
+            best = other < best ? other : best;
+            if (i > 1 && j > 1 && a.p[i - 1] == b.p[j - 2] && a.p[i - 2] == b.p[j - 1] && two_up[j - 2] + 1 < best)
+                best = two_up[j - 2] + 1;
+            row[j] = best;
+            least = best < least ? best : least;
+        }
+        if (least > max)
+            return max + 1;
+    }
+    int distance = rows[a.n % 3][b.n];
+    return distance <= max ? distance : max + 1;
 }

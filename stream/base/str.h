@@ -62,7 +62,8 @@ static inline uint64_t str_hash(struct str s)
 /* True where the bytes are well-formed UTF-8 (no surrogates, no overlong forms). */
 bool utf8_valid(const char *p, size_t n);
 
-/* Edit distance up to `max` (else max + 1), for "did you mean"; texts over 64 bytes are never near. */
+/* Edit distance up to `max` (else max + 1), for "did you mean": a letter more, less or other, or two swapped, is one.
+ * Texts over 64 bytes are never near. */
 int str_distance(struct str a, struct str b, int max);
 
 #endif
