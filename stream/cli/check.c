@@ -172,14 +172,15 @@ static int finish(const struct options *options, const struct diagnostics *diagn
     if (out.len > 0)
         (void)fwrite(out.p, 1, out.len, stdout);
     buf_fini(&out);
-    return diagnostics->errors > 0 || (options->strict && diagnostics->count > 0) ? 1 : 0;
+    return diagnostics->errors > 0 || (options->strict && diagnostics->warnings > 0) ? 1 : 0;
 }
 
 static int check(const struct options *options, const char *const *paths, size_t count)
 {
     static const struct ruleset_options defaults = {.warn = true};
     struct arena arena = {0};
-    struct diagnostics diagnostics = {.arena = &arena};
+    struct diagnostics diagnostics = {
+        .arena = &arena, .allowed = options->allowed.items, .allowed_count = options->allowed.count};
     struct tally tally = {0};
     const char **rules = mem_alloc((count + 1) * sizeof *rules);
     size_t rule_count = 0;
@@ -192,7 +193,6 @@ static int check(const struct options *options, const char *const *paths, size_t
     if (rule_count > 0)
         check_rules(rules, rule_count, &defaults, &diagnostics, &tally);
     diagnostics_sort(&diagnostics);
-    diagnostics_allow(&diagnostics, options->allowed.items, options->allowed.count);
     int status = finish(options, &diagnostics, &tally);
     free(rules);
     diagnostics_fini(&diagnostics);

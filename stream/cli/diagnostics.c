@@ -6,11 +6,14 @@
 
 enum { QUOTE_COLUMNS = 160, QUOTE_BEFORE = 60, FILE_BYTES_MAX = 10 * 1024 * 1024 };
 
-/* The file quoted last: messages are sorted by file. */
+/* The file quoted last, and the last place in it: messages are sorted by file, line and column. */
 struct quoted_file {
     struct arena arena;
     const char *name;
     struct str text;
+    int line;
+    size_t column; /* from 0 */
+    size_t at;     /* the byte of that place */
 };
 
 struct colours {
@@ -28,40 +31,80 @@ static struct colours colours_for(FILE *out)
     return (struct colours){"", "", "", ""};
 }
 
+/* Bytes of the character at `p` that may be shown; 0: a control character, or no character at all. */
+static size_t shown(const char *p, const char *end)
+{
+    unsigned char c = (unsigned char)*p;
+    size_t n = c < 0x80 ? 1 : c < 0xe0 ? 2 : c < 0xf0 ? 3 : 4;
+    if (c < 0x20 || c == 0x7f || n > (size_t)(end - p) || !utf8_valid(p, n))
+        return 0;
+    return c == 0xc2 && (unsigned char)p[1] < 0xa0 ? 0 : n;
+}
+
 static void put_clean(FILE *out, struct str text)
 {
-    for (size_t i = 0; i < text.n; i++) {
-        unsigned char c = (unsigned char)text.p[i];
-        (void)fputc(c == '\t' ? ' ' : c < 0x20 || c == 0x7f ? '?' : c, out);
+    const char *end = text.p + text.n;
+    for (const char *p = text.p; p < end;) {
+        size_t n = shown(p, end);
+        if (n > 0)
+            (void)fwrite(p, 1, n, out);
+        else
+            (void)fputc(*p == '\t' ? ' ' : '?', out);
+        p++;
+        while (p < end && ((unsigned char)*p & 0xc0) == 0x80)
+            p++;
     }
 }
 
-static struct str line_of(struct str text, int line)
+/* One character, or line break, on; false at the end. */
+static bool place_step(struct quoted_file *file)
 {
-    size_t start = 0;
-    for (size_t i = 0; i < text.n && line > 1; i++)
-        if (text.p[i] == '\n') {
-            line--;
-            start = i + 1;
-        }
-    if (line > 1 || start >= text.n)
-        return (struct str){NULL, 0};
-    size_t end = start;
-    while (end < text.n && text.p[end] != '\n' && text.p[end] != '\r')
-        end++;
-    return (struct str){text.p + start, end - start};
+    const char *end = file->text.p + file->text.n;
+    const char *p = file->text.p + file->at;
+    if (p == end)
+        return false;
+    size_t line_break = yaml_break(p, end);
+    if (line_break > 0) {
+        file->at += line_break;
+        file->line++;
+        file->column = 0;
+        return true;
+    }
+    do
+        p++;
+    while (p < end && ((unsigned char)*p & 0xc0) == 0x80);
+    file->at = (size_t)(p - file->text.p);
+    file->column++;
+    return true;
 }
 
-/* Bytes of the first `characters` characters. */
-static size_t bytes_of(struct str text, size_t characters)
+/* Moves to the place; false where the file has no such line. A line that is shorter is left at its end. */
+static bool place_find(struct quoted_file *file, int line, size_t column)
 {
-    size_t at = 0;
-    for (; characters > 0 && at < text.n; characters--) {
-        at++;
-        while (at < text.n && ((unsigned char)text.p[at] & 0xc0) == 0x80)
-            at++;
+    const char *end = file->text.p + file->text.n;
+    if (line < file->line || (line == file->line && column < file->column)) {
+        file->line = 1;
+        file->column = 0;
+        file->at = 0;
     }
-    return at;
+    while (file->line < line)
+        if (!place_step(file))
+            return false;
+    while (file->column < column && yaml_break(file->text.p + file->at, end) == 0)
+        if (!place_step(file))
+            break;
+    return true;
+}
+
+static struct str rest_of_line(const struct quoted_file *file, size_t characters)
+{
+    const char *start = file->text.p + file->at;
+    const char *end = file->text.p + file->text.n;
+    const char *p = start;
+    for (; p < end && yaml_break(p, end) == 0; p++)
+        if (((unsigned char)*p & 0xc0) != 0x80 && characters-- == 0)
+            break;
+    return (struct str){start, (size_t)(p - start)};
 }
 
 static void quote(FILE *out, struct quoted_file *file, const struct diagnostic *item, const struct colours *colours)
@@ -72,53 +115,32 @@ static void quote(FILE *out, struct quoted_file *file, const struct diagnostic *
         file->text = (struct str){NULL, 0};
         file->text.p = yaml_read_file(&file->arena, item->file, FILE_BYTES_MAX, &file->text.n, &err);
         file->name = item->file;
+        file->line = 1;
+        file->column = 0;
+        file->at = 0;
         if (file->text.p == NULL)
             file->text.n = 0;
+        file->text = yaml_without_mark(file->text);
     }
-    struct str line = line_of(file->text, item->line);
-    if (line.p == NULL)
-        return;
     size_t column = item->column > 0 ? (size_t)item->column - 1 : 0;
     size_t skip = column > QUOTE_COLUMNS - QUOTE_BEFORE / 2 ? column - QUOTE_BEFORE : 0;
-    size_t from = bytes_of(line, skip);
-    struct str rest = {line.p + from, line.n - from};
-    rest.n = bytes_of(rest, QUOTE_COLUMNS);
+    if (file->text.n == 0 || !place_find(file, item->line, skip))
+        return;
+    if (file->at == file->text.n && file->column == 0)
+        return;
+    struct str rest = rest_of_line(file, QUOTE_COLUMNS);
     (void)fputs("  ", out);
     put_clean(out, rest);
     (void)fprintf(out, "\n  %*s%s^%s\n", (int)(column - skip), "", colours->error, colours->off);
 }
 
-bool diagnostics_repeated(const struct diagnostics *diagnostics, size_t at)
+static void put_rest(FILE *out, const struct diagnostics *diagnostics, bool warnings)
 {
-    const struct diagnostic *item = &diagnostics->items[at];
-    for (size_t i = 0; i < at; i++) {
-        const struct diagnostic *other = &diagnostics->items[i];
-        if (other->line == item->line && other->column == item->column && strcmp(other->file, item->file) == 0 &&
-            strcmp(other->message, item->message) == 0)
-            return true;
-    }
-    return false;
-}
-
-size_t diagnostics_count(const struct diagnostics *diagnostics, bool warnings)
-{
-    size_t count = 0;
+    size_t rest = warnings ? diagnostics->warnings : diagnostics->errors;
     for (size_t i = 0; i < diagnostics->count; i++)
-        count += diagnostics->items[i].warning == warnings && !diagnostics_repeated(diagnostics, i);
-    return count;
-}
-
-void diagnostics_allow(struct diagnostics *diagnostics, char *const *codes, size_t count)
-{
-    size_t kept = 0;
-    for (size_t i = 0; i < diagnostics->count; i++) {
-        bool allowed = false;
-        for (size_t j = 0; j < count; j++)
-            allowed |= diagnostics->items[i].warning && strcmp(diagnostics->items[i].code, codes[j]) == 0;
-        if (!allowed)
-            diagnostics->items[kept++] = diagnostics->items[i];
-    }
-    diagnostics->count = kept;
+        rest -= diagnostics->items[i].warning == warnings;
+    if (rest > 0)
+        (void)fprintf(out, "... and %zu more %s%s\n", rest, warnings ? "warning" : "error", rest == 1 ? "" : "s");
 }
 
 void diagnostics_print(FILE *out, const struct diagnostics *diagnostics)
@@ -127,7 +149,7 @@ void diagnostics_print(FILE *out, const struct diagnostics *diagnostics)
     struct quoted_file file = {0};
     for (size_t i = 0; i < diagnostics->count; i++) {
         const struct diagnostic *item = &diagnostics->items[i];
-        if (diagnostics_repeated(diagnostics, i))
+        if (item->again)
             continue;
         (void)fputs(colours.bold, out);
         put_clean(out, str_of(item->file));
@@ -140,5 +162,7 @@ void diagnostics_print(FILE *out, const struct diagnostics *diagnostics)
         (void)fputc('\n', out);
         quote(out, &file, item, &colours);
     }
+    put_rest(out, diagnostics, false);
+    put_rest(out, diagnostics, true);
     arena_fini(&file.arena);
 }

@@ -20,7 +20,7 @@ void diagnostics_json(struct buf *out, const struct diagnostics *diagnostics, co
     buf_byte(out, '[');
     for (size_t i = 0; i < diagnostics->count; i++) {
         const struct diagnostic *item = &diagnostics->items[i];
-        if (diagnostics_repeated(diagnostics, i))
+        if (item->again)
             continue;
         buf_printf(out, "%s\n%s  {", first ? "" : ",", indent);
         first = false;
@@ -110,7 +110,7 @@ void diagnostics_sarif(struct buf *out, const struct diagnostics *diagnostics)
     put_driver(out);
     buf_puts(out, "    \"columnKind\": \"unicodeCodePoints\",\n    \"results\": [\n");
     for (size_t i = 0; i < diagnostics->count; i++) {
-        if (diagnostics_repeated(diagnostics, i))
+        if (diagnostics->items[i].again)
             continue;
         buf_puts(out, first ? "" : ",\n");
         first = false;

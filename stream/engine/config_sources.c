@@ -1,4 +1,5 @@
 /* `sources`: the topics that are read, each with its stream, form and ideas of time. */
+#include "base/map.h"
 #include "engine/config_load.h"
 
 #include <stdlib.h>
@@ -95,13 +96,18 @@ void config_sources_read(struct config_load *load, const struct yaml_node *node)
         return;
     config->sources = arena_zalloc(load->arena, (node->count + 1) * sizeof *config->sources);
     config->source_count = node->count;
+    struct map seen = {0};
     for (size_t i = 0; i < node->count; i++) {
         read_source(load, node->items[i], &config->sources[i]);
-        for (size_t j = 0; j < i; j++)
-            if (config->sources[i].topic.n > 0 && str_eq(config->sources[i].topic, config->sources[j].topic))
-                diagnostic_at(load->diagnostics, node->items[i], false, "topic '%.*s' is a source already",
-                              STR_ARG(config->sources[i].topic));
+        void **slot = map_slot(&seen, config->sources[i].topic);
+        const struct yaml_node *first = *slot;
+        if (config->sources[i].topic.n > 0 && first != NULL)
+            diagnostic_at(load->diagnostics, node->items[i], NULL, "topic '%.*s' is a source already, in line %d",
+                          STR_ARG(config->sources[i].topic), first->line);
+        else
+            *slot = node->items[i];
     }
+    map_fini(&seen);
     if (config->source_count > 1)
         qsort(config->sources, config->source_count, sizeof *config->sources, by_topic);
 }

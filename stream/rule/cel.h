@@ -10,6 +10,7 @@
 #ifndef FORESTALL_RULE_CEL_H
 #define FORESTALL_RULE_CEL_H
 
+#include "base/map.h"
 #include "event/event.h"
 
 /* What an expression may name. Static types are value types; TYPE_ANY is not known until evaluation. */
@@ -51,6 +52,30 @@ struct cel_name {
     struct str macro;
 };
 
+/* Where an error is: offset in bytes of the expression's text. The rule loader turns it into file:line:column. */
+struct cel_error {
+    size_t offset;
+    bool too_large; /* it may be right, and is more than is taken */
+    struct error error;
+};
+
+/* What the expressions of one load may take together, and what they share. Once it is spent every compilation fails;
+ * the first says so, the others leave their message empty. */
+struct cel_budget {
+    int64_t parts;       /* left: of syntax trees, macros put in, and of computing constants by its like */
+    int64_t patterns;    /* left: for compiling regular expressions */
+    bool said;           /* that it is spent */
+    struct map prepared; /* pattern -> its compiled form */
+    struct arena *arena; /* of what is shared; outlives all expressions */
+};
+/* A few hundred megabytes, and seconds, at most. */
+void cel_budget_init(struct cel_budget *budget, struct arena *arena);
+void cel_budget_fini(struct cel_budget *budget);
+/* Takes from it what an evaluation took. */
+void cel_budget_pay(struct cel_budget *budget, int64_t steps, size_t bytes);
+/* -1 where nothing is left; who finds that first says it. A budget may be NULL. */
+int cel_budget_check(struct cel_budget *budget, struct cel_error *err) MUST_CHECK;
+
 struct cel_env {
     void *context;
     /* Answers what `name` means. */
@@ -66,12 +91,7 @@ struct cel_env {
     /* What the checker would refuse (unknown names and functions, wrong types) is an evaluation error instead, which
      * `&& || ?:` absorb: how CEL runs an expression that was only parsed. */
     bool unchecked;
-};
-
-/* Where an error is: offset in bytes of the expression's text. The rule loader turns it into file:line:column. */
-struct cel_error {
-    size_t offset;
-    struct error error;
+    struct cel_budget *budget; /* NULL: each expression has only its own bounds */
 };
 
 /* Compiles `text` into `arena`. On failure -1 with the place. `expected` TYPE_ANY or the type the whole must have. */
@@ -118,11 +138,19 @@ struct cel_texts {
  * expression and the arena. */
 struct cel_texts cel_texts_of(const struct cel *cel, int field, struct arena *arena);
 
+/* What an evaluation may take: steps of loops, some ten nanoseconds each, and bytes of new strings, lists and maps.
+ * Beyond it the evaluation ends in an error. */
+struct cel_allowance {
+    int64_t steps;
+    size_t bytes;
+};
+
 struct cel_frame {
     const struct event *event; /* may be NULL where no CEL_NAME_EVENT was used */
     const struct value *slots;
     size_t slot_count;
     struct arena *arena;
+    struct cel_allowance *allowance; /* what is left of it afterwards; NULL: what one evaluation has by default */
 };
 
 struct value cel_eval(const struct cel *cel, const struct cel_frame *frame);

@@ -40,9 +40,19 @@ int cel_fold(struct cel_checker *ck, struct cel_code *code)
     for (uint16_t i = 0; i < code->n; i++)
         if (!cel_is_constant(code->kids[i]) || code->kids[i]->constant.type == VALUE_ERROR)
             return 0;
-    struct cel_frame frame = {.arena = ck->arena};
+    return cel_compute(ck, code);
+}
+
+int cel_compute(struct cel_checker *ck, struct cel_code *code)
+{
+    struct cel_frame frame = {.arena = ck->arena, .allowance = &ck->folding};
     struct cel_run run = cel_run_of(&frame);
+    if (run.steps < 0)
+        return 0;
     struct value value = cel_run_code(&run, code);
+    ck->folding = (struct cel_allowance){run.steps, run.bytes};
+    if (cel_is_too_large(value))
+        return 0;
     if (!cel_is_error(value))
         make_constant(code, value);
     else if (!ck->env->unchecked)
@@ -261,7 +271,7 @@ static int check_select(struct cel_checker *ck, const struct cel_node *node, str
     struct buf dotted = {0};
     struct cel_name meaning = {.kind = CEL_NAME_NONE};
     if (dotted_name(ck, node, &dotted))
-        meaning = resolve(ck, arena_str(ck->arena, buf_str(&dotted)));
+        meaning = resolve(ck, buf_str(&dotted));
     buf_fini(&dotted);
     if (meaning.kind != CEL_NAME_NONE)
         return cel_check_meaning(ck, node, &meaning, out);
@@ -415,7 +425,7 @@ static int check_binary(struct cel_checker *ck, const struct cel_node *node, str
     return 0;
 }
 
-static int wants_bool(struct cel_checker *ck, const struct cel_code *kid, enum cel_op op)
+int cel_check_bool(struct cel_checker *ck, const struct cel_code *kid, enum cel_op op)
 {
     int type = kid->type.type;
     if (ck->env->unchecked || type == TYPE_ANY || type == VALUE_BOOL)
@@ -432,7 +442,7 @@ static int check_logic(struct cel_checker *ck, const struct cel_node *node, stru
         TRY(cel_check(ck, node->kids[i], &kid));
         code->kids[i] = kid;
         if (node->op != CEL_IF || i == 0)
-            TRY(wants_bool(ck, kid, node->op));
+            TRY(cel_check_bool(ck, kid, node->op));
     }
     code->type = cel_type_of(VALUE_BOOL);
     if (node->op == CEL_IF) {
@@ -482,48 +492,6 @@ static int check_items(struct cel_checker *ck, const struct cel_node *node, stru
     return cel_fold(ck, code);
 }
 
-static int check_comprehension(struct cel_checker *ck, const struct cel_node *node, struct cel_code **out)
-{
-    if (ck->variables >= CEL_VARIABLES_MAX)
-        return cel_fail(ck->err, node->offset, "%s() within %s() nests deeper than %d", cel_op_text(node->op),
-                        cel_op_text(node->op), CEL_VARIABLES_MAX);
-    struct cel_code *code = cel_code_new(ck, node->op, node, node->n);
-    *out = code;
-    struct cel_code *range;
-    TRY(cel_check(ck, node->kids[0], &range));
-    code->kids[0] = range;
-    struct cel_type over = range->type;
-    if (!ck->env->unchecked && over.type != TYPE_ANY && over.type != VALUE_LIST && over.type != VALUE_MAP)
-        return cel_fail(ck->err, range->offset, "%s() runs over a list or a map, not %s", cel_op_text(node->op),
-                        cel_a_type(over.type));
-    struct cel_scope scope = {ck->scope, node->text, ck->variables, cel_type_of(TYPE_ANY)};
-    if (over.type == VALUE_LIST) {
-        scope.type = cel_type_of(over.element);
-        if (over.element == VALUE_MAP)
-            scope.type.stream = over.stream;
-    }
-    code->index = ck->variables++;
-    ck->scope = &scope;
-    int status = 0;
-    for (uint32_t i = 1; i < node->n && status == 0; i++) {
-        struct cel_code *kid = NULL;
-        status = cel_check(ck, node->kids[i], &kid);
-        code->kids[i] = kid;
-        bool predicate = node->op != CEL_MAPPED || (node->n == 3 && i == 1);
-        if (status == 0 && predicate)
-            status = wants_bool(ck, kid, node->op);
-    }
-    ck->scope = scope.outer;
-    ck->variables--;
-    TRY(status);
-    code->type = cel_type_of(node->op == CEL_MAPPED || node->op == CEL_FILTER ? VALUE_LIST : VALUE_BOOL);
-    if (node->op == CEL_MAPPED)
-        code->type.element = code->kids[node->n - 1]->type.type;
-    if (node->op == CEL_FILTER)
-        code->type = over.type == VALUE_LIST ? over : code->type;
-    return 0;
-}
-
 static int check(struct cel_checker *ck, const struct cel_node *node, struct cel_code **out)
 {
     switch ((enum cel_op)node->op) {
@@ -557,7 +525,7 @@ static int check(struct cel_checker *ck, const struct cel_node *node, struct cel
     case CEL_EXISTS_ONE:
     case CEL_MAPPED:
     case CEL_FILTER:
-        return check_comprehension(ck, node, out);
+        return cel_check_loop(ck, node, out);
     default:
         return check_binary(ck, node, out);
     }

@@ -116,7 +116,7 @@ static int check_function(struct cel_checker *ck, const struct cel_node *node, c
             return wrong_argument(ck, node, kid, f->takes[i]);
     }
     if (f->prepare != NULL)
-        TRY(f->prepare(ck->arena, code, ck->err));
+        TRY(f->prepare(ck->arena, ck->env->budget, code, ck->err));
     return cel_fold(ck, code);
 }
 

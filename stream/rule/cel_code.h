@@ -26,6 +26,7 @@ struct cel_code {
         struct cel_part *part; /* of CEL_PART */
     };
     uint32_t offset;
+    uint32_t work; /* of a comprehension: the steps that one round takes */
     struct cel_type type;
 };
 
@@ -70,7 +71,7 @@ struct cel_function {
     /* Runs the call; arguments are of the types taken and no errors. */
     struct value (*run)(struct cel_call *call);
     /* Looks at the checked call once, before it is run; may fill code->prepared. May be NULL. */
-    int (*prepare)(struct arena *arena, struct cel_code *code, struct cel_error *err);
+    int (*prepare)(struct arena *arena, struct cel_budget *budget, struct cel_code *code, struct cel_error *err);
 };
 
 /* NULL where there is none of that name and style. */
@@ -93,6 +94,13 @@ static inline bool cel_is_error(struct value v)
 /* `n` bytes of the frame's arena; NULL when the evaluation's budget is spent. */
 void *cel_alloc(struct cel_run *run, size_t n);
 struct value cel_too_large(void);
+bool cel_is_too_large(struct value v);
+/* Pays for work that is not a loop's: `n` bytes looked at, say. False, and the run is over, where it cannot. */
+static inline bool cel_pay(struct cel_run *run, uint64_t steps)
+{
+    run->steps = run->steps >= (int64_t)steps ? run->steps - (int64_t)steps : -1;
+    return run->steps >= 0;
+}
 
 /* Operators on values that are no errors; `op` from CEL_MULTIPLY to CEL_IN. */
 struct value cel_binary(struct cel_run *run, enum cel_op op, struct value a, struct value b);
@@ -104,7 +112,8 @@ bool cel_equal(struct cel_run *run, struct value a, struct value b);
 const struct value *cel_map_find(struct cel_run *run, struct value map, struct value key);
 /* Checks a map literal's keys: types and no two equal. False with *error. */
 bool cel_map_keys(struct cel_run *run, const struct value *pairs, size_t n, struct value *error);
-/* Spends a step for each value in the containers among `items`; an error value when they end, else null. */
+/* Spends a step for each value in the containers among `items`, and for each 16 bytes of text, so that what is made can
+ * be printed; an error value when they end, else null. */
 struct value cel_charge(struct cel_run *run, const struct value *items, size_t n);
 
 /* The result type of an operator on operand types (TYPE_ANY: not known); -1 where no operands of those types fit. */
@@ -119,15 +128,19 @@ struct value cel_duration(int64_t nanos);
 struct value cel_timestamp(int64_t seconds, int64_t nanos); /* nanos of any size; an error value out of range */
 
 /* Patterns (cel_match.c): compiled into the arena; run with a scratch of the thread. */
-int cel_pattern_compile(struct arena *arena, struct str pattern, const void **compiled, struct cel_error *err);
+int cel_pattern_compile(struct arena *arena, struct str pattern, struct cel_budget *budget, const void **compiled,
+                        struct cel_error *err);
+/* cel_pattern.c: about how large the pattern is with its repetitions written out; -1 with err where that is beyond what
+ * RE2 takes, or what can be compiled in about a second. err->offset is the caller's. */
+int cel_pattern_measure(struct str pattern, uint64_t *size, struct cel_error *err) MUST_CHECK;
 struct value cel_pattern_match(const void *compiled, struct str text);
 
 static inline struct cel_run cel_run_of(const struct cel_frame *frame)
 {
     struct cel_run run;
     run.frame = frame;
-    run.steps = CEL_STEPS_MAX;
-    run.bytes = CEL_BYTES_MAX;
+    run.steps = frame->allowance != NULL ? frame->allowance->steps : CEL_STEPS_MAX;
+    run.bytes = frame->allowance != NULL ? frame->allowance->bytes : CEL_BYTES_MAX;
     run.quiet = false;
     return run;
 }

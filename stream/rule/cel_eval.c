@@ -9,9 +9,24 @@
 #include <stdarg.h>
 #include <stdio.h>
 
+/* What is quick but not for nothing: so much of it is a step. */
+enum { KEYS_A_STEP = 8, BYTES_A_STEP = 256 };
+
 struct value cel_error_text(const char *message)
 {
     return (struct value){.type = VALUE_ERROR, .n = (uint32_t)strlen(message), .s = message};
+}
+
+static const char too_large[] = "the evaluation takes too much time or memory";
+
+struct value cel_too_large(void)
+{
+    return cel_error_text(too_large);
+}
+
+bool cel_is_too_large(struct value v)
+{
+    return v.type == VALUE_ERROR && v.s == too_large;
 }
 
 struct value cel_error_printf(struct cel_run *run, const char *format, ...)
@@ -23,12 +38,12 @@ struct value cel_error_printf(struct cel_run *run, const char *format, ...)
     va_start(args, format);
     (void)vsnprintf(text, sizeof text, format, args);
     va_end(args);
-    return cel_error_text(arena_str(run->frame->arena, str_of(text)).p);
-}
-
-struct value cel_too_large(void)
-{
-    return cel_error_text("the evaluation takes too much time or memory");
+    size_t n = strlen(text) + 1;
+    char *kept = cel_alloc(run, n);
+    if (kept == NULL)
+        return cel_too_large();
+    memcpy(kept, text, n);
+    return cel_error_text(kept);
 }
 
 void *cel_alloc(struct cel_run *run, size_t n)
@@ -121,6 +136,8 @@ static struct value run_select(struct cel_run *run, const struct cel_code *code)
         return map;
     if (map.type != VALUE_MAP)
         return cel_no_overload(run, "field access", &map, 1);
+    if (!cel_pay(run, map.n / KEYS_A_STEP))
+        return cel_too_large();
     const struct value *found = value_map_get(map, value_as_str(code->constant));
     if (found != NULL)
         return *found;
@@ -146,6 +163,8 @@ static struct value run_has(struct cel_run *run, const struct cel_code *code)
         return value_bool(!value_is_null(v));
     if (v.type != VALUE_MAP)
         return cel_no_overload(run, "has()", &v, 1);
+    if (!cel_pay(run, v.n / KEYS_A_STEP))
+        return cel_too_large();
     const struct value *found = value_map_get(v, value_as_str(code->constant));
     return value_bool(found != NULL && !(code->event_like && value_is_null(*found)));
 }
@@ -176,7 +195,7 @@ static struct value run_quantifier(struct cel_run *run, const struct cel_code *c
     bool decides = code->op == CEL_EXISTS;
     struct value result = value_bool(!decides);
     for (size_t i = 0; i < over.n; i++) {
-        if (--run->steps < 0)
+        if (!cel_pay(run, code->work))
             return cel_too_large();
         run->variables[code->index] = over.items[i * step];
         struct value v = cel_run_code(run, code->kids[1]);
@@ -194,7 +213,7 @@ static struct value run_exists_one(struct cel_run *run, const struct cel_code *c
 {
     uint32_t found = 0;
     for (size_t i = 0; i < over.n; i++) {
-        if (--run->steps < 0)
+        if (!cel_pay(run, code->work))
             return cel_too_large();
         run->variables[code->index] = over.items[i * step];
         struct value v = as_condition(run, cel_run_code(run, code->kids[1]), "exists_one()");
@@ -216,7 +235,7 @@ static struct value run_mapped(struct cel_run *run, const struct cel_code *code,
     if (items == NULL)
         return cel_too_large();
     for (size_t i = 0; i < over.n; i++) {
-        if (--run->steps < 0)
+        if (!cel_pay(run, code->work))
             return cel_too_large();
         run->variables[code->index] = over.items[i * step];
         if (condition != NULL) {
@@ -260,9 +279,13 @@ static struct value run_call(struct cel_run *run, const struct cel_code *code)
         if (cel_is_error(call.args[i]))
             return call.args[i];
     }
-    for (uint16_t i = 0; i < code->n; i++)
+    for (uint16_t i = 0; i < code->n; i++) {
         if ((f->takes[i] & TAKES(call.args[i].type)) == 0)
             return cel_no_overload(run, f->name, call.args, call.n);
+        if (call.args[i].type <= VALUE_LIST && call.args[i].type >= VALUE_STRING &&
+            !cel_pay(run, call.args[i].n / BYTES_A_STEP))
+            return cel_too_large();
+    }
     return f->run(&call);
 }
 
@@ -352,7 +375,10 @@ struct value cel_run_code(struct cel_run *run, const struct cel_code *code)
 struct value cel_eval(const struct cel *cel, const struct cel_frame *frame)
 {
     struct cel_run run = cel_run_of(frame);
-    return cel_run_code(&run, cel->root);
+    struct value v = cel_run_code(&run, cel->root);
+    if (frame->allowance != NULL)
+        *frame->allowance = (struct cel_allowance){run.steps, run.bytes};
+    return v;
 }
 
 bool cel_eval_bool(const struct cel *cel, const struct cel_frame *frame, uint64_t *errors, uint64_t *null_errors)

@@ -46,15 +46,20 @@ static int expand_name(struct expander *x, struct cel_node *node, const struct e
         macros += e->macro;
     }
     if (macros >= MACROS_MAX)
-        return cel_fail(x->err, node->offset, "macros within macros nest deeper than %d", MACROS_MAX);
+        return cel_fail_large(x->err, node->offset, "macros within macros nest deeper than %d", MACROS_MAX);
     struct cel_parse options = *x->options;
     options.text = meaning.macro;
     options.fixed = true;
     options.offset = node->offset;
+    /* Reading a long text that makes few parts is work too. */
+    if (meaning.macro.n <= CEL_TEXT_MAX)
+        *options.nodes += (uint32_t)(meaning.macro.n / 16);
     struct cel_node *tree;
     if (cel_parse(&options, &tree, x->err) != 0) {
         size_t within = x->err->offset;
         x->err->offset = node->offset;
+        if (x->err->too_large)
+            return -1;
         return error_prefix(&x->err->error, "in the macro %.*s, at its byte %zu", STR_ARG(node->text), within + 1);
     }
     struct enclosing here = {around, node->text, true};

@@ -9,15 +9,33 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+PRINTF_LIKE(3, 0)
+static int fail(struct cel_error *err, size_t offset, const char *format, va_list args)
+{
+    err->offset = offset;
+    err->too_large = false;
+    err->error.class = ERROR_BAD_INPUT;
+    (void)vsnprintf(err->error.message, sizeof err->error.message, format, args);
+    return -1;
+}
+
 int cel_fail(struct cel_error *err, size_t offset, const char *format, ...)
 {
     va_list args;
     va_start(args, format);
-    err->offset = offset;
-    err->error.class = ERROR_BAD_INPUT;
-    (void)vsnprintf(err->error.message, sizeof err->error.message, format, args);
+    int status = fail(err, offset, format, args);
     va_end(args);
-    return -1;
+    return status;
+}
+
+int cel_fail_large(struct cel_error *err, size_t offset, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    int status = fail(err, offset, format, args);
+    va_end(args);
+    err->too_large = true;
+    return status;
 }
 
 static int peek(const struct cel_lexer *lexer, size_t ahead)
@@ -133,24 +151,37 @@ static int lex_escape(struct cel_lexer *lexer, size_t start, bool bytes, char **
     return 0;
 }
 
+/* The place of the quotes that close a literal whose text begins at the lexer's place; -1: there are none. */
+static int64_t closing(const struct cel_lexer *lexer, int quote, bool triple, bool raw)
+{
+    for (size_t i = 0;; i++) {
+        int c = peek(lexer, i);
+        if (c == -1 || (!triple && (c == '\n' || c == '\r')))
+            return -1;
+        if (c == quote && (!triple || (peek(lexer, i + 1) == quote && peek(lexer, i + 2) == quote)))
+            return (int64_t)(lexer->at + i);
+        if (c == '\\' && !raw && peek(lexer, i + 1) != -1)
+            i++;
+    }
+}
+
 /* A string or bytes literal whose prefix has been read; the lexer is at its opening quote. */
 static int lex_string(struct cel_lexer *lexer, struct cel_token *token, bool raw, bool bytes)
 {
     int quote = peek(lexer, 0);
     bool triple = peek(lexer, 1) == quote && peek(lexer, 2) == quote;
     lexer->at += triple ? 3 : 1;
+    int64_t end = closing(lexer, quote, triple, raw);
+    if (end < 0)
+        return cel_fail(lexer->err, token->offset,
+                        triple ? "the text is not closed: three %c are missing"
+                               : "the text is not closed: %c is missing on its line",
+                        quote);
     /* No escape is shorter than what it stands for. */
-    char *start = arena_alloc(lexer->arena, lexer->text.n - lexer->at + 1);
+    char *start = arena_alloc(lexer->arena, (size_t)end - lexer->at + 1);
     char *out = start;
-    for (;;) {
+    while (lexer->at < (size_t)end) {
         int c = peek(lexer, 0);
-        if (c == -1 || (!triple && (c == '\n' || c == '\r')))
-            return cel_fail(lexer->err, token->offset,
-                            triple ? "the text is not closed: three %c are missing"
-                                   : "the text is not closed: %c is missing on its line",
-                            quote);
-        if (c == quote && (!triple || (peek(lexer, 1) == quote && peek(lexer, 2) == quote)))
-            break;
         lexer->at++;
         if (c == '\\' && !raw)
             TRY(lex_escape(lexer, lexer->at - 1, bytes, &out));

@@ -66,15 +66,13 @@ static struct str translate(struct arena *arena, struct str pattern)
     return (struct str){out, n};
 }
 
-int cel_pattern_compile(struct arena *arena, struct str pattern, const void **out, struct cel_error *err)
+static int compile(struct arena *arena, struct str pattern, const void **out, struct cel_error *err)
 {
     hs_database_t *db = NULL;
     hs_compile_error_t *why = NULL;
     char *bytes = NULL;
     size_t n = 0;
     size_t size = 0;
-    if (memchr(pattern.p, '\0', pattern.n) != NULL)
-        return cel_fail(err, err->offset, "a pattern has no NUL; write \\x00");
     struct str translated = translate(arena, pattern);
     /* RE2's \d \w \s \b are ASCII, so HS_FLAG_UCP is not set. */
     unsigned flags = HS_FLAG_SINGLEMATCH | HS_FLAG_UTF8 | HS_FLAG_ALLOWEMPTY;
@@ -94,6 +92,28 @@ int cel_pattern_compile(struct arena *arena, struct str pattern, const void **ou
     *compiled = (struct pattern){kept, atomic_fetch_add(&patterns_made, 1) + 1};
     *out = compiled;
     return ok ? 0 : cel_fail(err, err->offset, "the pattern cannot be used: Vectorscan did not keep it");
+}
+
+int cel_pattern_compile(struct arena *arena, struct str pattern, struct cel_budget *budget, const void **out,
+                        struct cel_error *err)
+{
+    uint64_t size;
+    if (memchr(pattern.p, '\0', pattern.n) != NULL)
+        return cel_fail(err, err->offset, "a pattern has no NUL; write \\x00");
+    TRY(cel_pattern_measure(pattern, &size, err));
+    if (budget == NULL)
+        return compile(arena, pattern, out, err);
+    void **known = map_slot(&budget->prepared, pattern);
+    if (*known == NULL) {
+        /* The time that Vectorscan takes grows faster than the pattern. */
+        const void *compiled;
+        budget->patterns -= (int64_t)(size * size);
+        TRY(cel_budget_check(budget, err));
+        TRY(compile(budget->arena, pattern, &compiled, err));
+        *known = (void *)(uintptr_t)compiled;
+    }
+    *out = *known;
+    return 0;
 }
 
 static pthread_key_t scratch_key;

@@ -111,6 +111,8 @@ int cel_expand(const struct cel_parse *options, const struct cel_env *env, struc
 
 /* Sets the place and a BAD_INPUT message; returns -1. */
 int cel_fail(struct cel_error *err, size_t offset, const char *format, ...) PRINTF_LIKE(3, 4);
+/* The same of what exceeds a bound. */
+int cel_fail_large(struct cel_error *err, size_t offset, const char *format, ...) PRINTF_LIKE(3, 4);
 
 /* How an operator is written, and a macro's name: "+", "exists". */
 const char *cel_op_text(enum cel_op op);

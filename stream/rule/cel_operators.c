@@ -237,6 +237,14 @@ static struct value compare(struct cel_run *run, enum cel_op op, struct value a,
     }
 }
 
+/* Comparing two texts, as far as it takes. */
+static uint64_t text_steps(struct value a, struct value b)
+{
+    if (a.type != b.type || (a.type != VALUE_STRING && a.type != VALUE_BYTES))
+        return 0;
+    return (a.n < b.n ? a.n : b.n) / 256;
+}
+
 /* NOLINTBEGIN(misc-no-recursion): a value nests no deeper than its expression, or than the decoder that made it allows.
  */
 static bool equal_maps(struct cel_run *run, struct value a, struct value b)
@@ -253,7 +261,7 @@ static bool equal_maps(struct cel_run *run, struct value a, struct value b)
 
 bool cel_equal(struct cel_run *run, struct value a, struct value b)
 {
-    if (--run->steps < 0)
+    if (!cel_pay(run, 1 + text_steps(a, b)))
         return false;
     if (one_is_double(a, b))
         return value_eq(as_double(a), as_double(b));
@@ -388,11 +396,13 @@ bool cel_map_keys(struct cel_run *run, const struct value *pairs, size_t n, stru
 struct value cel_charge(struct cel_run *run, const struct value *items, size_t n)
 {
     for (size_t i = 0; i < n; i++) {
+        bool text = items[i].type == VALUE_STRING || items[i].type == VALUE_BYTES;
+        if (text && !cel_pay(run, items[i].n / 16))
+            return cel_too_large();
         if (items[i].type != VALUE_LIST && items[i].type != VALUE_MAP)
             continue;
         size_t within = (size_t)items[i].n * (items[i].type == VALUE_MAP ? 2 : 1);
-        run->steps -= (int64_t)within + 1;
-        if (run->steps < 0)
+        if (!cel_pay(run, within + 1))
             return cel_too_large();
         struct value error = cel_charge(run, items[i].items, within);
         if (cel_is_error(error))

@@ -52,7 +52,7 @@ int cel_node_measure(struct cel_node *node, struct cel_error *err)
             height = node->kids[i]->height;
     node->height = (uint16_t)(height + 1);
     if (node->height > CEL_DEPTH_MAX)
-        return cel_fail(err, node->offset, "the expression nests deeper than %d", CEL_DEPTH_MAX);
+        return cel_fail_large(err, node->offset, "the expression nests deeper than %d", CEL_DEPTH_MAX);
     return 0;
 }
 
@@ -61,7 +61,7 @@ static int make(struct parser *p, enum cel_op op, size_t offset, struct cel_node
                 struct cel_node **out)
 {
     if (++*p->options->nodes > CEL_NODES_MAX)
-        return cel_fail(p->err, offset, "the expression has more than %d parts, macros included", CEL_NODES_MAX);
+        return cel_fail_large(p->err, offset, "the expression has more than %d parts, macros included", CEL_NODES_MAX);
     struct cel_node *node = arena_zalloc(p->options->arena, sizeof *node);
     node->op = (uint8_t)op;
     node->offset = p->options->fixed ? p->options->offset : (uint32_t)offset;
@@ -429,7 +429,7 @@ static int parse_conditional(struct parser *p, struct cel_node **out)
 static int parse_expression(struct parser *p, struct cel_node **out)
 {
     if (++p->depth > CEL_DEPTH_MAX)
-        return cel_fail(p->err, p->token.offset, "the expression nests deeper than %d", CEL_DEPTH_MAX);
+        return cel_fail_large(p->err, p->token.offset, "the expression nests deeper than %d", CEL_DEPTH_MAX);
     TRY(parse_conditional(p, out));
     p->depth--;
     return 0;

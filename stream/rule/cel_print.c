@@ -122,6 +122,15 @@ static void print_field(const struct cel_node *node, struct buf *out)
     buf_printf(out, plain ? ".%.*s" : ".`%.*s`", STR_ARG(node->text));
 }
 
+/* 5, 5.f() and 5[0] do; (-5).f() begins with a parenthesis. */
+static bool begins_with_constant(const struct cel_node *node)
+{
+    while (node->op == CEL_SELECT || node->op == CEL_INDEX || node->op == CEL_METHOD ||
+           (node->op >= CEL_ALL && node->op <= CEL_FILTER))
+        node = node->kids[0];
+    return node->op == CEL_CONSTANT;
+}
+
 static void print_operator(const struct cel_node *node, struct buf *out)
 {
     int binds = binding(node);
@@ -177,7 +186,7 @@ void cel_node_print(const struct cel_node *node, struct buf *out)
     case CEL_NEGATE:
         buf_puts(out, cel_op_text(node->op));
         /* -(5) is the negation of a number, -5 a number; signs of two kinds do not stand side by side. */
-        print_in(node->kids[0], node->kids[0]->op == CEL_CONSTANT ? 8 : node->kids[0]->op == node->op ? 6 : 7, out);
+        print_in(node->kids[0], begins_with_constant(node->kids[0]) ? 8 : node->kids[0]->op == node->op ? 6 : 7, out);
         break;
     case CEL_IF:
         print_in(node->kids[0], 1, out);

@@ -65,13 +65,13 @@ static struct value run_contains(struct cel_call *call)
     return value_bool(find(arg_str(call, 0), arg_str(call, 1), 0) >= 0);
 }
 
-static int prepare_matches(struct arena *arena, struct cel_code *code, struct cel_error *err)
+static int prepare_matches(struct arena *arena, struct cel_budget *budget, struct cel_code *code, struct cel_error *err)
 {
     const struct cel_code *pattern = code->kids[1];
     if (pattern->op != CEL_CONSTANT || pattern->constant.type != VALUE_STRING)
         return cel_fail(err, pattern->offset, "matches() takes a constant pattern");
     err->offset = pattern->offset;
-    return cel_pattern_compile(arena, value_as_str(pattern->constant), &code->prepared, err);
+    return cel_pattern_compile(arena, value_as_str(pattern->constant), budget, &code->prepared, err);
 }
 
 static struct value run_matches(struct cel_call *call)

@@ -3,9 +3,10 @@
 
 enum part { FULL_YEAR, MONTH, DATE, DAY_OF_MONTH, DAY_OF_WEEK, DAY_OF_YEAR, HOURS, MINUTES, SECONDS, MILLISECONDS };
 
-/* A constant zone is loaded at compile time; any other can only be a fixed offset. */
-static int prepare_zone(struct arena *arena, struct cel_code *code, struct cel_error *err)
+/* A constant zone is loaded at compile time; any other when its name is met. */
+static int prepare_zone(struct arena *arena, struct cel_budget *budget, struct cel_code *code, struct cel_error *err)
 {
+    (void)budget;
     char why[160];
     const struct cel_zone *zone;
     if (code->n < 2)
@@ -22,15 +23,17 @@ static int prepare_zone(struct arena *arena, struct cel_code *code, struct cel_e
 /* The instant's seconds of local time; false with *error where the zone is none. */
 static bool local_seconds(struct cel_call *call, int64_t *seconds, struct value *error)
 {
-    int32_t east = 0;
     *seconds = call->args[0].i;
-    if (call->n > 1 && call->code->prepared != NULL) {
-        east = cel_zone_east(call->code->prepared, *seconds);
-    } else if (call->n > 1 && !cel_zone_fixed(value_as_str(call->args[1]), &east)) {
-        *error = cel_error_text("a time zone that is not constant must be UTC or an offset such as +02:00");
+    if (call->n == 1)
+        return true;
+    struct str name = value_as_str(call->args[1]);
+    const struct cel_zone *zone = call->code->prepared != NULL ? call->code->prepared : cel_zone_named(name);
+    if (zone == NULL) {
+        *error = cel_error_printf(call->run, "'%.*s' is no time zone; written Europe/Berlin, UTC or +02:00",
+                                  (int)(name.n > 60 ? 60 : name.n), name.p);
         return false;
     }
-    *seconds += east;
+    *seconds += cel_zone_east(zone, *seconds);
     return true;
 }
 

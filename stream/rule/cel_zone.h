@@ -17,6 +17,10 @@ int32_t cel_zone_east(const struct cel_zone *zone, int64_t seconds);
  * back over it, and what follows the gap where it does not exist. O(log transitions). */
 int64_t cel_zone_date_start(const struct cel_zone *zone, int64_t days);
 
+/* The zone of that name for as long as the caller does not ask again: a thread keeps the last ones. NULL where there is
+ * none. No allocation where it is kept. */
+const struct cel_zone *cel_zone_named(struct str name);
+
 /* "; did you mean 'Europe/Berlin'?" where a name of the system's zones is near, or ends in `name`; else "". */
 const char *cel_zone_suggest(struct arena *arena, struct str name);
 

@@ -33,10 +33,11 @@ static bool ends_in(struct str zone, struct str name)
 const char *cel_zone_suggest(struct arena *arena, struct str name)
 {
     struct error ignored;
+    struct arena scratch = {0};
     struct str rest = {NULL, 0};
     struct str near = {NULL, 0};
     int best = DISTANCE_MAX + 1;
-    rest.p = yaml_read_file(arena, "/usr/share/zoneinfo/tzdata.zi", LIST_BYTES_MAX, &rest.n, &ignored);
+    rest.p = yaml_read_file(&scratch, "/usr/share/zoneinfo/tzdata.zi", LIST_BYTES_MAX, &rest.n, &ignored);
     while (rest.n > 0) {
         struct str zone = zone_of(take(&rest, '\n'));
         int distance = ends_in(zone, name) ? 0 : str_distance(name, zone, DISTANCE_MAX);
@@ -45,5 +46,7 @@ const char *cel_zone_suggest(struct arena *arena, struct str name)
             near = zone;
         }
     }
-    return near.n == 0 ? "" : arena_printf(arena, "; did you mean '%.*s'?", STR_ARG(near));
+    const char *text = near.n == 0 ? "" : arena_printf(arena, "; did you mean '%.*s'?", STR_ARG(near));
+    arena_fini(&scratch);
+    return text;
 }

@@ -1,6 +1,7 @@
 /* See check.h. */
 #include "rule/check.h"
 
+#include "base/buf.h"
 #include "base/time_text.h"
 
 #include <ctype.h>
@@ -29,10 +30,13 @@ const char *check_suggest(struct arena *arena, struct str text, const char *cons
         return arena_printf(arena, "; did you mean '%s'?", near);
     if (otherwise == NULL || names == NULL || names[0] == NULL)
         return "";
-    const char *list = "";
+    struct buf list = {0};
+    buf_printf(&list, "; %s", otherwise);
     for (const char *const *name = names; *name != NULL; name++)
-        list = arena_printf(arena, "%s%s%s", list, *list == '\0' ? "" : name[1] == NULL ? " or " : ", ", *name);
-    return arena_printf(arena, "; %s%s", otherwise, list);
+        buf_printf(&list, "%s%s", name == names ? "" : name[1] == NULL ? " or " : ", ", *name);
+    const char *kept = arena_str(arena, buf_str(&list)).p;
+    buf_fini(&list);
+    return kept;
 }
 
 bool check_map(struct diagnostics *diagnostics, const struct yaml_node *node, const char *what)
@@ -56,8 +60,9 @@ bool check_mapping(struct diagnostics *diagnostics, const struct yaml_node *node
         while (*name != NULL && !str_is(key, *name))
             name++;
         if (*name == NULL)
-            diagnostic_at(diagnostics, node->keys[i], false, "unknown key '%.*s' in %s%s", STR_ARG(key), what,
-                          check_suggest(diagnostics->arena, key, known, "known are "));
+            diagnostic_at(diagnostics, node->keys[i], NULL, "unknown key '%.*s' in %s%s", STR_ARG(key), what,
+                          diagnostics_full(diagnostics) ? ""
+                                                        : check_suggest(diagnostics->arena, key, known, "known are "));
     }
     return true;
 }

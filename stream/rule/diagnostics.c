@@ -5,8 +5,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-/* What a person reads of one load; beyond that the count goes on and nothing is kept. */
-enum { DIAGNOSTICS_MAX = 10000 };
+/* What a person reads of one load, errors and warnings each; beyond that they are counted and not kept. */
+enum { DIAGNOSTICS_MAX = 1000 };
 
 void diagnostics_fini(struct diagnostics *diagnostics)
 {
@@ -15,34 +15,46 @@ void diagnostics_fini(struct diagnostics *diagnostics)
     *diagnostics = (struct diagnostics){.arena = diagnostics->arena};
 }
 
+bool diagnostics_full(const struct diagnostics *diagnostics)
+{
+    return diagnostics->errors >= DIAGNOSTICS_MAX;
+}
+
 void diagnostics_add_file(struct diagnostics *diagnostics, const char *file)
 {
     diagnostics->files = mem_grow(diagnostics->files, diagnostics->file_count, &diagnostics->file_cap, sizeof(char *));
-    diagnostics->files[diagnostics->file_count++] = file;
+    diagnostics->files[diagnostics->file_count++] = arena_str(diagnostics->arena, str_of(file)).p;
 }
 
-/* Most messages are about the file loaded last, so the search starts there. */
+/* A file that was loaded twice has its first place. */
 static int file_order(const struct diagnostics *diagnostics, const char *file)
 {
-    for (size_t i = diagnostics->file_count; i-- > 0;)
-        if (diagnostics->files[i] == file)
-            return (int)i;
-    return (int)diagnostics->file_count;
+    size_t i = 0;
+    while (i < diagnostics->file_count && strcmp(diagnostics->files[i], file) != 0)
+        i++;
+    return (int)i;
+}
+
+/* Counts a message; false where it is not to be kept: allowed, or one too many. */
+static bool count(struct diagnostics *diagnostics, const char *warning)
+{
+    for (size_t i = 0; warning != NULL && i < diagnostics->allowed_count; i++)
+        if (strcmp(warning, diagnostics->allowed[i]) == 0)
+            return false;
+    size_t *counter = warning != NULL ? &diagnostics->warnings : &diagnostics->errors;
+    return ++*counter <= DIAGNOSTICS_MAX;
 }
 
 PRINTF_LIKE(3, 0)
 static void add(struct diagnostics *diagnostics, struct diagnostic item, const char *format, va_list args)
 {
     item.warning = item.code != NULL;
-    if (!item.warning) {
+    if (!item.warning)
         item.code = "error";
-        diagnostics->errors++;
-    }
-    if (diagnostics->count >= DIAGNOSTICS_MAX)
-        return;
     char message[1024];
     (void)vsnprintf(message, sizeof message, format, args);
     item.message = arena_str(diagnostics->arena, str_of(message)).p;
+    item.file_order = file_order(diagnostics, item.file);
     item.file = arena_str(diagnostics->arena, str_of(item.file)).p;
     diagnostics->items = mem_grow(diagnostics->items, diagnostics->count, &diagnostics->cap, sizeof item);
     diagnostics->items[diagnostics->count++] = item;
@@ -51,22 +63,22 @@ static void add(struct diagnostics *diagnostics, struct diagnostic item, const c
 void diagnostic_at(struct diagnostics *diagnostics, const struct yaml_node *node, const char *warning,
                    const char *format, ...)
 {
+    if (!count(diagnostics, warning))
+        return;
     va_list args;
     va_start(args, format);
     add(diagnostics,
-        (struct diagnostic){.file = node->file,
-                            .line = node->line,
-                            .column = node->column,
-                            .code = warning,
-                            .file_order = file_order(diagnostics, node->file)},
-        format, args);
+        (struct diagnostic){.file = node->file, .line = node->line, .column = node->column, .code = warning}, format,
+        args);
     va_end(args);
 }
 
 void diagnostic_within(struct diagnostics *diagnostics, const struct yaml_node *node, size_t offset,
                        const char *warning, const char *format, ...)
 {
-    struct diagnostic item = {.file = node->file, .code = warning, .file_order = file_order(diagnostics, node->file)};
+    if (!count(diagnostics, warning))
+        return;
+    struct diagnostic item = {.file = node->file, .code = warning};
     yaml_place(node, offset, &item.line, &item.column);
     va_list args;
     va_start(args, format);
@@ -76,11 +88,11 @@ void diagnostic_within(struct diagnostics *diagnostics, const struct yaml_node *
 
 void diagnostic_file(struct diagnostics *diagnostics, const char *file, int line, int column, const char *format, ...)
 {
+    if (!count(diagnostics, NULL))
+        return;
     va_list args;
     va_start(args, format);
-    add(diagnostics,
-        (struct diagnostic){.file = file, .line = line, .column = column, .file_order = file_order(diagnostics, file)},
-        format, args);
+    add(diagnostics, (struct diagnostic){.file = file, .line = line, .column = column}, format, args);
     va_end(args);
 }
 
@@ -101,6 +113,28 @@ void diagnostics_sort(struct diagnostics *diagnostics)
 {
     if (diagnostics->count > 1)
         qsort(diagnostics->items, diagnostics->count, sizeof *diagnostics->items, order);
+    for (size_t i = 0; i < diagnostics->count; i++)
+        diagnostics->items[i].again = i > 0 && order(&diagnostics->items[i - 1], &diagnostics->items[i]) == 0;
+}
+
+size_t diagnostics_count(const struct diagnostics *diagnostics, bool warnings)
+{
+    size_t total = warnings ? diagnostics->warnings : diagnostics->errors;
+    for (size_t i = 0; i < diagnostics->count; i++)
+        total -= diagnostics->items[i].again && diagnostics->items[i].warning == warnings;
+    return total;
+}
+
+size_t yaml_break(const char *p, const char *end)
+{
+    size_t left = (size_t)(end - p);
+    if (left == 0)
+        return 0;
+    if (p[0] == '\n' || p[0] == '\r')
+        return p[0] == '\r' && left > 1 && p[1] == '\n' ? 2 : 1;
+    if (left > 1 && memcmp(p, "\xc2\x85", 2) == 0)
+        return 2;
+    return left > 2 && (memcmp(p, "\xe2\x80\xa8", 3) == 0 || memcmp(p, "\xe2\x80\xa9", 3) == 0) ? 3 : 0;
 }
 
 /* A walk over a scalar's source, beside its text. */
@@ -116,15 +150,28 @@ static bool walk_done(const struct walk *walk)
     return walk->p >= walk->end;
 }
 
+static bool walk_at_break(const struct walk *walk)
+{
+    return yaml_break(walk->p, walk->end) > 0;
+}
+
+/* A backslash that ends a line, which stands for nothing. */
+static bool walk_at_continuation(const struct walk *walk)
+{
+    return walk->end - walk->p > 1 && *walk->p == '\\' && yaml_break(walk->p + 1, walk->end) > 0;
+}
+
 /* One character on; columns count characters, as libyaml's do. */
 static void walk_step(struct walk *walk)
 {
-    char c = *walk->p++;
-    if (c == '\n') {
+    size_t line_break = yaml_break(walk->p, walk->end);
+    if (line_break > 0) {
+        walk->p += line_break;
         walk->line++;
         walk->column = 1;
         return;
     }
+    walk->p++;
     while (!walk_done(walk) && ((unsigned char)*walk->p & 0xc0) == 0x80)
         walk->p++;
     walk->column++;
@@ -132,7 +179,7 @@ static void walk_step(struct walk *walk)
 
 static void walk_blanks(struct walk *walk)
 {
-    while (!walk_done(walk) && (*walk->p == ' ' || *walk->p == '\t' || *walk->p == '\r'))
+    while (!walk_done(walk) && (*walk->p == ' ' || *walk->p == '\t'))
         walk_step(walk);
 }
 
@@ -144,8 +191,9 @@ static size_t walk_escape(struct walk *walk)
         return 1;
     char kind = *walk->p;
     size_t digits = kind == 'x' ? 2 : kind == 'u' ? 4 : kind == 'U' ? 8 : 0;
+    bool folds = walk_at_break(walk);
     walk_step(walk);
-    if (kind == '\n') {
+    if (folds) {
         walk_blanks(walk);
         return 0;
     }
@@ -166,7 +214,7 @@ static size_t walk_escape(struct walk *walk)
 static size_t walk_fold(struct walk *walk)
 {
     size_t breaks = 0;
-    for (; !walk_done(walk) && *walk->p == '\n'; breaks++) {
+    for (; walk_at_break(walk); breaks++) {
         walk_step(walk);
         walk_blanks(walk);
     }
@@ -181,16 +229,14 @@ static void place_flow(const struct yaml_node *node, struct walk *walk, size_t o
         walk_step(walk);
     }
     size_t at = 0;
-    while (at < offset && !walk_done(walk)) {
+    while (!walk_done(walk) && (at < offset || (quote == '"' && walk_at_continuation(walk)))) {
         char c = *walk->p;
-        if (c == ' ' || c == '\t' || c == '\r' || c == '\n') {
-            struct walk ahead = *walk;
-            walk_blanks(&ahead);
-            if (!walk_done(&ahead) && *ahead.p == '\n') {
-                *walk = ahead;
-                at += walk_fold(walk);
-                continue;
-            }
+        struct walk ahead = *walk;
+        walk_blanks(&ahead);
+        if (walk_at_break(&ahead)) {
+            *walk = ahead;
+            at += walk_fold(walk);
+            continue;
         }
         const char *before = walk->p;
         if (quote == '"' && c == '\\') {
@@ -216,13 +262,12 @@ static size_t line_indent(const char *p, const char *end)
 /* The spaces before the first line of a block that is not empty. */
 static size_t block_indent(const char *p, const char *end)
 {
-    for (; p < end; p++) {
+    while (p < end) {
         size_t indent = line_indent(p, end);
-        p += indent;
-        if (p < end && *p != '\n')
-            return indent;
-        if (p >= end)
-            break;
+        size_t line_break = yaml_break(p + indent, end);
+        if (line_break == 0)
+            return p + indent < end ? indent : 0;
+        p += indent + line_break;
     }
     return 0;
 }
@@ -231,7 +276,7 @@ static size_t block_indent(const char *p, const char *end)
  * tells: by what it has in the source and in the text. */
 static void place_block(const struct yaml_node *node, struct walk *walk, size_t offset)
 {
-    while (!walk_done(walk) && *walk->p != '\n')
+    while (!walk_done(walk) && !walk_at_break(walk))
         walk_step(walk);
     if (walk_done(walk))
         return;
@@ -243,7 +288,7 @@ static void place_block(const struct yaml_node *node, struct walk *walk, size_t 
     while (!walk_done(walk)) {
         for (size_t i = 0; i < indent && !walk_done(walk) && *walk->p == ' '; i++)
             walk_step(walk);
-        while (!walk_done(walk) && *walk->p != '\n' && at < offset) {
+        while (!walk_done(walk) && !walk_at_break(walk) && at < offset) {
             const char *before = walk->p;
             walk_step(walk);
             at += (size_t)(walk->p - before);

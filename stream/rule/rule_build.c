@@ -102,14 +102,14 @@ void rule_build(struct loader *loader, const struct rule_source *source, struct 
     memcpy(rule->aggregates, build.aggregates, build.aggregate_count * sizeof *rule->aggregates);
     rule->aggregate_count = build.aggregate_count;
     /* Which inputs are used is not known while something could not be read. */
-    if (diagnostics->errors == errors_before)
+    if (diagnostics->errors == errors_before && !build.unsound)
         decide_detecting(&build);
     check_windows(&build);
-    if (diagnostics->errors == errors_before) {
+    if (diagnostics->errors == errors_before && !build.unsound) {
         mark_reads(rule);
         rule->hash = rule_hash(rule);
     }
-    build.sound = diagnostics->errors == errors_before;
+    build.sound = diagnostics->errors == errors_before && !build.unsound;
     rule->tests = yaml_get(source->node, "tests");
     if (rule->tests != NULL && !loader->options.tests_unread)
         rule_tests_check(&build);

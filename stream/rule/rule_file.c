@@ -3,7 +3,7 @@
 
 static const char *const file_keys[] = {"apiVersion", "kind",  "metadata",  "lists", "macros",
                                         "topology",   "rules", "overrides", NULL};
-enum { LIST_NAMES_MAX = 10000 };
+enum { LIST_NAMES_MAX = 1000 }; /* among which one near to a wrong name is looked for */
 
 /* False where the file is of another kind, so that nothing else in it makes sense. */
 static bool read_head(struct loader *loader, const struct rule_file *file)
@@ -102,8 +102,9 @@ static void read_lists(struct loader *loader, struct rule_file *file, const stru
         return;
     for (size_t i = 0; i < node->count; i++) {
         struct value *list = arena_zalloc(loader->arena, sizeof *list);
-        if (check_name(loader, node->keys[i], "list") && read_list(loader, node->items[i], list))
-            *map_slot(&file->lists, node->keys[i]->text) = list;
+        /* A list of a name that is not allowed is known all the same, so that its uses are no mistakes of their own. */
+        (void)check_name(loader, node->keys[i], "list");
+        *map_slot(read_list(loader, node->items[i], list) ? &file->lists : &file->wrong, node->keys[i]->text) = list;
     }
 }
 
@@ -113,9 +114,11 @@ static void read_macros(struct loader *loader, struct rule_file *file, const str
         return;
     for (size_t i = 0; i < node->count; i++) {
         struct str text;
-        if (!check_name(loader, node->keys[i], "macro") ||
-            !check_text(loader->diagnostics, node->items[i], "a macro", &text))
+        (void)check_name(loader, node->keys[i], "macro");
+        if (!check_text(loader->diagnostics, node->items[i], "a macro", &text)) {
+            *map_slot(&file->wrong, node->keys[i]->text) = node->items[i];
             continue;
+        }
         if (map_get(&file->lists, node->keys[i]->text) != NULL)
             diagnostic_at(loader->diagnostics, node->keys[i], false, "'%.*s' is a list of this file too",
                           STR_ARG(node->keys[i]->text));

@@ -2,6 +2,8 @@
  * names none, every rule that reads no detections itself. A rule is one level above the highest that it reads. */
 #include "rule/rule_load.h"
 
+#include <stdlib.h>
+
 static const struct match_term *rule_id_term(const struct rule_input *input)
 {
     for (size_t i = 0; i < input->match_count; i++)
@@ -27,26 +29,42 @@ static const struct yaml_node *node_of(const struct loader *loader, size_t numbe
     return loader->sources[number].node;
 }
 
-static void add_read(struct rule *rule, struct rule *read)
+/* What one rule reads, while it is gathered, and what all read, which is bounded: it is as long as both together. */
+struct reads {
+    struct loader *loader;
+    struct rule **rules; /* heap, room for all rules */
+    size_t count;
+    size_t *seen_by; /* of each rule the number, from 1, of the reader that it was gathered for last */
+    size_t reader;
+    size_t total;
+};
+enum { READS_MAX = 1000 * 1000 };
+
+static void add_read(struct reads *reads, struct rule *read)
 {
-    for (size_t i = 0; i < rule->read_count; i++)
-        if (rule->reads[i] == read)
-            return;
-    rule->reads[rule->read_count++] = read;
+    size_t *seen = &reads->seen_by[read - reads->loader->set->rules];
+    if (*seen == reads->reader + 1)
+        return;
+    *seen = reads->reader + 1;
+    reads->rules[reads->count++] = read;
     read->is_read = true;
 }
 
 /* The rules that read no detections, as a term of the input's match: what lies above stays out of it. */
-static void read_all(struct loader *loader, struct rule *rule, struct rule_input *input)
+static void read_all(struct reads *reads, struct rule_input *input)
 {
+    struct loader *loader = reads->loader;
     struct ruleset *set = loader->set;
-    struct value *ids = arena_alloc(loader->arena, (set->count + 1) * sizeof *ids);
     size_t n = 0;
+    for (size_t i = 0; i < set->count; i++)
+        n += !reads_detections(&set->rules[i]);
+    struct value *ids = arena_alloc(loader->arena, (n + 1) * sizeof *ids);
+    n = 0;
     for (size_t i = 0; i < set->count; i++) {
         if (reads_detections(&set->rules[i]))
             continue;
         ids[n++] = value_str(set->rules[i].id);
-        add_read(rule, &set->rules[i]);
+        add_read(reads, &set->rules[i]);
     }
     struct match_term *terms = arena_alloc(loader->arena, (input->match_count + 1) * sizeof *terms);
     if (input->match_count > 0)
@@ -57,46 +75,52 @@ static void read_all(struct loader *loader, struct rule *rule, struct rule_input
     input->reads |= FIELD_BIT(DETECTION_RULE_ID);
 }
 
-static void read_named(struct loader *loader, size_t number, struct rule_input *input, const struct match_term *term)
+static void read_named(struct reads *reads, const struct rule_input *input, const struct match_term *term)
 {
-    struct ruleset *set = loader->set;
+    struct loader *loader = reads->loader;
     for (size_t i = 0; i < term->count; i++) {
-        struct rule *read = term->values[i].type == VALUE_STRING
-                                ? (struct rule *)(uintptr_t)ruleset_find(set, value_as_str(term->values[i]))
-                                : NULL;
-        if (read != NULL) {
-            add_read(&set->rules[number], read);
-            continue;
-        }
-        const char **names = arena_alloc(loader->diagnostics->arena, (set->count + 1) * sizeof *names);
-        for (size_t k = 0; k < set->count; k++)
-            names[k] = set->rules[k].id.p;
-        names[set->count] = NULL;
         struct str id = term->values[i].type == VALUE_STRING ? value_as_str(term->values[i]) : STR_LIT("null");
-        diagnostic_at(loader->diagnostics, node_of(loader, number, input), false,
-                      "there is no rule '%.*s' whose detections '%.*s' could read%s", STR_ARG(id), STR_ARG(input->name),
-                      check_suggest(loader->diagnostics->arena, id, names, NULL));
+        struct rule *read =
+            term->values[i].type == VALUE_STRING ? (struct rule *)(uintptr_t)ruleset_find(loader->set, id) : NULL;
+        if (read != NULL)
+            add_read(reads, read);
+        else
+            diagnostic_at(loader->diagnostics, node_of(loader, reads->reader, input), NULL,
+                          "there is no rule '%.*s' whose detections '%.*s' could read%s", STR_ARG(id),
+                          STR_ARG(input->name), rule_suggest(loader, id));
     }
 }
 
-static void find_reads(struct loader *loader, size_t number)
+static void find_reads(struct reads *reads, size_t number)
 {
+    struct loader *loader = reads->loader;
     struct rule *rule = &loader->set->rules[number];
-    if (!reads_detections(rule))
+    if (!reads_detections(rule) || reads->total > READS_MAX)
         return;
-    rule->reads = arena_alloc(loader->arena, (loader->set->count + 1) * sizeof(struct rule *));
+    reads->reader = number;
+    reads->count = 0;
     for (size_t i = 0; i < rule->input_count; i++) {
         struct rule_input *input = &rule->inputs[i];
         if (input->stream == NULL || input->stream->id != STREAM_DETECTION)
             continue;
         const struct match_term *term = rule_id_term(input);
-        if (term != NULL) {
-            read_named(loader, number, input, term);
-            continue;
+        reads->total += term != NULL ? term->count : loader->set->count;
+        if (reads->total > READS_MAX) {
+            diagnostic_at(loader->diagnostics, node_of(loader, number, input), NULL,
+                          "the rules together read the detections of others over %d times; name fewer of them by "
+                          "match: {rule_id: [...]}",
+                          READS_MAX);
+            return;
         }
-        input->any_rule = true;
-        read_all(loader, rule, input);
+        input->any_rule = term == NULL;
+        if (term != NULL)
+            read_named(reads, input, term);
+        else
+            read_all(reads, input);
     }
+    rule->reads = arena_alloc(loader->arena, (reads->count + 1) * sizeof *rule->reads);
+    memcpy(rule->reads, reads->rules, reads->count * sizeof *rule->reads);
+    rule->read_count = reads->count;
 }
 
 /* Raises every reader above what it reads, until nothing moves. A rule that would rise beyond the number of rules is in
@@ -139,7 +163,13 @@ static void raise(struct loader *loader)
 
 void rule_levels_resolve(struct loader *loader)
 {
-    for (size_t i = 0; i < loader->set->count; i++)
-        find_reads(loader, i);
+    size_t count = loader->set->count;
+    struct reads reads = {.loader = loader,
+                          .rules = mem_alloc((count + 1) * sizeof *reads.rules),
+                          .seen_by = mem_zalloc((count + 1) * sizeof *reads.seen_by)};
+    for (size_t i = 0; i < count; i++)
+        find_reads(&reads, i);
+    free(reads.rules);
+    free(reads.seen_by);
     raise(loader);
 }

@@ -18,9 +18,12 @@
 struct rule_file {
     const char *path;
     struct yaml_node *root;
-    struct map macros;         /* name -> struct yaml_node: the macro's text */
-    struct map lists;          /* name -> struct value: a list of strings */
-    struct map used;           /* names of macros and lists that some expression uses */
+    struct map macros; /* name -> struct yaml_node: the macro's text */
+    struct map lists;  /* name -> struct value: a list of strings */
+    struct map used;   /* names of macros and lists that some expression uses */
+    struct map wrong;  /* names of macros and lists of which it was said what is wrong */
+    struct map steps;  /* names of inputs of its sequences, when `steps_found` */
+    bool steps_found;
     const char **event_names;  /* NULL-terminated: what a where-clause may name, for suggestions */
     const char **output_names; /* what `when` and templates may name */
 };
@@ -42,6 +45,9 @@ struct loader {
     struct rule_source *sources;
     size_t source_count, source_cap;
     struct map ids; /* id -> its struct yaml_node, of all sources */
+    struct cel_budget budget;
+    struct map samples;  /* path -> struct str: the text of a code sample's file */
+    size_t sample_bytes; /* of all of them */
 };
 
 /* One rule in the making. */
@@ -61,7 +67,8 @@ struct rule_build {
     bool outputs_known; /* false: `detect` was not understood, so expressions over it are left unread */
     struct rule_output outputs[RULE_OUTPUTS_MAX]; /* the detector's, before the rule has them */
     bool group_known;                             /* group_by was read without an error */
-    bool sound;                                   /* nothing was wrong before the tests */
+    bool unsound; /* an expression is wrong, whether that was said here or, of its macro, before */
+    bool sound;   /* nothing was wrong before the tests */
 };
 
 /* What an expression sees. */
@@ -97,6 +104,10 @@ const struct template *scope_template(struct scope *scope, const struct yaml_nod
 void scope_know_steps(struct scope *scope);
 int rule_find_input(const struct rule *rule, struct str name); /* -1: none */
 bool rule_name_reserved(struct str name);
+/* rule_report.c: says what is wrong with an expression, unless that was said. */
+void scope_report(struct scope *scope, const struct yaml_node *node, const struct cel_error *err);
+/* The identifier that begins at the byte; empty where none does. */
+struct str rule_identifier_at(struct str text, size_t offset);
 
 /* rule_aggregate.c: cel_env.call for SCOPE_OUTPUT. */
 int aggregate_call(void *context, struct str function, struct cel_node *const *args, size_t n_args,
@@ -113,9 +124,13 @@ void rule_file_read(struct loader *loader, struct rule_file *file);
 void rule_file_names(struct loader *loader, struct rule_file *file);
 /* rule_override.c: applies the `overrides` of all files to the sources and the files' lists. */
 void rule_overrides_apply(struct loader *loader);
+/* "; did you mean 'ID'?" where a rule's id is near to the text, else "". */
+const char *rule_suggest(const struct loader *loader, struct str text);
 
 /* rule_macro.c: reports what is wrong with macros that no rule uses; the others were checked where they are used. */
 void rule_macros_check(struct loader *loader);
+/* False where the macro makes sense nowhere; what is wrong with it was said, once. */
+bool rule_macro_check(struct loader *loader, struct rule_file *file, struct str name);
 
 /* The parts of a rule. */
 void rule_build(struct loader *loader, const struct rule_source *source, struct rule *rule);

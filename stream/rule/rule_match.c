@@ -11,7 +11,8 @@ int rule_field_find(struct diagnostics *diagnostics, const struct yaml_node *at,
     for (int i = 0; i < stream->field_count; i++)
         names[i] = stream->fields[i].name;
     diagnostic_at(diagnostics, at, false, "stream '%s' has no field '%.*s'%s", stream->name, STR_ARG(name),
-                  check_suggest(diagnostics->arena, name, names, "its fields are "));
+                  diagnostics_full(diagnostics) ? ""
+                                                : check_suggest(diagnostics->arena, name, names, "its fields are "));
     return -1;
 }
 

@@ -1,8 +1,6 @@
 /* What names mean in a rule's expressions, and the place of what is wrong in one. */
 #include "rule/rule_load.h"
 
-#include <ctype.h>
-
 const char *const output_names[OUT_FIXED_COUNT + 1] = {
     [OUT_FIRST_SEEN] = "first_seen",
     [OUT_LAST_SEEN] = "last_seen",
@@ -141,6 +139,7 @@ void scope_init(struct scope *scope, struct rule_build *build, enum scope_kind k
     *scope = (struct scope){.build = build, .kind = kind, .measure_type = TYPE_ANY};
     scope->env.context = scope;
     scope->env.name = scope_name;
+    scope->env.budget = &build->loader->budget;
     scope->env.call = kind == SCOPE_OUTPUT ? aggregate_call : no_call;
     scope->env.known_names = kind == SCOPE_EVENT    ? build->file->event_names
                              : kind == SCOPE_OUTPUT ? output_names_of(build)
@@ -160,64 +159,6 @@ void scope_know_steps(struct scope *scope)
         names[n++] = arena_str(arena, scope->steps[i].name).p;
     names[n] = NULL;
     scope->env.known_names = names;
-}
-
-static bool identifier_char(char c)
-{
-    return isalnum((unsigned char)c) || c == '_';
-}
-
-static struct str identifier_at(struct str text, size_t offset)
-{
-    size_t end = offset;
-    while (end < text.n && identifier_char(text.p[end]))
-        end++;
-    return offset < text.n ? (struct str){text.p + offset, end - offset} : (struct str){NULL, 0};
-}
-
-/* What a rule's writer who used `name` there most likely meant, NULL where the compiler's own words are as good. */
-static const char *better_words(const struct scope *scope, struct str name, bool call)
-{
-    struct arena *arena = scope->build->loader->diagnostics->arena;
-    const char *near = call && scope->kind == SCOPE_OUTPUT ? aggregate_suggest(scope->build, name) : "";
-    if (*near != '\0')
-        return arena_printf(arena, "unknown function %.*s()%s", STR_ARG(name), near);
-    if (call)
-        return NULL;
-    if (rule_find_input(scope->build->rule, name) >= 0) {
-        if (scope->steps != NULL)
-            return arena_printf(arena,
-                                "'%.*s' is no step before this one; here the event is 'event', and earlier steps "
-                                "are read by their names",
-                                STR_ARG(name));
-        if (scope->kind == SCOPE_OUTPUT && scope->build->rule->type == DETECTOR_SEQUENCE)
-            return arena_printf(arena,
-                                "'%.*s' is an input and no step that takes events; those are read by their names",
-                                STR_ARG(name));
-        if (scope->kind == SCOPE_OUTPUT)
-            return arena_printf(arena, "'%.*s' is an input; write count(%.*s)", STR_ARG(name), STR_ARG(name));
-        return arena_printf(arena, "'%.*s' is an input; %s", STR_ARG(name),
-                            scope->kind == SCOPE_EVENT ? "here one of its events is 'event'"
-                                                       : "met sees only before and after");
-    }
-    if (str_is(name, "event") && scope->kind == SCOPE_OUTPUT)
-        return "there is no one event here; write a function over an input, such as max(INPUT, event.value)";
-    if (scope->kind == SCOPE_EVENT && stream_field_find(scope->stream, name) >= 0)
-        return arena_printf(arena, "unknown name %.*s; did you mean event.%.*s?", STR_ARG(name), STR_ARG(name));
-    return NULL;
-}
-
-static void report(const struct scope *scope, const struct yaml_node *node, const struct cel_error *err)
-{
-    struct str name = identifier_at(node->text, err->offset);
-    size_t after = err->offset + name.n;
-    bool call = after < node->text.n && node->text.p[after] == '(';
-    const char *words = err->error.message;
-    if (name.n > 0 && strncmp(words, "unknown ", 8) == 0) {
-        const char *better = better_words(scope, name, call);
-        words = better != NULL ? better : words;
-    }
-    diagnostic_within(scope->build->loader->diagnostics, node, err->offset, false, "%s", words);
 }
 
 /* Steps over a string literal that starts at `i`. */
@@ -256,7 +197,7 @@ static void check_group_keys(const struct scope *scope, const struct yaml_node *
             i = skip_string(text, i);
             continue;
         }
-        struct str word = identifier_at(text, i);
+        struct str word = rule_identifier_at(text, i);
         if (word.n == 0) {
             i++;
             continue;
@@ -266,7 +207,7 @@ static void check_group_keys(const struct scope *scope, const struct yaml_node *
         i = end;
         if (!free_standing || !str_is(word, "group") || end >= text.n || text.p[end] != '.')
             continue;
-        struct str key = identifier_at(text, end + 1);
+        struct str key = rule_identifier_at(text, end + 1);
         if (key.n == 0 || (end + 1 + key.n < text.n && text.p[end + 1 + key.n] == '('))
             continue;
         check_group_key(scope, node, key, end + 1);
@@ -282,7 +223,7 @@ const struct cel *scope_compile(struct scope *scope, const struct yaml_node *nod
     const struct cel *cel = NULL;
     struct cel_error err = {0};
     if (cel_compile(loader->arena, text, &scope->env, expected, &cel, &err) != 0) {
-        report(scope, node, &err);
+        scope_report(scope, node, &err);
         return NULL;
     }
     check_group_keys(scope, node, 0, text.n);
@@ -313,7 +254,7 @@ const struct template *scope_template(struct scope *scope, const struct yaml_nod
     const struct template *template = NULL;
     struct cel_error err = {0};
     if (template_compile(loader->arena, text, &scope->env, &template, &err) != 0) {
-        report(scope, node, &err);
+        scope_report(scope, node, &err);
         return NULL;
     }
     check_template_groups(scope, node);

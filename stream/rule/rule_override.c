@@ -10,12 +10,12 @@ struct merge {
     const struct yaml_node *from;
 };
 
-static struct yaml_node **find_item(struct yaml_node *mapping, struct str key)
+/* The places of a mapping's values by key. */
+static void index_items(struct map *index, struct yaml_node *mapping)
 {
+    map_clear(index);
     for (size_t i = 0; i < mapping->count; i++)
-        if (str_eq(mapping->keys[i]->text, key))
-            return &mapping->items[i];
-    return NULL;
+        *map_slot(index, mapping->keys[i]->text) = &mapping->items[i];
 }
 
 /* A shallow copy with room for `more` further keys, so that the file's own tree stays as it was read. */
@@ -39,14 +39,16 @@ static struct yaml_node *merge(struct arena *arena, const struct yaml_node *base
     struct merge *work = NULL;
     size_t count = 0;
     size_t cap = 0;
+    struct map index = {0};
     work = mem_grow(work, count, &cap, sizeof *work);
     work[count++] = (struct merge){root, override};
     for (size_t at = 0; at < count; at++) {
         struct merge now = work[at];
         ASSERT(now.into->items != NULL && (now.from->items != NULL || now.from->count == 0));
+        index_items(&index, now.into);
         for (size_t i = 0; i < now.from->count; i++) {
             struct yaml_node *value = now.from->items[i];
-            struct yaml_node **item = find_item(now.into, now.from->keys[i]->text);
+            struct yaml_node **item = map_get(&index, now.from->keys[i]->text);
             if (item == NULL) {
                 now.into->keys[now.into->count] = now.from->keys[i];
                 now.into->items[now.into->count++] = value;
@@ -60,91 +62,116 @@ static struct yaml_node *merge(struct arena *arena, const struct yaml_node *base
         }
     }
     free(work);
+    map_fini(&index);
     return root;
 }
 
-static void override_list(struct loader *loader, struct yaml_node *key, struct yaml_node *value)
-{
-    bool found = false;
-    if (!check_sequence(loader->diagnostics, value, "each of lists"))
-        return;
-    for (size_t i = 0; i < loader->file_count; i++) {
-        struct yaml_node *lists = yaml_get(loader->files[i]->root, "lists");
-        struct yaml_node **item = lists == NULL || lists->kind != YAML_MAPPING ? NULL : find_item(lists, key->text);
-        if (item == NULL)
-            continue;
-        *item = value;
-        found = true;
-    }
-    if (!found)
-        diagnostic_at(loader->diagnostics, key, false, "no file has a list '%.*s' to override", STR_ARG(key->text));
-}
-
-/* The id of a rule that is near to what was written; "" where none is. */
-static const char *suggest_rule(const struct loader *loader, struct str text)
-{
-    for (size_t i = 0; i < loader->source_count; i++)
-        if (loader->sources[i].id.n > 0 && str_distance(loader->sources[i].id, text, 2) <= 2)
-            return arena_printf(loader->diagnostics->arena, "; did you mean '%.*s'?", STR_ARG(loader->sources[i].id));
-    return "";
-}
-
-/* The overrides of one load. */
-struct overriding {
-    struct loader *loader;
-    struct map seen;    /* rule id -> the override's key */
-    struct map sources; /* rule id -> its struct rule_source, the first of that id */
+/* A list's places, in each file that has one of the name. */
+struct list_place {
+    struct yaml_node **item;
+    struct list_place *next;
 };
 
-static void override_rule(struct overriding *overriding, struct yaml_node *key, const struct yaml_node *value)
+static void index_lists(struct loader *loader, struct map *index)
 {
-    struct loader *loader = overriding->loader;
+    for (size_t i = 0; i < loader->file_count; i++) {
+        struct yaml_node *lists = yaml_get(loader->files[i]->root, "lists");
+        for (size_t k = 0; lists != NULL && lists->kind == YAML_MAPPING && k < lists->count; k++) {
+            void **slot = map_slot(index, lists->keys[k]->text);
+            struct list_place *place = arena_alloc(loader->arena, sizeof *place);
+            *place = (struct list_place){&lists->items[k], *slot};
+            *slot = place;
+        }
+    }
+}
+
+static void override_list(struct loader *loader, const struct map *index, struct yaml_node *key,
+                          struct yaml_node *value)
+{
+    if (!check_sequence(loader->diagnostics, value, "each of lists"))
+        return;
+    const struct list_place *place = map_get(index, key->text);
+    if (place == NULL)
+        diagnostic_at(loader->diagnostics, key, NULL, "no file has a list '%.*s' to override", STR_ARG(key->text));
+    for (; place != NULL; place = place->next)
+        *place->item = value;
+}
+
+const char *rule_suggest(const struct loader *loader, struct str text)
+{
+    struct str near = {NULL, 0};
+    int best = 3;
+    for (size_t i = 0; i < loader->source_count && !diagnostics_full(loader->diagnostics); i++) {
+        struct str id = loader->sources[i].id;
+        int distance = id.n > 0 ? str_distance(text, id, best - 1) : best;
+        if (distance < best && (size_t)distance * 2 < text.n + 1) {
+            best = distance;
+            near = id;
+        }
+    }
+    return near.n == 0 ? "" : arena_printf(loader->diagnostics->arena, "; did you mean '%.*s'?", STR_ARG(near));
+}
+
+/* Rules and what overrides them, by id. */
+struct rule_overrides {
+    struct map sources;
+    struct map seen;
+};
+
+static void override_rule(struct loader *loader, struct rule_overrides *rules, struct yaml_node *key,
+                          const struct yaml_node *value)
+{
     struct diagnostics *diagnostics = loader->diagnostics;
     if (!check_map(diagnostics, value, "what overrides a rule"))
         return;
     const struct yaml_node *id = yaml_get(value, "id");
     if (id != NULL) {
-        diagnostic_at(diagnostics, id, false, "an override does not change a rule's id");
+        diagnostic_at(diagnostics, id, NULL, "an override does not change a rule's id");
         return;
     }
-    void **slot = map_slot(&overriding->seen, key->text);
+    void **slot = map_slot(&rules->seen, key->text);
     const struct yaml_node *first = *slot;
     if (first != NULL) {
-        diagnostic_at(diagnostics, key, false, "rule '%.*s' is overridden twice, first in %s:%d", STR_ARG(key->text),
+        diagnostic_at(diagnostics, key, NULL, "rule '%.*s' is overridden twice, first in %s:%d", STR_ARG(key->text),
                       first->file, first->line);
         return;
     }
     *slot = key;
-    struct rule_source *source = map_get(&overriding->sources, key->text);
-    if (source != NULL) {
+    struct rule_source *source = map_get(&rules->sources, key->text);
+    if (source != NULL)
         source->node = merge(loader->arena, source->node, value);
-        return;
+    else
+        diagnostic_at(diagnostics, key, NULL, "there is no rule '%.*s' to override%s", STR_ARG(key->text),
+                      rule_suggest(loader, key->text));
+}
+
+static void apply(struct loader *loader, const struct yaml_node *overrides, struct rule_overrides *rules,
+                  const struct map *lists)
+{
+    for (size_t i = 0; i < overrides->count; i++) {
+        struct yaml_node *value = overrides->items[i];
+        if (!str_is(overrides->keys[i]->text, "lists"))
+            override_rule(loader, rules, overrides->keys[i], value);
+        else if (check_map(loader->diagnostics, value, "overrides of lists"))
+            for (size_t k = 0; k < value->count; k++)
+                override_list(loader, lists, value->keys[k], value->items[k]);
     }
-    diagnostic_at(diagnostics, key, false, "there is no rule '%.*s' to override%s", STR_ARG(key->text),
-                  suggest_rule(loader, key->text));
 }
 
 void rule_overrides_apply(struct loader *loader)
 {
-    struct overriding overriding = {.loader = loader};
-    for (size_t i = loader->source_count; i-- > 0;)
+    struct rule_overrides rules = {0};
+    struct map lists = {0};
+    index_lists(loader, &lists);
+    for (size_t i = loader->source_count; i-- > 0;) /* of rules with one id the first */
         if (loader->sources[i].id.n > 0)
-            *map_slot(&overriding.sources, loader->sources[i].id) = &loader->sources[i];
+            *map_slot(&rules.sources, loader->sources[i].id) = &loader->sources[i];
     for (size_t i = 0; i < loader->file_count; i++) {
         const struct yaml_node *overrides = yaml_get(loader->files[i]->root, "overrides");
-        if (!check_map(loader->diagnostics, overrides, "overrides"))
-            continue;
-        for (size_t j = 0; j < overrides->count; j++) {
-            struct yaml_node *value = overrides->items[j];
-            if (!str_is(overrides->keys[j]->text, "lists")) {
-                override_rule(&overriding, overrides->keys[j], value);
-                continue;
-            }
-            if (check_map(loader->diagnostics, value, "overrides of lists"))
-                for (size_t k = 0; k < value->count; k++)
-                    override_list(loader, value->keys[k], value->items[k]);
-        }
+        if (check_map(loader->diagnostics, overrides, "overrides"))
+            apply(loader, overrides, &rules, &lists);
     }
-    map_fini(&overriding.seen);
-    map_fini(&overriding.sources);
+    map_fini(&rules.sources);
+    map_fini(&rules.seen);
+    map_fini(&lists);
 }

@@ -20,7 +20,7 @@ static const char *const recommend_keys[] = {"category", "title", "complexity", 
                                              "severity", "spec",  "supersedes", "per",     "needs",    NULL};
 static const char *const spec_keys[] = {"problem", "solution",     "implementation", "testing",    "rollout",
                                         "effort",  "dependencies", "code",           "references", NULL};
-enum { CODE_BYTES_MAX = 256 * 1024, LIST_ITEMS_MAX = 200 };
+enum { CODE_BYTES_MAX = 256 * 1024, ALL_CODE_BYTES_MAX = 64 << 20, LIST_ITEMS_MAX = 200 };
 
 static const struct template *one(struct rule_build *build, const struct yaml_node *node, const char *what)
 {
@@ -68,29 +68,43 @@ static bool stays_below(struct str path)
     return true;
 }
 
+/* A file that several samples name is read, and complained about, once. */
+static void load_sample(struct loader *loader, const struct yaml_node *node, const char *path, struct str *text)
+{
+    void **slot = map_slot(&loader->samples, str_of(path));
+    struct str *known = *slot;
+    if (known == NULL) {
+        struct error err;
+        known = arena_zalloc(loader->arena, sizeof *known);
+        known->p = yaml_read_file(loader->arena, path, CODE_BYTES_MAX, &known->n, &err);
+        loader->sample_bytes += known->n;
+        if (known->p == NULL)
+            diagnostic_at(loader->diagnostics, node, NULL, "%s", err.message);
+        else if (loader->sample_bytes > ALL_CODE_BYTES_MAX)
+            diagnostic_at(loader->diagnostics, node, NULL, "the files of code samples are over %d MiB together",
+                          ALL_CODE_BYTES_MAX >> 20);
+        else if (!utf8_valid(known->p, known->n))
+            diagnostic_at(loader->diagnostics, node, NULL, "%s is not UTF-8", path);
+        *slot = known;
+    }
+    *text = *known;
+}
+
 static void read_code_file(struct rule_build *build, const struct yaml_node *node, struct code_sample *sample)
 {
     struct loader *loader = build->loader;
     struct str path;
-    if (!check_text(loader->diagnostics, node, "file", &path))
+    if (!check_text(loader->diagnostics, node, "file", &path) || loader->sample_bytes > ALL_CODE_BYTES_MAX)
         return;
     if (!stays_below(path)) {
-        diagnostic_at(loader->diagnostics, node, false, "'%.*s' must lie below the folder of the rule file",
+        diagnostic_at(loader->diagnostics, node, NULL, "'%.*s' must lie below the folder of the rule file",
                       STR_ARG(path));
         return;
     }
     const char *slash = strrchr(node->file, '/');
     int folder = slash == NULL ? 0 : (int)(slash - node->file + 1);
     const char *full = arena_printf(loader->arena, "%.*s%.*s", folder, node->file, STR_ARG(path));
-    struct error err;
-    char *text = yaml_read_file(loader->arena, full, CODE_BYTES_MAX, &sample->text.n, &err);
-    if (text == NULL) {
-        diagnostic_at(loader->diagnostics, node, false, "%s", err.message);
-        return;
-    }
-    sample->text.p = text;
-    if (!utf8_valid(text, sample->text.n))
-        diagnostic_at(loader->diagnostics, node, false, "%s is not UTF-8", full);
+    load_sample(loader, node, full, &sample->text);
 }
 
 static void read_sample(struct rule_build *build, const struct yaml_node *node, struct code_sample *sample)

@@ -89,7 +89,8 @@ static void read_zone(struct rule_build *build, const struct yaml_node *node, st
     if (!check_text(diagnostics, node, "timezone", &name) || (cel_zone_fixed(name, &east) && east == 0))
         return;
     if (cel_zone_load(build->loader->arena, name, &window->zone, why, sizeof why) != 0)
-        diagnostic_at(diagnostics, node, false, "%s%s", why, cel_zone_suggest(diagnostics->arena, name));
+        diagnostic_at(diagnostics, node, NULL, "%s%s", why,
+                      diagnostics_full(diagnostics) ? "" : cel_zone_suggest(diagnostics->arena, name));
     window->zone_name = name;
 }
 

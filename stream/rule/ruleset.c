@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <sys/stat.h>
 
-enum { FOLDER_DEPTH_MAX = 16, FILES_MAX = 20000 };
+enum { FOLDER_DEPTH_MAX = 16, FILES_MAX = 20000, FOLDERS_MAX = 20000 };
 static const int64_t ROW_RETENTION_DEFAULT_MS = INT64_C(200) * DAY_MS;
 
 /* Paths still to be visited, the next one last. */
@@ -96,6 +96,7 @@ static void visit_paths(struct loader *loader, const char *const *paths, size_t 
 {
     struct path_stack stack = {0};
     struct map seen = {0};
+    size_t folders = 0;
     for (size_t i = count; i-- > 0;)
         path_push(&stack, arena_printf(loader->arena, "%s", paths[i]), 0);
     while (stack.count > 0) {
@@ -105,22 +106,23 @@ static void visit_paths(struct loader *loader, const char *const *paths, size_t 
             refuse_path(loader, item.path, strerror(errno));
             continue;
         }
-        if (S_ISDIR(info.st_mode)) {
-            push_folder(loader, &stack, item.path, item.depth);
-            continue;
-        }
-        /* A file named twice, itself and by its folder, is one. */
+        /* A file named twice, itself and by its folder, is one, and so is a folder that links lead back to. */
         char *identity =
             arena_printf(loader->arena, "%llu:%llu", (unsigned long long)info.st_dev, (unsigned long long)info.st_ino);
         void **slot = map_slot(&seen, str_of(identity));
         if (*slot != NULL)
             continue;
         *slot = item.path;
-        if (seen.count > FILES_MAX) {
-            refuse_path(loader, item.path, "more than 20000 rule files");
+        bool folder = S_ISDIR(info.st_mode);
+        folders += folder;
+        if (folders > FOLDERS_MAX || seen.count - folders > FILES_MAX) {
+            refuse_path(loader, item.path, folder ? "more than 20000 folders" : "more than 20000 rule files");
             break;
         }
-        add_file(loader, yaml_load(loader->arena, item.path, loader->diagnostics));
+        if (folder)
+            push_folder(loader, &stack, item.path, item.depth);
+        else
+            add_file(loader, yaml_load(loader->arena, item.path, loader->diagnostics));
     }
     map_fini(&seen);
     free(stack.items);
@@ -158,6 +160,7 @@ static struct loader loader_new(const struct ruleset_options *options, struct di
 {
     struct ruleset *set = mem_zalloc(sizeof *set);
     struct loader loader = {.set = set, .arena = &set->arena, .diagnostics = diagnostics};
+    cel_budget_init(&loader.budget, &set->arena);
     if (options != NULL)
         loader.options = *options;
     if (loader.options.row_retention_ms <= 0)
@@ -176,10 +179,14 @@ static struct ruleset *loader_finish(struct loader *loader, size_t errors_before
         map_fini(&loader->files[i]->macros);
         map_fini(&loader->files[i]->lists);
         map_fini(&loader->files[i]->used);
+        map_fini(&loader->files[i]->wrong);
+        map_fini(&loader->files[i]->steps);
     }
     free(loader->files);
     free(loader->sources);
     map_fini(&loader->ids);
+    map_fini(&loader->samples);
+    cel_budget_fini(&loader->budget);
     diagnostics_sort(loader->diagnostics);
     if (loader->diagnostics->errors == errors_before)
         return loader->set;

@@ -66,9 +66,30 @@ static void add_text(struct template *template, struct str text)
         template->parts[template->n++] = (struct part){.text = text};
 }
 
+/* No }} was found: it is missing, or something within is not closed, which the expression up to the next }} tells. */
+static int not_closed(struct arena *arena, struct str text, size_t start, const struct cel_env *env,
+                      struct cel_error *err)
+{
+    const struct cel *cel;
+    size_t end = start + 2;
+    while (end + 1 < text.n && !(text.p[end] == '}' && text.p[end + 1] == '}'))
+        end++;
+    struct str inside = {text.p + start + 2, end - start - 2};
+    if (end + 1 < text.n && cel_compile(arena, inside, env, TYPE_ANY, &cel, err) != 0) {
+        err->offset += start + 2;
+        return -1;
+    }
+    err->offset = start;
+    return error_set(&err->error, ERROR_BAD_INPUT, "{{ is not closed: }} is missing");
+}
+
 int template_compile(struct arena *arena, struct str text, const struct cel_env *env, const struct template **out,
                      struct cel_error *err)
 {
+    if (text.n > TEMPLATE_TEXT_MAX) {
+        err->offset = 0;
+        return error_set(&err->error, ERROR_BAD_INPUT, "the text is longer than %d bytes", TEMPLATE_TEXT_MAX);
+    }
     text = arena_str(arena, text);
     size_t expressions = 0;
     for (size_t i = expression_start(text, 0); i < text.n; i = expression_start(text, i + 2))
@@ -79,10 +100,8 @@ int template_compile(struct arena *arena, struct str text, const struct cel_env 
     for (size_t start; (start = expression_start(text, at)) < text.n;) {
         size_t from = start + 2;
         size_t end = expression_end(text, from);
-        if (end == text.n) {
-            err->offset = start;
-            return error_set(&err->error, ERROR_BAD_INPUT, "{{ is not closed: }} is missing");
-        }
+        if (end == text.n)
+            return not_closed(arena, text, start, env, err);
         add_text(template, (struct str){text.p + at, start - at});
         struct part *part = &template->parts[template->n++];
         if (cel_compile(arena, (struct str){text.p + from, end - from}, env, TYPE_ANY, &part->cel, err) != 0) {
@@ -130,6 +149,16 @@ struct value template_value(const struct template *template, const struct cel_fr
     struct value v = value_str(arena_str(frame->arena, buf_str(&text)));
     buf_fini(&text);
     return v;
+}
+
+struct value template_error(const struct template *template, const struct cel_frame *frame)
+{
+    for (size_t i = 0; i < template->n; i++) {
+        struct value v = template->parts[i].cel != NULL ? cel_eval(template->parts[i].cel, frame) : value_null();
+        if (v.type == VALUE_ERROR)
+            return v;
+    }
+    return value_null();
 }
 
 bool template_is_constant(const struct template *template, struct str *text)

@@ -59,26 +59,40 @@ static bool has_template(struct str text)
 static const struct template *compile(struct test_load *load, const struct yaml_node *node)
 {
     static const char *const names[] = {"n", NULL};
-    static const struct cel_env env = {.name = test_name, .known_names = names};
+    const struct cel_env env = {.name = test_name, .known_names = names, .budget = load->budget};
     const struct template *template = NULL;
     struct cel_error err = {0};
     if (template_compile(load->arena, node->text, &env, &template, &err) == 0)
         return template;
-    diagnostic_within(load->diagnostics, node, err.offset, false, "%s", err.error.message);
+    if (err.error.message[0] != '\0')
+        diagnostic_within(load->diagnostics, node, err.offset, false, "%s", err.error.message);
     return NULL;
 }
 
-/* False, and reported, where an expression ends in an error. */
+/* False, and reported, where an expression ends in an error. The value is good until the next one. */
 static bool evaluate(struct test_load *load, const struct yaml_node *node, const struct template *template, int64_t n,
                      struct value *value)
 {
     struct value slots[1] = {value_int(n)};
-    struct cel_frame frame = {.slots = slots, .slot_count = 1, .arena = load->arena};
+    struct cel_allowance allowance = {TEST_STEPS_MAX, TEST_BYTES_MAX};
+    struct cel_frame frame = {.slots = slots, .slot_count = 1, .arena = &load->scratch, .allowance = &allowance};
     uint64_t errors = 0;
+    struct cel_error spent = {0};
+    arena_reset(&load->scratch);
     *value = template_value(template, &frame, &errors);
+    if (load->budget != NULL)
+        cel_budget_pay(load->budget, TEST_STEPS_MAX - allowance.steps, TEST_BYTES_MAX - allowance.bytes);
+    if (cel_budget_check(load->budget, &spent) != 0) {
+        if (spent.error.message[0] != '\0')
+            diagnostic_at(load->diagnostics, node, false, "%s", spent.error.message);
+        return false;
+    }
     if (errors == 0 && value->type != VALUE_ERROR)
         return true;
-    diagnostic_at(load->diagnostics, node, false, "with n = %lld this ends in an error", (long long)n);
+    allowance = (struct cel_allowance){TEST_STEPS_MAX, TEST_BYTES_MAX};
+    struct value error = template_error(template, &frame);
+    diagnostic_at(load->diagnostics, node, false, "with n = %lld this ends in an error: %.*s", (long long)n,
+                  STR_ARG(value_as_str(error)));
     return false;
 }
 
@@ -411,7 +425,8 @@ void test_given_check(struct test_load *load)
             }
         }
         if (!known)
-            diagnostic_at(load->diagnostics, given->keys[i], false, "no stream has a field '%.*s'%s", STR_ARG(key),
-                          check_suggest(load->diagnostics->arena, key, names, NULL));
+            diagnostic_at(
+                load->diagnostics, given->keys[i], false, "no stream has a field '%.*s'%s", STR_ARG(key),
+                diagnostics_full(load->diagnostics) ? "" : check_suggest(load->diagnostics->arena, key, names, NULL));
     }
 }

@@ -7,6 +7,8 @@
 #include "rule/testcase.h"
 
 enum { TEST_EVENTS_MAX = 200000, TEST_REPEAT_MAX = 100000 };
+/* What one field of one event may take to compute. */
+enum { TEST_STEPS_MAX = 10000, TEST_BYTES_MAX = 64 * 1024 };
 
 /* The field that names the incident or the deployment has the same number in both streams. */
 enum { ROW_ID = INCIDENT_ID };
@@ -30,6 +32,8 @@ struct test_load {
     size_t event_count;
     size_t event_cap;
     bool feedback;
+    struct cel_budget *budget; /* of the load; NULL: none */
+    struct arena scratch;      /* of one evaluation */
 };
 
 /* testcase_event.c: adds the events of one item of `events`. */

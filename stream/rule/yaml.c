@@ -217,13 +217,16 @@ static int on_event(struct builder *builder, const yaml_event_t *event)
 static yaml_mark_t mark_of_byte(struct str text, size_t byte)
 {
     yaml_mark_t mark = {0};
-    for (size_t i = 0; i < byte && i < text.n; i++) {
-        if (text.p[i] == '\n') {
+    const char *end = text.p + text.n;
+    for (const char *p = text.p; p < end && p < text.p + byte;) {
+        size_t line_break = yaml_break(p, end);
+        if (line_break > 0) {
             mark.line++;
             mark.column = 0;
-        } else if (((unsigned char)text.p[i] & 0xc0) != 0x80) {
+        } else if (((unsigned char)*p & 0xc0) != 0x80) {
             mark.column++;
         }
+        p += line_break > 0 ? line_break : 1;
     }
     return mark;
 }
@@ -253,22 +256,42 @@ static int run(struct builder *builder, yaml_parser_t *parser)
     return 0;
 }
 
+/* The first byte that is no part of a character. */
 static size_t first_bad_byte(struct str text)
 {
-    size_t line = 0;
-    for (size_t i = 0; i < text.n; i++) {
-        if (text.p[i] != '\n')
-            continue;
-        if (!utf8_valid(text.p + line, i - line))
-            return line;
-        line = i + 1;
+    size_t i = 0;
+    while (i < text.n) {
+        size_t n = 1;
+        while (n < 4 && i + n <= text.n && !utf8_valid(text.p + i, n))
+            n++;
+        if (i + n > text.n || !utf8_valid(text.p + i, n))
+            return i;
+        i += n;
     }
-    return line;
+    return i;
+}
+
+static int refuse_encoding(const struct builder *builder)
+{
+    struct str text = builder->text;
+    size_t bad = first_bad_byte(text);
+    yaml_mark_t mark = mark_of_byte(text, bad);
+    if (bad == 0 && text.n > 1 && (memcmp(text.p, "\xff\xfe", 2) == 0 || memcmp(text.p, "\xfe\xff", 2) == 0))
+        return refuse(builder, mark, "this is UTF-16; save the file as UTF-8");
+    diagnostic_file(builder->diagnostics, builder->file, (int)mark.line + 1, (int)mark.column + 1,
+                    "this is not UTF-8 (byte 0x%02x)", (unsigned)(unsigned char)text.p[bad]);
+    return -1;
+}
+
+struct str yaml_without_mark(struct str text)
+{
+    return str_starts(text, STR_LIT("\xef\xbb\xbf")) ? (struct str){text.p + 3, text.n - 3} : text;
 }
 
 struct yaml_node *yaml_parse(struct arena *arena, const char *file, struct str text, struct diagnostics *diagnostics)
 {
     file = arena_str(arena, str_of(file)).p;
+    text = yaml_without_mark(text);
     diagnostics_add_file(diagnostics, file);
     struct builder builder = {.arena = arena, .file = file, .text = text, .diagnostics = diagnostics};
     if (text.n > YAML_BYTES_MAX) {
@@ -276,7 +299,7 @@ struct yaml_node *yaml_parse(struct arena *arena, const char *file, struct str t
         return NULL;
     }
     if (!utf8_valid(text.p, text.n)) {
-        (void)refuse(&builder, mark_of_byte(text, first_bad_byte(text)), "this line is not UTF-8");
+        (void)refuse_encoding(&builder);
         return NULL;
     }
     yaml_parser_t parser;

@@ -35,21 +35,28 @@ struct diagnostic {
     int file_order; /* in order of loading */
     bool warning;
     const char *code; /* of a warning, one of the words that rules/README.md lists; "error" of an error */
+    bool again;       /* the one before says the same of the same place: its file was loaded twice */
     const char *message;
 };
 
+/* At most a thousand errors and a thousand warnings are kept; the counters go on. */
 struct diagnostics {
     struct arena *arena;
     struct diagnostic *items;
     size_t count;
     size_t cap;
-    size_t errors;      /* of them, not warnings */
+    size_t errors;        /* found, whether kept or not */
+    size_t warnings;      /* the same */
+    char *const *allowed; /* codes of warnings that are neither kept nor counted; the caller's */
+    size_t allowed_count;
     const char **files; /* in order of loading */
     size_t file_count;
     size_t file_cap;
 };
 
 void diagnostics_fini(struct diagnostics *diagnostics);
+/* Further errors are only counted, so that nobody need search for good advice. */
+bool diagnostics_full(const struct diagnostics *diagnostics);
 /* `warning` is NULL for an error, else the warning's code, a literal. */
 void diagnostic_at(struct diagnostics *diagnostics, const struct yaml_node *node, const char *warning,
                    const char *format, ...) PRINTF_LIKE(4, 5);
@@ -61,8 +68,10 @@ void diagnostic_file(struct diagnostics *diagnostics, const char *file, int line
     PRINTF_LIKE(5, 6);
 /* Makes `file` the next in order of loading; its messages are sorted by that. */
 void diagnostics_add_file(struct diagnostics *diagnostics, const char *file);
-/* Sorts by file (in load order), line and column. */
+/* Sorts by file (in load order), line and column, and marks what is said twice. */
 void diagnostics_sort(struct diagnostics *diagnostics);
+/* The errors, or the warnings, of a sorted list, those not kept included and what is said twice counted once. */
+size_t diagnostics_count(const struct diagnostics *diagnostics, bool warnings);
 
 /* NULL when the text is not acceptable YAML: then exactly one error was added. An empty file is an empty mapping. */
 struct yaml_node *yaml_parse(struct arena *arena, const char *file, struct str text, struct diagnostics *diagnostics);
@@ -73,6 +82,12 @@ char *yaml_read_file(struct arena *arena, const char *path, size_t max, size_t *
 /* Where the byte `offset` of a scalar's text stands in its file: quotes, escapes, folded lines and blocks are seen
  * through as far as one byte of the text has one place. */
 void yaml_place(const struct yaml_node *node, size_t offset, int *line, int *column);
+
+/* Bytes of the line break at `p`: line feed, carriage return or both, and Unicode's NEL, LS and PS; 0 where none is. */
+size_t yaml_break(const char *p, const char *end);
+
+/* The text after its byte order mark, which is no character of the first line. */
+struct str yaml_without_mark(struct str text);
 
 /* The value of a key in a mapping; NULL where absent or where `mapping` is none. */
 struct yaml_node *yaml_get(const struct yaml_node *mapping, const char *key);

@@ -111,7 +111,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct str text = {(const char *)data, size};
     struct event event = event_of_everything();
     struct value slots[2] = {value_int(7), value_map(NULL, 0)};
-    struct cel_frame frame = {&event, slots, 2, &arena};
+    struct cel_frame frame = {.event = &event, .slots = slots, .slot_count = 2, .arena = &arena};
     struct cel_env env = {.name = name};
     run(&arena, text, &env, &frame);
     env.unchecked = true;

@@ -238,7 +238,7 @@ static const char *const bad[][2] = {
     {"sources: [{topic: a, stream: incident, format: json, idle_lag: forever}]",
      "1:64: error: idle_lag: 'forever' is no duration; write one such as 30s, 10m or 1d12h"},
     {"sources: [{topic: a, stream: incident, format: json}, {topic: a, stream: feedback, format: json}]",
-     "1:55: error: topic 'a' is a source already"},
+     "1:55: error: topic 'a' is a source already, in line 1"},
     {"sources: [{topic: s, stream: incident, format: json}]\noutputs: {scorecards: {topic: s}}",
      "2:10: error: topic 's' is a source and an output"},
     {"outputs: {scorecards: {topic: s}, dead_letter: {topic: s}}", "1:10: error: two outputs share the topic 's'"},

@@ -279,7 +279,31 @@ static const struct bad_case bad_detect[] = {
      "8:43: error: unknown name mttd_; did you mean mttd?\n"},
     {HEAD "macros: {m: count(x) > nothing}\nrules:\n- id: r\n  from: {x: {stream: incident}}\n  detect: {window: "
           "{size: 1d}, when: count(x) > 1 && m}\n",
-     "7:54: error: unknown name nothing\n"},
+     "7:54: error: the macro m does not fit here: unknown name nothing\n"},
+    /* what is wrong with a macro is said in its own text, once */
+    {HEAD
+     "macros: {m: event.servce == 'a', k: \"m || m\"}\nrules:\n- id: r\n  from: {x: {stream: incident, where: m}, y: "
+     "{stream: deployment, where: k}}\n  detect: {window: {size: 1d}, when: count(x) > count(y)}\n",
+     "3:19: error: the stream incident has no field servce; did you mean service?\n"},
+    {HEAD "macros: {m: 'count(x) > ', k: m}\nrules:\n- id: r\n  from: {x: {stream: incident}}\n  detect: {window: "
+          "{size: 1d}, when: k || m}\n",
+     "3:25: error: an expression is missing at the end\n"},
+    {HEAD "macros: {a: b || b, b: a}\nrules:\n- id: r\n  from: {x: {stream: incident, where: a}}\n  detect: {window: "
+          "{size: 1d}, when: count(x) > 1}\n",
+     "3:13: error: the macro b contains itself\n"},
+    {HEAD "macros: {high: event.severity == 'sev1'}\nrules:\n- id: r\n  from: {x: {stream: telemetry, where: high}}\n"
+          "  detect: {window: {size: 1d, slide: 1h}, when: count(x) > 1 || high}\n",
+     "6:40: error: the macro high does not fit here: the stream telemetry has no field severity; it has event_id kind "
+     "service environment name value unit level message occurred_at labels\n"
+     "7:65: error: the macro high does not fit here: there is no one event here; write a function over "
+     "an input, such as max(INPUT, event.value)\n"},
+    {HEAD
+     "macros: {a: [1], in: '1'}\nlists: {b: c, n: [x]}\nrules:\n- id: r\n  from: {x: {stream: incident, where: a && "
+     "event.service in b && event.service in n}}\n  detect: {window: {size: 1d}, when: count(x) > 1}\n",
+     "3:13: error: a macro must be text, not a list\n"
+     "3:18: error: 'in' has a meaning of its own in expressions; name the macro otherwise\n"
+     "4:12: error: each of lists must be a list, not a scalar\n"
+     "4:15: error: 'n' has a meaning of its own in expressions; name the list otherwise\n"},
 };
 
 #endif

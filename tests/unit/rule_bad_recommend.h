@@ -132,7 +132,7 @@ static const struct bad_case bad_recommend[] = {
     {RULE(IN, DETECT,
           REC("") "  tests: [{name: t, events: [{at: 0d, stream: telemetry, value: \"{{ 1 / (n - 1) }}\"}], expect: "
                   "[]}]\n"),
-     "8:65: error: with n = 1 this ends in an error\n"},
+     "8:65: error: with n = 1 this ends in an error: division by zero\n"},
     {RULE(IN, DETECT, REC("") "  tests: [{name: t, events: [{at: 0d, service: null}], expect: []}]\n"),
      "8:48: error: 'service' is never null\n"},
     {RULE(IN, DETECT, REC("") "  tests: [{name: t, events: [{at: 0d, code_refs: a}], expect: []}]\n"),

@@ -308,7 +308,7 @@ static void eval_bool_counts(void **state)
     event.values[TELEMETRY_VALUE] = value_double(91.5);
     event.values[TELEMETRY_LABELS] = value_map(NULL, 0);
     struct value slots[] = {value_int(7), value_null()};
-    struct cel_frame frame = {&event, slots, 2, &arena};
+    struct cel_frame frame = {.event = &event, .slots = slots, .slot_count = 2, .arena = &arena};
     struct cel_env env = {.name = test_name};
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         const struct cel *cel;

@@ -110,7 +110,7 @@ static inline void check_rows(const struct row *rows, size_t n, bool unchecked)
     struct value labels[] = {value_text("pod"), value_text("cart-7")};
     event.values[TELEMETRY_LABELS] = value_map(labels, 1);
     struct value slots[] = {value_int(7), value_null()};
-    struct cel_frame frame = {&event, slots, 2, &arena};
+    struct cel_frame frame = {.event = &event, .slots = slots, .slot_count = 2, .arena = &arena};
     struct cel_env env = {.name = test_name, .unchecked = unchecked};
     int failures = 0;
     for (size_t i = 0; i < n; i++) {

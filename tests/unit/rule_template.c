@@ -13,7 +13,7 @@ static struct cel_frame frame_of(struct arena *arena, struct event *event, struc
     event->values[TELEMETRY_OCCURRED_AT] = value_time_ms(1704067200000);
     slots[0] = value_int(7);
     slots[1] = value_null();
-    return (struct cel_frame){event, slots, 2, arena};
+    return (struct cel_frame){.event = event, .slots = slots, .slot_count = 2, .arena = arena};
 }
 
 static void renders(void **state)
@@ -100,7 +100,8 @@ static void places_of_errors(void **state)
     } rows[] = {
         {"a {{ seven", 2, "{{ is not closed: }} is missing"},
         {"{{ seven }} {{ seven }", 12, "{{ is not closed: }} is missing"},
-        {"{{ '}} }}", 0, "{{ is not closed: }} is missing"},
+        {"{{ '}} }}", 3, "the text is not closed: ' is missing on its line"},
+        {"{{ {'a': 1 }}", 11, "'}' or ',' is missing at the end"},
         {"ab {{ bogus }}", 6, "unknown name bogus"},
         {"{{ seven }}{{ event.valeu }}", 20, "the stream telemetry has no field valeu; did you mean value?"},
         {"{{ }}", 3, "an expression is missing at the end"},

@@ -177,7 +177,7 @@ static void test_late_error(void **state)
     size_t count = 0;
     assert_int_equal(testcases_expand(&arena, &set->rules[0], &cases, &count, &diagnostics), -1);
     assert_int_equal(diagnostics.count, 1);
-    assert_string_equal(diagnostics.items[0].message, "with n = 5 this ends in an error");
+    assert_string_equal(diagnostics.items[0].message, "with n = 5 this ends in an error: division by zero");
 }
 
 int main(void)

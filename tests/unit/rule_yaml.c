@@ -56,7 +56,10 @@ static void test_refused(void **state)
         {"? {a: b}\n: 1\n", "1:3: a key must be a scalar"},
         {"a\n--- b\n", "2:1: one file holds one document"},
         {"a: \"x\\0y\"\n", "1:4: a NUL character is not taken"},
-        {"a: 1\nb: \xff\n", "2:1: this line is not UTF-8"},
+        {"a: 1\nb: \xff\n", "2:4: this is not UTF-8 (byte 0xff)"},
+        {"\xff\xfe"
+         "a",
+         "1:1: this is UTF-16; save the file as UTF-8"},
         {"a: [1\nb: 2\n", "2:2: not YAML: did not find expected ',' or ']' while parsing a flow sequence"},
         {"a: b: c\n", "1:5: not YAML: mapping values are not allowed in this context"},
         {"a:\n\tb\n", "2:1: not YAML: found character that cannot start any token while scanning for the next token"},
