@@ -75,8 +75,9 @@ static bool only_alerts(const struct rule_input *input)
 static void warn_forwarded(const struct rule *rule, struct diagnostics *diagnostics)
 {
     const struct yaml_node *detect = yaml_get(rule->node, "detect");
-    const struct yaml_node *size = yaml_get(yaml_get(detect, "window"), "size");
-    const struct yaml_node *type = yaml_get(detect, "type");
+    const struct yaml_node *window = yaml_get(detect, "window");
+    const struct yaml_node *size = yaml_get(window, "size");
+    const struct yaml_node *kind = rule->type == DETECTOR_WINDOW ? window : yaml_get(detect, "type");
     for (size_t i = 0; i < rule->input_count; i++) {
         const struct rule_input *input = &rule->inputs[i];
         if (!input->detects || input->stream->id != STREAM_TELEMETRY || only_alerts(input) ||
@@ -92,7 +93,7 @@ static void warn_forwarded(const struct rule *rule, struct diagnostics *diagnost
                 "a sliding window forwards every event of '%.*s' one by one; with a slide they would be folded first",
                 STR_ARG(input->name));
         else
-            diagnostic_at(diagnostics, type != NULL ? type : detect, "forwarded",
+            diagnostic_at(diagnostics, kind, "forwarded",
                           "this forwards every event of '%.*s' one by one, for they cannot be folded; narrow the input "
                           "by its match, or detect in windows and read the detections",
                           STR_ARG(input->name));

@@ -45,6 +45,8 @@ def test_strict(forestall_does, files):
     ("name: cpu", "window: {size: 2h}", "3:52: warning: a sliding window over 'x' keeps every event of it for 2h; write a slide"),
     ("name: cpu", "window: {size: 5m}", "3:52: warning: a sliding window forwards every event of 'x' one by one; with a slide they "
                                         "would be folded first"),
+    ("name: cpu", "window: {gap: 5m}", "3:45: warning: this forwards every event of 'x' one by one, for they cannot be folded; narrow the "
+                                       "input by its match, or detect in windows and read the detections"),
     ("name: cpu", "window: {size: 5m, slide: 1m}", None),
     ("kind: alert", "window: {size: 5m}", None)])
 def test_what_is_forwarded(forestall_does, tmp_path, given, detect, warned):

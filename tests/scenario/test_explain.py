@@ -71,6 +71,10 @@ def test_what_a_hopping_window_means(explained):
     assert "a week of the calendar in Europe/Berlin, from Monday" in weekly and "when time passes its end + 2h (wait)" in weekly
     assert facts["detection"]["window"] == {"kind": "calendar", "unit": "week", "timezone": "Europe/Berlin", "wait_ms": 7_200_000}
     assert "Each percentile keeps up to 64 KiB a pane" in weekly
+    session, facts = explained(window="{gap: 30m, max: 12h}")
+    assert "For each service, over each session, in which they are at most 30m apart, it fires if" in session
+    assert "when time passes its last event + 30m, or its first + 12h if that comes first" in session
+    assert facts["detection"]["window"] == {"kind": "session", "gap_ms": 1_800_000, "max_ms": 43_200_000}
     assert "over each 30m, it fires" in explained(window="{size: 30m, slide: 30m}")[0]
 
 
