@@ -60,15 +60,22 @@ static bool is_configuration(const char *path)
     return result;
 }
 
-/* Alerts are few and already an answer; metrics and logs are the flood. */
-static bool only_alerts(const struct rule_input *input)
+static const struct match_term *term_of(const struct rule_input *input, int field)
 {
-    for (size_t i = 0; i < input->match_count; i++) {
-        const struct match_term *term = &input->match[i];
-        if (term->field == TELEMETRY_KIND && term->count == 1 && value_eq(term->values[0], value_text("alert")))
-            return true;
-    }
-    return false;
+    for (size_t i = 0; i < input->match_count; i++)
+        if (input->match[i].field == field)
+            return &input->match[i];
+    return NULL;
+}
+
+/* Metrics and logs are the flood. Alerts are few, a level such as error takes the few out of the logs, and what is to
+ * be missed has a name. */
+static bool is_narrow(const struct rule *rule, const struct rule_input *input)
+{
+    const struct match_term *kind = term_of(input, TELEMETRY_KIND);
+    bool alerts = kind != NULL && kind->count == 1 && value_eq(kind->values[0], value_text("alert"));
+    return alerts || term_of(input, TELEMETRY_LEVEL) != NULL ||
+           (rule->type == DETECTOR_ABSENCE && term_of(input, TELEMETRY_NAME) != NULL);
 }
 
 /* Telemetry that no detector folds: each event goes through the exchange by itself. */
@@ -80,7 +87,7 @@ static void warn_forwarded(const struct rule *rule, struct diagnostics *diagnost
     const struct yaml_node *kind = rule->type == DETECTOR_WINDOW ? window : yaml_get(detect, "type");
     for (size_t i = 0; i < rule->input_count; i++) {
         const struct rule_input *input = &rule->inputs[i];
-        if (!input->detects || input->stream->id != STREAM_TELEMETRY || only_alerts(input) ||
+        if (!input->detects || input->stream->id != STREAM_TELEMETRY || is_narrow(rule, input) ||
             detector_folds(rule, input))
             continue;
         if (rule->window.kind == WINDOW_SLIDING && rule->window.size_ms > HOUR_MS)

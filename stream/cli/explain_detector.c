@@ -123,7 +123,9 @@ static void absence_detection(struct explanation *e)
 
 static void absence_state(struct explanation *e)
 {
-    explain_bound(e, "entries_max", 1, explain_event_bytes(e), "A group keeps its newest event");
+    explain_add(e, "state", "bytes_group_max", value_int((int64_t)explain_event_bytes(e) + GROUP_BYTES),
+                arena_printf(e->arena, "A group keeps its newest event, about %s.",
+                             explain_bytes(e, explain_event_bytes(e) + GROUP_BYTES)));
 }
 
 static const char *cascade_phrase(const struct explanation *e)
@@ -155,7 +157,7 @@ static void cascade_state(struct explanation *e)
 static const char *new_value_phrase(const struct explanation *e)
 {
     const struct memory_spec *spec = e->rule->spec.memory;
-    return arena_printf(e->arena, "when one comes whose %s was not seen for %s",
+    return arena_printf(e->arena, "when one comes whose value, %s, was not seen for %s",
                         explain_words(e, spec->value, e->rule->inputs[spec->of].stream),
                         explain_span(e, spec->memory_ms));
 }
@@ -163,9 +165,9 @@ static const char *new_value_phrase(const struct explanation *e)
 static const char *revert_phrase(const struct explanation *e)
 {
     const struct memory_spec *spec = e->rule->spec.memory;
-    return arena_printf(e->arena, "when one comes whose %s was seen in the last %s and had given way to another",
-                        explain_words(e, spec->value, e->rule->inputs[spec->of].stream),
-                        explain_span(e, spec->memory_ms));
+    return arena_printf(
+        e->arena, "when one comes whose value, %s, was seen in the last %s and had given way to another",
+        explain_words(e, spec->value, e->rule->inputs[spec->of].stream), explain_span(e, spec->memory_ms));
 }
 
 static void memory_detection(struct explanation *e)

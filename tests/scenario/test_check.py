@@ -48,7 +48,7 @@ def test_strict(forestall_does, files):
     ("name: cpu", "window: {gap: 5m}", "3:45: warning: this forwards every event of 'x' one by one, for they cannot be folded; narrow the "
                                        "input by its match, or detect in windows and read the detections"),
     ("name: cpu", "window: {size: 5m, slide: 1m}", None),
-    ("kind: alert", "window: {size: 5m}", None)])
+    ("kind: alert", "window: {size: 5m}", None), ("level: error", "window: {gap: 5m}", None)])
 def test_what_is_forwarded(forestall_does, tmp_path, given, detect, warned):
     (tmp_path / "r.yaml").write_text(f"""{{apiVersion: forestall.io/v1, kind: RuleSet, rules: [{{id: a,
       from: {{x: {{stream: telemetry, match: {{{given}}}}}}},
