@@ -66,6 +66,9 @@ struct detector_ops {
     void (*on_pane)(struct detector_context *context, struct group *group, struct pane *pane);
     /* group->timer_ms has come. */
     void (*on_timer)(struct detector_context *context, struct group *group, int64_t time_ms);
+    /* The group was loaded from the state: checks its notes, and may make the detail; false: they are damaged. NULL:
+     * the detector has no notes. */
+    bool (*load)(struct group *group);
     /* Timers come after the rows and events of their time: what lies exactly at a deadline still counts. False: before
      * them, as windows close. */
     bool deadline;
@@ -74,6 +77,7 @@ struct detector_ops {
 /* Windows; hopping ones: calendar too. */
 extern const struct detector_ops detector_sliding, detector_hopping, detector_session;
 extern const struct detector_ops detector_sequence;
+extern const struct detector_ops detector_absence, detector_cascade, detector_new_value, detector_revert;
 
 /* The detector of a rule, by its type and kind of window. */
 const struct detector_ops *detector_of(const struct rule *rule);
@@ -84,15 +88,15 @@ bool detector_folds(const struct rule *rule, const struct rule_input *input);
  * Pointer and slots live in the context's arena. */
 struct evaluation *detector_evaluation(struct detector_context *context, const struct group *group, int64_t time_ms,
                                        struct value **slots);
-/* How much history the input's stream has at `time_ms`: time_ms - its first event's; negative: none yet. Of stream
- * `detection` it is that of the oldest source stream. */
+/* How much history of the input's stream the rule has at `time_ms`: time_ms less the later of the stream's first event
+ * and context->since_ms; negative: none yet. Stream `detection` is as old as the oldest source stream. */
 int64_t detector_history(const struct detector_context *context, const struct rule_input *input, int64_t time_ms);
 /* Decides `when` (true where the rule has none) over the evaluation's slots. */
 bool detector_when(struct detector_context *context, const struct group *group, const struct evaluation *evaluation);
 /* Keeps the newest limits.window_events entries: the oldest goes, counted. */
 void detector_cap_entries(struct detector_context *context, struct group *group);
-/* An entry's event, decoded into the arena: what it was decoded from may leave the group in this very call. Never NULL
- * for an entry of the group. */
+/* An entry's event, decoded into the arena: what it was decoded from may leave the group in this very call. Its own
+ * time is a row's opened_at even where the entry's is another. Never NULL for an entry of the group. */
 struct event *detector_entry_event(const struct entry *entry, struct arena *arena);
 
 #endif

@@ -1,6 +1,7 @@
 /* Groups: decoded copies of a rule's state, written through. */
 #include "detect/group.h"
 
+#include "detect/detector.h"
 #include "detect/span.h"
 
 #include <stdlib.h>
@@ -171,6 +172,12 @@ static int load_note(void *context, struct str key, struct str value)
     return 0;
 }
 
+static int damaged(const struct group *group, struct error *err)
+{
+    return error_set(err, ERROR_FATAL, "the state of rule '%.*s', group %016llx, is damaged: " DELETE_STATE,
+                     STR_ARG(group->rule->id), (unsigned long long)group->hash);
+}
+
 static int load_contents(struct group *group, struct state *state, struct buf *scratch, struct error *err)
 {
     static const struct {
@@ -182,12 +189,10 @@ static int load_contents(struct group *group, struct state *state, struct buf *s
         group_prefix(scratch, group, parts[i].kind);
         *err = (struct error){0};
         if (state_scan(state, buf_str(scratch), parts[i].visit, group, err) != 0)
-            return err->class != ERROR_NONE
-                       ? -1
-                       : error_set(err, ERROR_FATAL, "the state of rule '%.*s' is damaged: " DELETE_STATE,
-                                   STR_ARG(group->rule->id));
+            return err->class != ERROR_NONE ? -1 : damaged(group, err);
     }
-    return 0;
+    bool (*load)(struct group *) = detector_of(group->rule)->load;
+    return load == NULL || load(group) ? 0 : damaged(group, err);
 }
 
 int64_t group_timer_at(const struct rule *rule, int64_t timer_ms, int64_t restored_ms)
@@ -208,8 +213,7 @@ static int load(struct group *group, struct state *state, int64_t restored_ms, b
     group_prefix(&scratch, group, STATE_GROUP);
     int result = state_get(state, buf_str(&scratch), &value, &found, err);
     if (result == 0 && found && !decode_record(group, buf_str(&value)))
-        result = error_set(err, ERROR_FATAL, "the state of rule '%.*s', group %016llx, is damaged: " DELETE_STATE,
-                           STR_ARG(group->rule->id), (unsigned long long)group->hash);
+        result = damaged(group, err);
     if (result == 0 && found)
         result = load_contents(group, state, &scratch, err);
     *found_out = found;
@@ -274,7 +278,8 @@ void group_free(struct group *group)
 size_t group_bytes(const struct group *group)
 {
     return sizeof *group + group->key.n + group->entry_cap * sizeof *group->entries + group->entry_count * 16 +
-           group->pane_cap * sizeof(struct pane *) + group->note_cap * sizeof *group->notes + group->bytes;
+           group->pane_cap * sizeof(struct pane *) + group->note_cap * sizeof *group->notes + group->detail_bytes +
+           group->bytes;
 }
 
 static void del(struct state *state, struct buf *key)
@@ -293,6 +298,7 @@ void group_remove(struct group *group, struct state *state)
     if (group->detail != NULL)
         group->detail_free(group->detail);
     group->detail = NULL;
+    group->detail_bytes = 0;
     struct buf key = {0};
     group_prefix(&key, group, STATE_GROUP);
     del(state, &key);

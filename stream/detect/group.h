@@ -1,6 +1,6 @@
 /* A rule's state for one group: the window's entries (rows and single events) and panes, and what the last evaluation
  * said. In memory it is a decoded copy of the state's entries for the group; every change is written through to the
- * state at once, so that a group can be dropped from memory at any commit.
+ * state at once, so that a group can be dropped from memory at any commit. Notes may be written later, by the commit.
  */
 #ifndef FORESTALL_DETECT_GROUP_H
 #define FORESTALL_DETECT_GROUP_H
@@ -10,7 +10,7 @@
 
 /* One row or event in a window. */
 struct entry {
-    int64_t time_ms;    /* a row's opened_at, an event's time */
+    int64_t time_ms;    /* a row's opened_at, an event's time; of cascades when it was seen */
     struct position at; /* a row's first update */
     uint16_t inputs;    /* bit i: selected by input i */
     struct str event;   /* event_encode; heap */
@@ -20,6 +20,7 @@ struct entry {
 struct note {
     uint64_t id;
     struct str bytes; /* heap */
+    bool unwritten;   /* the state does not have it as it is */
 };
 
 struct group {
@@ -37,14 +38,18 @@ struct group {
     struct note *notes; /* by id */
     size_t note_count;
     size_t note_cap;
+    size_t unwritten; /* bytes of notes that group_write has to write */
     void *detail; /* the detector's own copy of what its notes say, while the group is in memory; NULL: not made yet */
     void (*detail_free)(void *detail);
+    size_t detail_bytes;
     int64_t timer_ms;     /* when the detector wants to be called; INT64_MAX: not at all */
     int64_t last_ms;      /* newest activity, for eviction: stalest first */
     int64_t evaluated_ms; /* the last window's end that was evaluated (hopping); INT64_MIN: none */
     bool previous;        /* the last evaluation was true and its window not empty */
     bool capped;          /* entries were dropped for the limit */
     bool unsaved;         /* timer_ms and evaluated_ms have moved on since group_save, by time alone */
+    size_t listed;        /* for its user: its place among groups with unwritten notes, and how many bytes of them */
+    size_t listed_bytes;  /* were counted; 0: in none */
     uint64_t used;        /* tick of the last use, for the memory's eviction */
     int64_t armed_ms;     /* for its user: the earliest timer that waits for it; INT64_MAX: none known */
     size_t bytes;         /* of the entries' events, the panes and the notes */
@@ -105,7 +110,12 @@ void group_panes_expire(struct group *group, struct state *state, int64_t time_m
 /* group_note.c. The note's bytes, n 0 and p NULL where there is none; they hold until the next change of the notes. */
 struct str group_note(const struct group *group, uint64_t id);
 void group_note_set(struct group *group, struct state *state, uint64_t id, struct str bytes);
+/* The same, but the state learns of it only by group_write: for what changes with every event. */
+void group_note_later(struct group *group, uint64_t id, struct str bytes);
 void group_note_drop(struct group *group, struct state *state, uint64_t id);
+/* Writes what group_note_later left; before a commit, and before the group leaves memory. O(notes) where there is any.
+ */
+void group_write(struct group *group, struct state *state);
 /* For loading: adds a note read from the state, in order of id. */
 void group_note_load(struct group *group, uint64_t id, struct str bytes);
 

@@ -114,4 +114,5 @@ static void on_timer(struct detector_context *context, struct group *group, int6
     hopping_timer(context, group, time_ms, measure);
 }
 
-const struct detector_ops detector_hopping = {hopping_on_event, hopping_on_pane, on_timer, false};
+const struct detector_ops detector_hopping = {
+    .on_event = hopping_on_event, .on_pane = hopping_on_pane, .on_timer = on_timer};

@@ -319,4 +319,4 @@ static void on_timer(struct detector_context *context, struct group *group, int6
     finish(&call, &found, time_ms);
 }
 
-const struct detector_ops detector_sequence = {on_event, NULL, on_timer, true};
+const struct detector_ops detector_sequence = {.on_event = on_event, .on_timer = on_timer, .deadline = true};

@@ -205,4 +205,4 @@ static void on_timer(struct detector_context *context, struct group *group, int6
     settle(group, context->state, memory, time_ms, time_ms);
 }
 
-const struct detector_ops detector_session = {on_event, NULL, on_timer, true};
+const struct detector_ops detector_session = {.on_event = on_event, .on_timer = on_timer, .deadline = true};

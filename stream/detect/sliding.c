@@ -62,4 +62,4 @@ static void on_timer(struct detector_context *context, struct group *group, int6
     group_remove(group, context->state);
 }
 
-const struct detector_ops detector_sliding = {on_event, NULL, on_timer, false};
+const struct detector_ops detector_sliding = {.on_event = on_event, .on_timer = on_timer};

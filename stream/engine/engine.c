@@ -317,7 +317,7 @@ static int ask_empty(struct engine *engine, bool *may, struct error *err)
 static bool commit_is_due(const struct engine *engine)
 {
     return clock_mono_us() >= engine->commit_due_us || engine->outbox.count > OUTBOX_MAX ||
-           state_dirty_bytes(engine->options.state) > DIRTY_BYTES_MAX;
+           state_dirty_bytes(engine->options.state) + reduce_unwritten(engine->reduce) > DIRTY_BYTES_MAX;
 }
 
 int engine_step(struct engine *engine, bool *worked, struct error *err)
@@ -349,7 +349,7 @@ int engine_commit(struct engine *engine, struct error *err)
 {
     int64_t from_us = clock_mono_us();
     size_t n = engine->watermark.count;
-    reduce_shrink(engine->reduce);
+    reduce_before_commit(engine->reduce);
     arena_reset(&engine->arena);
     struct commit_position *positions = arena_alloc(&engine->arena, (n + 1) * sizeof *positions);
     for (size_t i = 0; i < n; i++)

@@ -8,6 +8,10 @@ struct groups {
     struct map cache; /* (rule number, hash) -> struct group */
     int64_t restored_ms;
     uint64_t tick;
+    struct group **unwritten; /* groups that hold notes which the state does not have yet, in no order */
+    size_t unwritten_count;
+    size_t unwritten_cap;
+    size_t unwritten_bytes;
     size_t *counts; /* groups known of each (rule, task); SIZE_MAX: not counted yet */
 };
 
@@ -30,8 +34,31 @@ struct groups *groups_new(const struct groups_options *options)
     return groups;
 }
 
+/* Keeps the list of groups with unwritten notes as the group is now. */
+static void list(struct groups *groups, struct group *group)
+{
+    if (group->unwritten > 0 && group->listed_bytes == 0) {
+        groups->unwritten =
+            mem_grow(groups->unwritten, groups->unwritten_count, &groups->unwritten_cap, sizeof(struct group *));
+        group->listed = groups->unwritten_count;
+        groups->unwritten[groups->unwritten_count++] = group;
+    } else if (group->unwritten == 0 && group->listed_bytes > 0) {
+        struct group *last = groups->unwritten[--groups->unwritten_count];
+        groups->unwritten[group->listed] = last;
+        last->listed = group->listed;
+    }
+    groups->unwritten_bytes += group->unwritten - group->listed_bytes;
+    group->listed_bytes = group->unwritten;
+}
+
+size_t groups_unwritten(const struct groups *groups)
+{
+    return groups->unwritten_bytes;
+}
+
 static void drop_cache(struct groups *groups)
 {
+    groups->unwritten_count = groups->unwritten_bytes = 0;
     struct map_entry *entry;
     for (size_t i = 0; map_next(&groups->cache, &i, &entry);)
         group_free(entry->value);
@@ -41,6 +68,7 @@ static void drop_cache(struct groups *groups)
 void groups_free(struct groups *groups)
 {
     drop_cache(groups);
+    free((void *)groups->unwritten);
     free(groups->counts);
     free(groups);
 }
@@ -81,6 +109,7 @@ int groups_get(struct groups *groups, int rule_number, uint64_t hash, struct str
 static void forget(struct groups *groups, struct group *group)
 {
     struct cache_key cache_key = {(uint64_t)group->rule_number, group->hash};
+    ASSERT(group->listed_bytes == 0);
     (void)map_remove(&groups->cache, key_of(&cache_key));
     group_free(group);
 }
@@ -92,6 +121,7 @@ static size_t *count_of(struct groups *groups, const struct group *group)
 
 void groups_settle(struct groups *groups, struct group *group, bool newcomer)
 {
+    list(groups, group);
     if (!group_is_empty(group))
         return;
     size_t *count = count_of(groups, group);
@@ -107,10 +137,20 @@ static int by_use(const void *a, const void *b)
     return (x->used > y->used) - (x->used < y->used);
 }
 
-void groups_shrink(struct groups *groups)
+static void write_all(struct groups *groups)
+{
+    while (groups->unwritten_count > 0) {
+        struct group *group = groups->unwritten[groups->unwritten_count - 1];
+        group_write(group, groups->options.state);
+        list(groups, group);
+    }
+}
+
+void groups_commit(struct groups *groups)
 {
     size_t bytes = 0;
     struct map_entry *entry;
+    write_all(groups);
     for (size_t i = 0; map_next(&groups->cache, &i, &entry);)
         bytes += group_bytes(entry->value);
     if ((int64_t)bytes <= groups->options.memory_bytes)

@@ -18,14 +18,16 @@ struct groups_options {
 struct groups *groups_new(const struct groups_options *options);
 void groups_free(struct groups *groups);
 /* The group; `key` p NULL: only if the state knows it (*out NULL otherwise). Valid until groups_settle or
- * groups_shrink. */
+ * groups_commit. */
 int groups_get(struct groups *groups, int rule_number, uint64_t hash, struct str key, struct group **out,
                struct error *err) MUST_CHECK;
 /* After work on a group: forgets one that is empty. `newcomer`: it was empty before the work too, and is not counted.
  */
 void groups_settle(struct groups *groups, struct group *group, bool newcomer);
-/* Evicts groups beyond the budget. */
-void groups_shrink(struct groups *groups);
+/* Before a commit: writes the notes that groups left for it, and evicts groups beyond the budget. */
+void groups_commit(struct groups *groups);
+/* Bytes of notes that wait for groups_commit. */
+size_t groups_unwritten(const struct groups *groups);
 /* Forgets all; what lies below `restored_ms` was applied. */
 void groups_restore(struct groups *groups, int64_t restored_ms);
 /* Calls `arm` for the timer of every group in the state whose rule is in the set. */

@@ -507,10 +507,15 @@ int reduce_restore(struct reduce *reduce, int64_t applied_ms, struct error *err)
     return recommender_restore(reduce->recommender, err);
 }
 
-void reduce_shrink(struct reduce *reduce)
+void reduce_before_commit(struct reduce *reduce)
 {
-    groups_shrink(reduce->groups);
+    groups_commit(reduce->groups);
     recommender_shrink(reduce->recommender);
+}
+
+size_t reduce_unwritten(const struct reduce *reduce)
+{
+    return groups_unwritten(reduce->groups);
 }
 
 size_t reduce_pending_bytes(const struct reduce *reduce)

@@ -56,8 +56,10 @@ int64_t reduce_applied(const struct reduce *reduce);
 
 /* After a restore: forgets the memory, arms the timers of what the state holds. */
 int reduce_restore(struct reduce *reduce, int64_t applied_ms, struct error *err) MUST_CHECK;
-/* Before a commit: groups' unwritten times are written if they must leave memory. */
-void reduce_shrink(struct reduce *reduce);
+/* Before a commit: what groups left for it is written, and memory beyond the budgets is let go. */
+void reduce_before_commit(struct reduce *reduce);
+/* Bytes that reduce_before_commit will add to the state. */
+size_t reduce_unwritten(const struct reduce *reduce);
 
 size_t reduce_pending_bytes(const struct reduce *reduce);
 const struct reduce_counters *reduce_counters(const struct reduce *reduce);

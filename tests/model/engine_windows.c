@@ -60,7 +60,7 @@ static void settle(struct group *group, int64_t timer_ms, bool newcomer)
     check_bytes(group);
     groups_settle(model->groups, group, newcomer);
     if (below(20) == 0)
-        groups_shrink(model->groups);
+        groups_commit(model->groups);
     arena_reset(&model->call);
 }
 
