@@ -10,6 +10,14 @@ const struct detector_ops *detector_of(const struct rule *rule)
                                                      : &detector_hopping;
     case DETECTOR_SEQUENCE:
         return &detector_sequence;
+    case DETECTOR_ABSENCE:
+        return &detector_absence;
+    case DETECTOR_CASCADE:
+        return &detector_cascade;
+    case DETECTOR_NEW_VALUE:
+        return &detector_new_value;
+    case DETECTOR_REVERT:
+        return &detector_revert;
     default:
         return NULL; /* the loader refuses it */
     }
@@ -50,7 +58,9 @@ struct evaluation *detector_evaluation(struct detector_context *context, const s
 int64_t detector_history(const struct detector_context *context, const struct rule_input *input, int64_t time_ms)
 {
     int64_t first_ms = context->first_ms == NULL ? INT64_MAX : context->first_ms[input->stream->id];
-    return first_ms == INT64_MAX ? -1 : time_ms - first_ms;
+    if (first_ms == INT64_MAX)
+        return -1;
+    return time_ms - (first_ms > context->since_ms ? first_ms : context->since_ms);
 }
 
 bool detector_when(struct detector_context *context, const struct group *group, const struct evaluation *evaluation)
@@ -70,7 +80,6 @@ struct event *detector_entry_event(const struct entry *entry, struct arena *aren
     struct reader r = reader_of(kept.p, kept.n);
     bool good = event_decode(&r, arena, event);
     ASSERT(good); /* written by group_entry_set, and checked when loaded */
-    event->time_ms = entry->time_ms;
     return event;
 }
 

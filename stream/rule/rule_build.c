@@ -71,6 +71,12 @@ static void mark_reads(struct rule *rule)
         if (rule->type == DETECTOR_SEQUENCE && input->detects) /* conditions and templates read whole events */
             input->reads |= FIELD_BIT(input->stream->field_count) - 1;
     }
+    if (rule->type == DETECTOR_CASCADE) {
+        struct rule_input *of = &rule->inputs[rule->spec.cascade->of];
+        of->reads |= FIELD_BIT(of->stream->service_field);
+    }
+    if (rule->type == DETECTOR_NEW_VALUE || rule->type == DETECTOR_REVERT)
+        rule->inputs[rule->spec.memory->of].reads |= cel_event_fields(rule->spec.memory->value);
     for (size_t i = 0; i < rule->aggregate_count; i++)
         if (rule->aggregates[i].expr != NULL)
             rule->inputs[rule->aggregates[i].input].reads |= cel_event_fields(rule->aggregates[i].expr);

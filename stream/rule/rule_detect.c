@@ -16,14 +16,14 @@ static const struct {
     [DETECTOR_WINDOW] = {{"type", "group_by", "window", "when", NULL}, rule_window_read},
     [DETECTOR_SEQUENCE] = {{"type", "group_by", "when", "within", "max_gap", "skip", "steps", "warmup", NULL},
                            rule_sequence_read},
-    [DETECTOR_ABSENCE] = {{"type", "group_by", "when", "of", "every", NULL}, NULL},
-    [DETECTOR_CASCADE] = {{"type", "group_by", "when", "of", "within", NULL}, NULL},
+    [DETECTOR_ABSENCE] = {{"type", "group_by", "when", "of", "every", NULL}, rule_absence_read},
+    [DETECTOR_CASCADE] = {{"type", "group_by", "when", "of", "within", NULL}, rule_cascade_read},
     [DETECTOR_TREND] = {{"type", "group_by", "when", "window", "of", "value", "step", "limit", "horizon", "min_points",
                          "min_fit", "method", "reset", NULL},
                         NULL},
     [DETECTOR_BURN_RATE] = {{"type", "group_by", "when", "bad", "all", "objective", "pairs", NULL}, NULL},
-    [DETECTOR_NEW_VALUE] = {{"type", "group_by", "when", "of", "value", "memory", "warmup", NULL}, NULL},
-    [DETECTOR_REVERT] = {{"type", "group_by", "when", "of", "value", "memory", NULL}, NULL},
+    [DETECTOR_NEW_VALUE] = {{"type", "group_by", "when", "of", "value", "memory", "warmup", NULL}, rule_memory_read},
+    [DETECTOR_REVERT] = {{"type", "group_by", "when", "of", "value", "memory", NULL}, rule_memory_read},
 };
 
 /* The detector's number; -1 and an error where there is no such one. */
@@ -98,12 +98,30 @@ static void see_slot(void *context, int slot)
     slots->over_all |= slot < OUT_FIXED_COUNT && slot != OUT_GROUP;
 }
 
+/* `when`, or what stands for it where it is left out; NULL: nothing does. */
+static const struct yaml_node *when_of(struct rule_build *build, const struct yaml_node *detect)
+{
+    static const char *const defaults[DETECTOR_TYPE_COUNT] = {[DETECTOR_CASCADE] = "size(affected) >= 2"};
+    const struct yaml_node *node = yaml_get(detect, "when");
+    if (node != NULL || build->rule->type == DETECTOR_WINDOW)
+        return check_need(build->loader->diagnostics, detect, "detect", "when");
+    if (defaults[build->rule->type] == NULL)
+        return NULL;
+    struct yaml_node *made = arena_alloc(build->loader->arena, sizeof *made);
+    *made = (struct yaml_node){.kind = YAML_SCALAR,
+                               .quoted = true,
+                               .text = str_of(defaults[build->rule->type]),
+                               .raw = str_of(defaults[build->rule->type]),
+                               .file = detect->file,
+                               .line = detect->line,
+                               .column = detect->column};
+    return made;
+}
+
 static void read_when(struct rule_build *build, const struct yaml_node *detect)
 {
     struct diagnostics *diagnostics = build->loader->diagnostics;
-    const struct yaml_node *node = yaml_get(detect, "when");
-    if (node == NULL && build->rule->type == DETECTOR_WINDOW)
-        node = check_need(diagnostics, detect, "detect", "when");
+    const struct yaml_node *node = when_of(build, detect);
     if (node == NULL)
         return;
     struct scope scope;
@@ -113,7 +131,7 @@ static void read_when(struct rule_build *build, const struct yaml_node *detect)
         return;
     struct slots_read slots = {0};
     cel_slots(build->rule->when, see_slot, &slots);
-    build->when_takes_all = slots.over_all || !slots.any;
+    build->when_takes_all = build->rule->type == DETECTOR_WINDOW && (slots.over_all || !slots.any);
     struct value value;
     if (slots.any || !constant_value(build->rule->when, &value))
         return;

@@ -39,32 +39,6 @@ static void read_metadata(struct loader *loader, const struct yaml_node *node)
         (void)check_text(diagnostics, labels->items[i], "a label", &text);
 }
 
-/* service: [the services that it calls]. Detectors that walk it come later; a slip is found now. */
-static void read_topology(struct loader *loader, const struct yaml_node *node)
-{
-    struct diagnostics *diagnostics = loader->diagnostics;
-    if (!check_map(diagnostics, node, "topology"))
-        return;
-    for (size_t i = 0; i < node->count; i++) {
-        const struct yaml_node *callees = node->items[i];
-        if (!check_sequence(diagnostics, callees, "the services that a service calls"))
-            continue;
-        struct map seen = {0};
-        for (size_t j = 0; j < callees->count; j++) {
-            struct str name;
-            if (!check_text(diagnostics, callees->items[j], "a service", &name))
-                continue;
-            void **slot = map_slot(&seen, name);
-            if (*slot != NULL)
-                diagnostic_at(diagnostics, callees->items[j], false, "'%.*s' is listed twice", STR_ARG(name));
-            if (str_eq(name, node->keys[i]->text))
-                diagnostic_at(diagnostics, callees->items[j], false, "'%.*s' calls itself", STR_ARG(name));
-            *slot = callees->items[j];
-        }
-        map_fini(&seen);
-    }
-}
-
 static bool check_name(struct loader *loader, const struct yaml_node *key, const char *what)
 {
     if (!name_is_identifier(key->text)) {
@@ -181,7 +155,7 @@ void rule_file_read(struct loader *loader, struct rule_file *file)
         return;
     (void)check_mapping(loader->diagnostics, file->root, "a rule file", file_keys);
     read_metadata(loader, yaml_get(file->root, "metadata"));
-    read_topology(loader, yaml_get(file->root, "topology"));
+    rule_topology_read(loader, yaml_get(file->root, "topology"));
     const struct yaml_node *rules = yaml_get(file->root, "rules");
     if (!check_sequence(loader->diagnostics, rules, "rules"))
         return;

@@ -5,6 +5,7 @@
  * The canonical text is part of what is stored: a change to it starts every rule anew. */
 #include "rule/rule_load.h"
 #include "rule/sequence.h"
+#include "rule/topology.h"
 
 #include <stdlib.h>
 
@@ -114,6 +115,7 @@ static void put_spec(struct buf *out, const struct rule *rule)
     case DETECTOR_CASCADE:
         buf_text(out, rule->inputs[rule->spec.cascade->of].name);
         buf_zigzag(out, rule->spec.cascade->within_ms);
+        topology_encode(out, rule->spec.cascade->topology);
         break;
     case DETECTOR_NEW_VALUE:
     case DETECTOR_REVERT:

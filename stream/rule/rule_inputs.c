@@ -42,8 +42,8 @@ static void check_constant(struct rule_build *build, const struct yaml_node *nod
     arena_fini(&scratch);
 }
 
-static void check_derived(struct rule_build *build, const struct yaml_node *node, const struct rule_input *input,
-                          const struct cel *expr)
+void rule_derived_check(struct rule_build *build, const struct yaml_node *node, const struct rule_input *input,
+                        const struct cel *expr)
 {
     for (int i = input->stream->record_field_count; input->updates && i < input->stream->field_count; i++)
         if (cel_event_fields(expr) & FIELD_BIT(i))
@@ -55,7 +55,7 @@ void rule_where_check(struct rule_build *build, const struct yaml_node *node, co
                       const struct cel *where)
 {
     check_constant(build, node, where);
-    check_derived(build, node, input, where);
+    rule_derived_check(build, node, input, where);
 }
 
 static void read_where(struct rule_build *build, const struct yaml_node *node, struct rule_input *input)

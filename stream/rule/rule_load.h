@@ -46,8 +46,12 @@ struct loader {
     size_t source_count, source_cap;
     struct map ids; /* id -> its struct yaml_node, of all sources */
     struct cel_budget budget;
-    struct map samples;  /* path -> struct str: the text of a code sample's file */
-    size_t sample_bytes; /* of all of them */
+    struct map samples;          /* path -> struct str: the text of a code sample's file */
+    size_t sample_bytes;         /* of all of them */
+    struct topology_call *calls; /* of all files' topologies */
+    size_t call_count, call_cap;
+    struct map services; /* named in them */
+    const struct topology *topology;
 };
 
 /* One rule in the making. */
@@ -118,10 +122,13 @@ bool aggregate_is_function(struct str name);
 /* "; did you mean 'count'?" where a function over inputs is near to `name`, else "". */
 const char *aggregate_suggest(const struct rule_build *build, struct str name);
 
-/* rule_file.c: a file's head, lists, macros and topology; its rules are added to the loader's sources. */
+/* rule_file.c: a file's head, lists and macros; its rules are added to the loader's sources. */
 void rule_file_read(struct loader *loader, struct rule_file *file);
 /* The lists and macros of a file, read after overrides have replaced some. */
 void rule_file_names(struct loader *loader, struct rule_file *file);
+/* rule_cascade.c: gathers a file's topology, and joins those of all files. */
+void rule_topology_read(struct loader *loader, const struct yaml_node *node);
+void rule_topology_build(struct loader *loader);
 /* rule_override.c: applies the `overrides` of all files to the sources and the files' lists. */
 void rule_overrides_apply(struct loader *loader);
 /* "; did you mean 'ID'?" where a rule's id is near to the text, else "". */
@@ -138,6 +145,9 @@ void rule_inputs_read(struct rule_build *build);
 /* Reports a condition over an input's events that is never true, or reads what its events do not have. */
 void rule_where_check(struct rule_build *build, const struct yaml_node *node, const struct rule_input *input,
                       const struct cel *where);
+/* An error where the expression reads what only rows have, and the input reads updates. */
+void rule_derived_check(struct rule_build *build, const struct yaml_node *node, const struct rule_input *input,
+                        const struct cel *expr);
 void rule_group_read(struct rule_build *build, const struct yaml_node *detect);
 void rule_detect_read(struct rule_build *build, const struct yaml_node *detect);
 /* rule_window.c: `window` of `detect`; an error where it is missing. */

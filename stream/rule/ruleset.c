@@ -138,6 +138,7 @@ static void build_rules(struct loader *loader)
     struct ruleset *set = loader->set;
     for (size_t i = 0; i < loader->file_count; i++)
         rule_file_read(loader, loader->files[i]);
+    rule_topology_build(loader);
     rule_overrides_apply(loader);
     for (size_t i = 0; i < loader->file_count; i++)
         rule_file_names(loader, loader->files[i]);

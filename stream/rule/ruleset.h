@@ -167,16 +167,13 @@ struct rule {
     const struct yaml_node *tests;     /* checked in form; NULL: none */
 };
 
-struct topology; /* rule/topology.h */
-
 struct ruleset {
     struct arena arena;
     struct rule *rules; /* sorted by id */
     size_t count;
     size_t file_count;
-    int level_max;                   /* of its rules; at least 1 */
-    const struct topology *topology; /* of all files */
-    uint64_t digest;                 /* of all rules' meanings */
+    int level_max;   /* of its rules; at least 1 */
+    uint64_t digest; /* of all rules' meanings */
 };
 
 /* The kinds of warnings that a load may add, with the code by which people and tools tell them apart. */

@@ -52,10 +52,13 @@ struct absence_spec {
     int64_t every_ms;
 };
 
+struct topology; /* rule/topology.h */
+
 /* `cascade`: incidents of services joined in the topology within `within_ms` of the first. */
 struct cascade_spec {
     int of;
     int64_t within_ms;
+    const struct topology *topology; /* of all files */
 };
 
 enum trend_method { TREND_THEIL_SEN, TREND_LEAST_SQUARES };
@@ -93,7 +96,7 @@ struct memory_spec {
     int of;
     const struct cel *value;
     int64_t memory_ms;
-    int64_t warmup_ms; /* of the stream's history before anything fires; memory_ms by default */
+    int64_t warmup_ms; /* of new_value: of the stream's history before anything fires; memory_ms by default */
 };
 
 struct sequence_spec; /* rule/sequence.h */

@@ -37,6 +37,7 @@ static const char rules_text[] =
     "apiVersion: forestall.io/v1\n"
     "kind: RuleSet\n"
     "metadata: {name: model}\n"
+    "topology: {s0: [s1, s2], s1: [s3], s4: [s3]}\n"
     "rules:\n"
     "- id: sliding-rows\n"
     "  from: {x: {stream: incident, match: {severity: [sev1, sev2]}}, r: {stream: incident, match: {status: "
@@ -94,6 +95,34 @@ static const char rules_text[] =
     "  detect: {group_by: [service], window: {gap: 10m}, when: count(x) + count(hot) >= 3}\n"
     "  recommend: {category: architecture, title: \"{{ first_seen }}\", cooldown: 1h, spec: {problem: \"{{ count(hot) "
     "}}\", solution: s}}\n";
+/* Two texts, since a compiler need not take one so long. */
+static const char matching_rules_text[] =
+    "- id: absent-telemetry\n"
+    "  from: {cpu: {stream: telemetry, match: {name: cpu_usage}}}\n"
+    "  detect: {type: absence, group_by: [service], of: cpu, every: 15m}\n"
+    "  recommend: {category: architecture, title: \"{{ silence }} since {{ last_seen }}\", cooldown: 0s}\n"
+    "- id: absent-rows\n"
+    "  from: {x: {stream: incident, match: {status: [open, resolved]}}}\n"
+    "  detect: {type: absence, group_by: [service], of: x, every: 20m}\n"
+    "  recommend: {category: architecture, title: \"{{ mttr }} {{ last_seen }}\", cooldown: 0s}\n"
+    "- id: cascading\n"
+    "  from: {x: {stream: incident}}\n"
+    "  detect: {type: cascade, of: x, within: 10m}\n"
+    "  recommend: {category: architecture, title: \"{{ root }} {{ root_failing }} {{ affected }} {{ mttr }}\", "
+    "cooldown: "
+    "0s}\n"
+    "- id: cascading-telemetry\n"
+    "  from: {x: {stream: telemetry, where: event.value > 60.0}}\n"
+    "  detect: {type: cascade, group_by: [name], of: x, within: 20m, when: size(affected) >= 3}\n"
+    "  recommend: {category: architecture, title: \"{{ root }} {{ affected }} {{ events }}\", cooldown: 0s}\n"
+    "- id: new-number\n"
+    "  from: {x: {stream: telemetry}}\n"
+    "  detect: {type: new_value, group_by: [name], of: x, value: int(event.value), memory: 2h, warmup: 1h}\n"
+    "  recommend: {category: architecture, title: \"{{ value }}\", cooldown: 30m}\n"
+    "- id: reverts\n"
+    "  from: {x: {stream: telemetry}}\n"
+    "  detect: {type: revert, group_by: [service], of: x, value: int(event.value) / 10, memory: 1h}\n"
+    "  recommend: {category: architecture, title: \"{{ previous }} {{ value }}\", cooldown: 1h}\n";
 
 enum { PARTITIONS = 4, EVENTS = 1500, INCIDENT_PARTITIONS = 2 };
 
@@ -383,9 +412,11 @@ static void load(struct fixture *fixture)
 {
     struct arena arena = {0};
     struct diagnostics diagnostics = {.arena = &arena};
-    static const char config_text[] = "state: {tasks: 3}\ncommit_interval: 60s\ntime: {late: dead_letter}\n";
+    static const char config_text[] = "state: {tasks: 3}\ncommit_interval: 60s\ntime: {late: dead_letter}\n"
+                                      "limits: {window_events: 40}\n";
     fixture->config = config_load_text("model", str_of(config_text), NULL, 0, &diagnostics);
-    fixture->rules = ruleset_load_text("model.yaml", str_of(rules_text), &diagnostics);
+    char *both = arena_printf(&arena, "%s%s", rules_text, matching_rules_text);
+    fixture->rules = ruleset_load_text("model.yaml", str_of(both), &diagnostics);
     for (size_t i = 0; i < diagnostics.count; i++)
         if (!diagnostics.items[i].warning)
             fail_msg("%d:%d: %s", diagnostics.items[i].line, diagnostics.items[i].column, diagnostics.items[i].message);

@@ -17,7 +17,14 @@ static const char rules_text[] = "apiVersion: forestall.io/v1\n"
                                  "rules:\n"
                                  "- id: r\n"
                                  "  from: {x: {stream: incident}}\n"
-                                 "  detect: {group_by: [service], window: {size: 10m}, when: count(x) >= 1}\n";
+                                 "  detect: {group_by: [service], window: {size: 10m}, when: count(x) >= 1}\n"
+                                 "- id: r-absence\n"
+                                 "  from: {x: {stream: incident}}\n"
+                                 "  detect: {type: absence, group_by: [service], of: x, every: 10d}\n"
+                                 "- id: r-new-value\n"
+                                 "  from: {x: {stream: incident}}\n"
+                                 "  detect: {type: new_value, group_by: [service], of: x, value: event.incident_id, "
+                                 "memory: 10d}\n";
 
 enum { GROUPS_MAX = 200, EVICTED = GROUPS_MAX / 100 + 1 };
 
@@ -27,6 +34,7 @@ struct fixture {
     struct state *state;
     struct groups *groups;
     struct detector_counters counters;
+    int rule; /* number */
     size_t evicted;
 };
 
@@ -56,7 +64,7 @@ static uint64_t key_of(struct fixture *fixture, int service, struct buf *key)
 {
     struct value name = value_text(arena_printf(&fixture->arena, "s%d", service));
     buf_reset(key);
-    group_key_encode(key, &fixture->rules->rules[0], &name);
+    group_key_encode(key, &fixture->rules->rules[fixture->rule], &name);
     return group_hash(buf_str(key));
 }
 
@@ -74,7 +82,7 @@ static void see(struct fixture *fixture, int service, int64_t opened_ms, int64_t
     row.time_ms = opened_ms;
     row.at.offset = service;
     row.values[INCIDENT_ID] = value_text("i");
-    assert_int_equal(groups_get(fixture->groups, 0, hash, buf_str(&key), &group, &err), 0);
+    assert_int_equal(groups_get(fixture->groups, fixture->rule, hash, buf_str(&key), &group, &err), 0);
     bool newcomer = group_is_empty(group);
     detector_of(group->rule)->on_event(&context, group, &row, (struct selection){0, 1}, time_ms);
     if (newcomer && !group_is_empty(group)) {
@@ -92,7 +100,7 @@ static bool known(struct fixture *fixture, int service)
     struct error err;
     struct group *group;
     uint64_t hash = key_of(fixture, service, &key);
-    assert_int_equal(groups_get(fixture->groups, 0, hash, (struct str){NULL, 0}, &group, &err), 0);
+    assert_int_equal(groups_get(fixture->groups, fixture->rule, hash, (struct str){NULL, 0}, &group, &err), 0);
     buf_fini(&key);
     return group != NULL;
 }
@@ -110,6 +118,90 @@ static void test_the_stalest_go(void **state)
     assert_int_equal(fixture.evicted, EVICTED);
     for (int i = 0; i <= GROUPS_MAX; i++)
         assert_int_equal(known(&fixture, i), i == 1 || i > EVICTED);
+    close_fixture(&fixture);
+}
+
+/* Detectors that leave their last event to the commit still tell how stale a group is, within an hour. */
+static void test_the_stalest_go_of_matching_detectors(void **state)
+{
+    (void)state;
+    for (int rule = 1; rule <= 2; rule++) {
+        struct fixture fixture = {.rule = rule};
+        open_fixture(&fixture, 1 << 30);
+        for (int i = 0; i < GROUPS_MAX; i++)
+            see(&fixture, i, HOUR_MS + i, HOUR_MS + i);
+        see(&fixture, 1, 3 * HOUR_MS, 3 * HOUR_MS);
+        see(&fixture, GROUPS_MAX, 4 * HOUR_MS, 4 * HOUR_MS);
+        assert_int_equal(fixture.evicted, EVICTED);
+        for (int i = 0; i <= GROUPS_MAX; i++)
+            assert_int_equal(known(&fixture, i), i == 1 || i > EVICTED);
+        close_fixture(&fixture);
+    }
+}
+
+static struct str note_of(struct fixture *fixture, int service)
+{
+    struct buf key = {0};
+    struct error err;
+    struct group *group;
+    uint64_t hash = key_of(fixture, service, &key);
+    assert_int_equal(groups_get(fixture->groups, fixture->rule, hash, (struct str){NULL, 0}, &group, &err), 0);
+    buf_fini(&key);
+    assert_true(group != NULL && group->note_count == 1);
+    return group->notes[0].bytes;
+}
+
+static int no_note(void *context, struct str key, struct str value)
+{
+    (void)context;
+    (void)value;
+    return key.p[2] == STATE_NOTE;
+}
+
+/* What changes with every event is written once, by the commit, and is there after it. */
+static void test_notes_wait_for_the_commit(void **state)
+{
+    struct fixture fixture = {.rule = 1};
+    struct error err;
+    (void)state;
+    open_fixture(&fixture, 1 << 30);
+    for (int i = 0; i < 3; i++)
+        see(&fixture, i, 1000, 1000);
+    size_t bytes = groups_unwritten(fixture.groups);
+    assert_true(bytes > 0);
+    for (int i = 0; i < 10; i++)
+        see(&fixture, 1, 1000, 1000);
+    assert_int_equal(groups_unwritten(fixture.groups), bytes);
+    assert_int_equal(state_scan(fixture.state, (struct str){0}, no_note, NULL, &err), 0);
+    groups_commit(fixture.groups);
+    assert_int_equal(groups_unwritten(fixture.groups), 0);
+    see(&fixture, 1, 2000, 2000);
+    assert_int_equal(groups_unwritten(fixture.groups), bytes / 3);
+    struct str note = arena_str(&fixture.arena, note_of(&fixture, 1));
+    groups_commit(fixture.groups);
+    see(&fixture, 2, 3000, 3000); /* not in the commit */
+    groups_restore(fixture.groups, 2000);
+    assert_int_equal(groups_unwritten(fixture.groups), 0);
+    assert_true(str_eq(note_of(&fixture, 1), note));
+    assert_false(str_eq(note_of(&fixture, 2), note));
+    close_fixture(&fixture);
+}
+
+/* A group that goes leaves nothing to be written. */
+static void test_unwritten_notes_go_with_their_group(void **state)
+{
+    struct fixture fixture = {.rule = 1};
+    (void)state;
+    open_fixture(&fixture, 1 << 30);
+    for (int i = 0; i <= GROUPS_MAX; i++)
+        see(&fixture, i, 100000 + i, 100000 + i);
+    size_t left = 0;
+    for (int i = 0; i <= GROUPS_MAX; i++)
+        left += known(&fixture, i) ? note_of(&fixture, i).n + 27 : 0;
+    assert_int_equal(fixture.evicted, EVICTED);
+    assert_int_equal(groups_unwritten(fixture.groups), left);
+    groups_commit(fixture.groups);
+    assert_int_equal(groups_unwritten(fixture.groups), 0);
     close_fixture(&fixture);
 }
 
@@ -162,7 +254,7 @@ static void test_memory_is_not_the_bound(void **state)
     open_fixture(&fixture, 1000);
     for (int i = 0; i < GROUPS_MAX; i++) {
         see(&fixture, i, 1000 + i, 1000 + i);
-        groups_shrink(fixture.groups);
+        groups_commit(fixture.groups);
     }
     for (int i = 0; i < GROUPS_MAX; i++)
         assert_true(known(&fixture, i));
@@ -172,8 +264,12 @@ static void test_memory_is_not_the_bound(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_the_stalest_go), cmocka_unit_test(test_a_recommendation_keeps_its_group),
-        cmocka_unit_test(test_who_passes_by_is_not_counted), cmocka_unit_test(test_memory_is_not_the_bound)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_the_stalest_go),
+                                       cmocka_unit_test(test_the_stalest_go_of_matching_detectors),
+                                       cmocka_unit_test(test_notes_wait_for_the_commit),
+                                       cmocka_unit_test(test_unwritten_notes_go_with_their_group),
+                                       cmocka_unit_test(test_a_recommendation_keeps_its_group),
+                                       cmocka_unit_test(test_who_passes_by_is_not_counted),
+                                       cmocka_unit_test(test_memory_is_not_the_bound)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -191,6 +191,55 @@ static void test_hash(void **state)
     }
 }
 
+/* All that a detector's keys say is of its meaning; a default that is written out is not. */
+static void test_hash_of_detectors(void **state)
+{
+#define DETECTED(detect)                                                                                               \
+    HEAD "topology: {a: [b]}\nrules:\n- id: r\n  from: {x: {stream: incident}, y: {stream: incident}}\n  detect: "     \
+         "{group_by: [service], " detect "}\n  recommend: {category: architecture, title: t}\n  validate: {measures: " \
+         "{m: {value: count(x) + count(y), met: after < "                                                              \
+         "before}}}\n"
+#define VALUES(more) ", of: x, value: event.title, memory: 1d" more
+    static const char *const texts[] = {
+        DETECTED("type: absence, of: x, every: 1d"),
+        DETECTED("type: absence, of: y, every: 1d"),
+        DETECTED("type: absence, of: x, every: 2d"),
+        DETECTED("type: absence, of: x, every: 1d, when: events > 0"),
+        DETECTED("type: cascade, of: x, within: 1d"),
+        DETECTED("type: cascade, of: y, within: 1d"),
+        DETECTED("type: cascade, of: x, within: 2d"),
+        DETECTED("type: cascade, of: x, within: 1d, when: root_failing"),
+        DETECTED("type: new_value" VALUES("")),
+        DETECTED("type: new_value, of: y, value: event.title, memory: 1d"),
+        DETECTED("type: new_value, of: x, value: event.root_cause, memory: 1d"),
+        DETECTED("type: new_value, of: x, value: event.title, memory: 2d"),
+        DETECTED("type: new_value" VALUES(", warmup: 2d")),
+        DETECTED("type: revert" VALUES("")),
+    };
+    (void)state;
+    uint64_t hashes[sizeof texts / sizeof *texts];
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
+        hashes[i] = hash_of(texts[i]);
+        for (size_t j = 0; j < i; j++)
+            assert_int_not_equal(hashes[i], hashes[j]);
+    }
+    assert_int_equal(hash_of(DETECTED("type: cascade, of: x, within: 24h, when: size(affected)>=2")), hashes[4]);
+    assert_int_equal(hash_of(DETECTED("type: new_value" VALUES(", warmup: 24h"))), hashes[8]);
+}
+
+/* The fields that a detector reads are asked of the decoders. */
+static void test_reads_of_detectors(void **state)
+{
+    (void)state;
+    struct ruleset *set =
+        good(HEAD "topology: {a: [b]}\nrules:\n- id: c\n  from: {x: {stream: telemetry}}\n  detect: "
+                  "{type: cascade, of: x, within: 1m}\n- id: n\n  from: {x: {stream: telemetry}}\n"
+                  "  detect: {type: new_value, of: x, value: event.level + event.unit, memory: 1d}\n");
+    assert_int_equal(set->rules[0].inputs[0].reads, FIELD_BIT(TELEMETRY_SERVICE));
+    assert_int_equal(set->rules[1].inputs[0].reads, FIELD_BIT(TELEMETRY_LEVEL) | FIELD_BIT(TELEMETRY_UNIT));
+    ruleset_free(set);
+}
+
 static void test_overrides(void **state)
 {
     (void)state;
@@ -291,6 +340,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_good_base, setup, teardown),
         cmocka_unit_test_setup_teardown(test_meaning, setup, teardown),
         cmocka_unit_test_setup_teardown(test_hash, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_hash_of_detectors, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_reads_of_detectors, setup, teardown),
         cmocka_unit_test_setup_teardown(test_overrides, setup, teardown),
         cmocka_unit_test_setup_teardown(test_folder, setup, teardown),
         cmocka_unit_test_setup_teardown(test_many, setup, teardown),

@@ -23,6 +23,16 @@
     "}\n- id: b\n  from: {x: {match: {service: s}, stream: incident}}\n  detect: {group_by: [service], "               \
     "window: " two "}\n"
 
+#define MEMORY(type, value)                                                                                            \
+    RULES "- id: a\n  from: {x: {stream: telemetry}}\n  detect: {type: " type ", of: x, value: " value ", memory: "    \
+          "7d}\n"
+#define TWO(one, two)                                                                                                  \
+    RULES                                                                                                              \
+    "- id: a\n  from: {x: {stream: deployment}}\n  detect: {type: new_value, of: x, value: event.version, memory: "    \
+    "7d, "                                                                                                             \
+    "when: " one "}\n- id: b\n  from: {x: {stream: deployment}}\n  detect: {type: new_value, of: x, value: "           \
+    "event.version, memory: 7d, when: " two "}\n"
+
 struct warn_case {
     const char *text;
     const char *expected;
@@ -69,6 +79,11 @@ static const struct warn_case cases[] = {
     {WHEN("stddev(x, event.reopened) >= 0"), ""}, /* null and NaN are neither */
     {WHEN("p50(x, event.reopened) < 0"), ""},
     {WHEN("count(x) == 2.5"), "8:11 cannot-fire this is never true, so the rule cannot fire\n"},
+    {RULES
+     "- id: a\n  from: {x: {stream: deployment}}\n  detect: {type: new_value, of: x, value: event.version, memory: "
+     "7d, when: value == 'a'}\n  recommend: {category: architecture, title: t}\n  validate: {measures: {n: {value: "
+     "count(x), met: after < before}}}\n  tests: [{name: n, events: [], expect: []}]\n",
+     ""}, /* the first slot is the value, not the count */
     {WHEN("count(x) >= 0"), "8:11 constant this is always true: every event that an input selects is a firing\n"},
     {WHEN("'true'"), "8:11 constant this is always true: every event that an input selects is a firing\n"},
     {WHEN("mttr >= duration('0s')"), ""}, /* null is neither */
@@ -100,6 +115,13 @@ static const struct warn_case cases[] = {
      "6:23 cardinality 'opened_at' seldom has a value twice, so groups grow without bound; windows tell times apart; "
      "take what recurs, such as the service\n"},
     {GROUP("deployment", "[service, version]"), ""},
+    {MEMORY("new_value", "event.message"),
+     "6:43 cardinality 'message' seldom has a value twice, so what is remembered grows without bound; take "
+     "fingerprint(event.message), which is the same for texts of one pattern\n"},
+    {MEMORY("new_value", "fingerprint(event.message)"), ""},
+    {MEMORY("revert", "event.event_id"), "6:40 cardinality 'event_id' seldom has a value twice, so what is remembered "
+                                         "grows without bound; take what recurs, such as the service\n"},
+    {MEMORY("revert", "event.name"), ""},
     {RULES "- id: a\n  from: {x: {stream: telemetry}}\n  detect:\n    window: {size: 1h, slide: 1h}\n"
            "    when: distinct(x, event.event_id) > 3 || distinct(x, event.message) > 3\n",
      "8:11 cardinality 'message' seldom has a value twice, so what is kept grows without bound; take "
@@ -107,6 +129,10 @@ static const struct warn_case cases[] = {
      "8:11 cardinality distinct(x, event.event_id) counts events; write count(x), which is cheaper\n"},
     {WHEN("distinct(x, event.deployment_id) > 3"), ""},
     /* overlap */
+    {TWO("value == 'a'", "value != 'b'"),
+     "4:7 overlap 'a' fires only together with 'b' (r.yaml:7); make one rule of the two, or let one supersede the "
+     "other\n"},
+    {TWO("value == 'a'", "value == 'b'"), ""},
     {PAIR("{size: 7d}, when: count(x) >= 3", "{size: 1w}, when: count(x)  >=  3"),
      "7:7 overlap 'b' detects the same as 'a' (r.yaml:4); make one rule of the two, or let one supersede the other\n"},
     {PAIR("{size: 7d}, when: count(x) >= 3", "{size: 7d}, when: count(x) >= 5"),

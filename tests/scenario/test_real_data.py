@@ -1,0 +1,99 @@
+"""Detectors over histories that nobody here wrote, held against answers worked out without the program."""
+
+import collections
+import json
+import subprocess
+import sys
+
+import pytest
+
+import harness
+
+SHARED = harness.SOURCE.parent / "shared" / "data"
+pytestmark = pytest.mark.skipif(not SHARED.exists(), reason="the real data sets are not here")
+
+ROLLBACKS = """
+apiVersion: forestall.io/v1
+kind: RuleSet
+rules:
+- id: any-revert
+  from: {live: {stream: deployment, match: {environment: production}, where: "event.version.matches('^v[0-9]+$')"}}
+  detect: {type: revert, group_by: [service], of: live, value: event.version, memory: 3660d}
+  recommend: {category: deployment_pipeline, title: "from {{ previous }} back to {{ value }}", cooldown: 0s}
+- id: rollback
+  from: {live: {stream: deployment, match: {environment: production}, where: "event.version.matches('^v[0-9]+$')"}}
+  detect:
+    type: revert
+    group_by: [service]
+    of: live
+    value: event.version
+    memory: 3660d
+    when: int(previous.split('v')[1]) > int(value.split('v')[1])
+  recommend: {category: deployment_pipeline, title: "from {{ previous }} back to {{ value }}", cooldown: 0s}
+"""
+ERRORS = """
+apiVersion: forestall.io/v1
+kind: RuleSet
+rules:
+- id: apache
+  from: {errors: {stream: telemetry, match: {service: apache, level: error}}}
+  detect: {group_by: {pattern: fingerprint(event.message)}, window: {size: 10d, slide: 10d}, when: count(errors) > 0}
+  recommend: {category: code_quality, title: "{{ count(errors) }} of {{ distinct(errors, event.labels['template']) }}"}
+- id: hadoop
+  from: {errors: {stream: telemetry, match: {service: hadoop, level: [warn, error, fatal]}}}
+  detect: {group_by: {pattern: fingerprint(event.message)}, window: {size: 10d, slide: 10d}, when: count(errors) > 0}
+  recommend: {category: code_quality, title: "{{ count(errors) }} of {{ distinct(errors, event.labels['template']) }}"}
+- id: never-seen
+  from: {errors: {stream: telemetry, match: {service: [apache, hadoop], level: [warn, error, fatal]}}}
+  detect:
+    type: new_value
+    group_by: [service]
+    of: errors
+    value: fingerprint(event.message)
+    memory: 30d
+    warmup: 0s
+  recommend: {category: code_quality, title: "{{ value }}", cooldown: 0s}
+"""
+
+
+@pytest.fixture
+def replay(forestall_does, tmp_path):
+    """The versions that the rules give over a data set, in order of their time."""
+
+    def run(data, rules):
+        events = subprocess.run([sys.executable, SHARED / "convert.py", data], capture_output=True, check=True)
+        (tmp_path / "events.jsonl").write_bytes(events.stdout)
+        (tmp_path / "rules.yaml").write_text(rules)
+        (tmp_path / "forestall.yaml").write_text("rules: [rules.yaml]\n")
+        done = forestall_does("replay", "--file", "events.jsonl", "--drain")
+        assert "0 late, 0 dead letters" in done.stderr
+        return [json.loads(line) for line in done.stdout.splitlines()]
+
+    return run
+
+
+def newest(versions):
+    return {version["recommendation_id"]: version for version in versions}.values()
+
+
+def test_rollbacks_of_a_government_s_deployments(replay):
+    detections = collections.Counter()
+    for recommendation in newest(replay("govuk", ROLLBACKS)):
+        detections[recommendation["rule_id"]] += recommendation["detections"]
+    assert detections == {"any-revert": 100, "rollback": 54}
+
+
+def test_fingerprints_part_log_lines_as_their_templates_do(replay):
+    versions = replay("loghub", ERRORS)
+    sizes = collections.defaultdict(list)
+    for recommendation in newest(versions):
+        if recommendation["rule_id"] != "never-seen":
+            lines, templates = recommendation["title"].split(" of ")
+            assert templates == "1"
+            sizes[recommendation["rule_id"]].append(int(lines))
+    assert sorted(sizes["apache"]) == [12, 12, 32, 539]
+    assert len(sizes["hadoop"]) == 12 and sum(sizes["hadoop"]) == 960
+    assert sorted(sizes["hadoop"])[-3:] == [147, 326, 476]
+    firsts = [version for version in versions if version["rule_id"] == "never-seen"]
+    assert collections.Counter(version["group"]["service"] for version in firsts) == {"apache": 4, "hadoop": 12}
+    assert len({version["title"] for version in firsts}) == 16
