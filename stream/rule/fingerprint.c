@@ -131,28 +131,73 @@ static bool is_path(struct str s)
     return count(s, '/') >= 2 || count(s, '\\') >= 2;
 }
 
-/* Numbers within a word that is none of the others: `pod-7` is `pod-<n>`, `v1.2.3` is `v<n>.<n>.<n>`, `3.5ms` `<n>ms`.
- */
+static bool is_letter_or_digit(char c)
+{
+    return is_digit(c) || is_letter(c);
+}
+
+/* The place lies between what belongs together: at an end of the word, or beside a mark such as `_` or `:`. */
+static bool is_edge(struct str s, size_t at)
+{
+    return at == 0 || at == s.n || !is_letter_or_digit(s.p[at - 1]) || !is_letter_or_digit(s.p[at]);
+}
+
+/* The length of an id that begins at `at` within a word: a UUID, or what follows the @ of a Java object; 0: none.
+ * `*what` is its placeholder. */
+static size_t id_within(struct str s, size_t at, struct str *what)
+{
+    enum { UUID_LENGTH = 36, OBJECT_MIN = 5 };
+    size_t left = s.n - at;
+    *what = STR_LIT("<uuid>");
+    if (left >= UUID_LENGTH && is_edge(s, at) && is_edge(s, at + UUID_LENGTH) &&
+        is_uuid((struct str){s.p + at, UUID_LENGTH}))
+        return UUID_LENGTH;
+    size_t n = 0;
+    *what = STR_LIT("<hex>");
+    while (at > 0 && s.p[at - 1] == '@' && n < left && is_hex(s.p[at + n]))
+        n++;
+    return n >= OBJECT_MIN && is_edge(s, at + n) && has_digit((struct str){s.p + at, n}) ? n : 0;
+}
+
+/* A minus that makes a number negative; not a hyphen, as of `pod-7`. */
+static bool is_sign(struct str s, size_t at)
+{
+    return s.p[at] == '-' && at + 1 < s.n && is_digit(s.p[at + 1]) &&
+           (at == 0 || (!is_letter_or_digit(s.p[at - 1]) && s.p[at - 1] != '-'));
+}
+
+/* The length of the digits at `at`, with the fraction of a number such as 3.5; the parts of 1.2.3 are three numbers. */
+static size_t number_length(struct str s, size_t at)
+{
+    size_t i = at;
+    while (i < s.n && is_digit(s.p[i]))
+        i++;
+    bool fraction = i + 1 < s.n && s.p[i] == '.' && is_digit(s.p[i + 1]);
+    size_t end = i + 1;
+    while (fraction && end < s.n && is_digit(s.p[end]))
+        end++;
+    bool version = at > 0 && s.p[at - 1] == '.';
+    return (fraction && !version && (end == s.n || s.p[end] != '.') ? end : i) - at;
+}
+
+/* Numbers and ids within a word that is none as a whole: `pod-7` is `pod-<n>`, `v1.2.3` is `v<n>.<n>.<n>`, `3.5ms`
+ * `<n>ms`, `blk_-7` `blk_<n>`. */
 static void put_numbers(struct writer *w, struct str s)
 {
     size_t i = 0;
     while (i < s.n) {
-        size_t start = i;
-        while (i < s.n && is_digit(s.p[i]))
-            i++;
-        if (i == start) {
+        struct str what;
+        size_t id = is_hex(s.p[i]) ? id_within(s, i, &what) : 0;
+        size_t sign = is_sign(s, i);
+        if (id > 0) {
+            put(w, what);
+            i += id;
+        } else if (is_digit(s.p[i + sign])) {
+            i += sign + number_length(s, i + sign);
+            put(w, STR_LIT("<n>"));
+        } else {
             put(w, (struct str){s.p + i++, 1});
-            continue;
         }
-        bool fraction = i + 1 < s.n && s.p[i] == '.' && is_digit(s.p[i + 1]);
-        size_t end = i + 1;
-        while (fraction && end < s.n && is_digit(s.p[end]))
-            end++;
-        /* 3.5 is one number, 1.2.3 three. */
-        bool version = start > 0 && s.p[start - 1] == '.';
-        if (fraction && !version && (end == s.n || s.p[end] != '.'))
-            i = end;
-        put(w, STR_LIT("<n>"));
     }
 }
 

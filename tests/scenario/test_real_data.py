@@ -56,6 +56,20 @@ rules:
 """
 
 
+ALL_LINES = """
+apiVersion: forestall.io/v1
+kind: RuleSet
+rules:
+- id: all-lines
+  from: {line: {stream: telemetry}}
+  detect:
+    group_by: {system: event.service, template: "event.labels['template']", pattern: fingerprint(event.message)}
+    window: {size: 10d, slide: 10d}
+    when: count(line) > 0
+  recommend: {category: code_quality, title: "{{ count(line) }}"}
+"""
+
+
 @pytest.fixture
 def replay(forestall_does, tmp_path):
     """The versions that the rules give over a data set, in order of their time."""
@@ -97,3 +111,18 @@ def test_fingerprints_part_log_lines_as_their_templates_do(replay):
     firsts = [version for version in versions if version["rule_id"] == "never-seen"]
     assert collections.Counter(version["group"]["service"] for version in firsts) == {"apache": 4, "hadoop": 12}
     assert len({version["title"] for version in firsts}) == 16
+
+
+def test_fingerprints_of_whole_logs_are_about_as_many_as_templates(replay):
+    """What is left over: words that vary (host names, classes), lists of varying length."""
+    templates, patterns, shared = {}, {}, {}
+    for recommendation in newest(replay("loghub", ALL_LINES)):
+        group = recommendation["group"]
+        templates.setdefault(group["system"], set()).add(group["template"])
+        patterns.setdefault(group["system"], set()).add(group["pattern"])
+        shared.setdefault((group["system"], group["pattern"]), set()).add(group["template"])
+    assert {system: len(names) for system, names in templates.items()} == {
+        "apache": 6, "hadoop": 114, "hdfs": 14, "openstack": 43}
+    assert {system: len(names) for system, names in patterns.items()} == {
+        "apache": 6, "hadoop": 129, "hdfs": 16, "openstack": 42}
+    assert [names for names in shared.values() if len(names) > 1] == [{"E24", "E25", "E26"}]

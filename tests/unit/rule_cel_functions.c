@@ -221,6 +221,14 @@ static void fingerprints(void **state)
         {"fingerprint('')", "''"},
         {"fingerprint('a 1 b') == fingerprint('a 22 b')", "true"},
         {"fingerprint('deadbeef cafe')", "'deadbeef cafe'"},
+        {"fingerprint('-2 blk_-17 blk_17 pod-7 a--3 -x +4 1-2')",
+         "'<n> blk_<n> blk_<n> pod-<n> a--<n> -x +<n> <n>-<n>'"},
+        {"fingerprint('-2.5ms 1.-2')", "'<n>ms <n>.<n>'"},
+        {"fingerprint('plugged:550e8400-e29b-41d4-a716-446655440000. vol-550e8400-e29b-41d4-a716-446655440000-x')",
+         "'plugged:<uuid>. vol-<uuid>-x'"},
+        {"fingerprint('a550e8400-e29b-41d4-a716-446655440000')", "'a<n>e<n>-e<n>b-<n>d<n>-a<n>-<n>'"},
+        {"fingerprint('Event@7317849d Event@1b2c3d4 Event@12345678 Event@1b2 a@face5 b@decade c@beefed.x d@1234567z')",
+         "'Event@<hex> Event@<hex> Event@<hex> Event@<n>b<n> a@<hex> b@decade c@beefed.x d@<n>z'"},
     };
     CHECK(rows);
 }
