@@ -6,6 +6,8 @@
 
 #include <stdlib.h>
 
+enum group_flag { GROUP_PREVIOUS = 1, GROUP_CAPPED = 2, GROUP_DETECTED = 4 };
+
 #define DELETE_STATE "stop, delete the state directory and start: it is restored from the changelog"
 
 /* A short name and a short text, as buf_text and value_encode write them, in one piece: the usual group of every event.
@@ -22,16 +24,20 @@ static void put_short_text(struct buf *out, struct str name, struct value text)
     out->len += name.n + text.n + 3;
 }
 
+void group_key_put(struct buf *out, struct str name, struct value v)
+{
+    if (v.type == VALUE_STRING && v.n < 0x80 && name.n < 0x80) {
+        put_short_text(out, name, v);
+        return;
+    }
+    buf_text(out, name);
+    value_encode(out, v);
+}
+
 void group_key_encode(struct buf *out, const struct rule *rule, const struct value *values)
 {
-    for (size_t i = 0; i < rule->group_count; i++) {
-        if (values[i].type == VALUE_STRING && values[i].n < 0x80 && rule->group[i].name.n < 0x80) {
-            put_short_text(out, rule->group[i].name, values[i]);
-            continue;
-        }
-        buf_text(out, rule->group[i].name);
-        value_encode(out, values[i]);
-    }
+    for (size_t i = 0; i < rule->group_count; i++)
+        group_key_put(out, rule->group[i].name, values[i]);
 }
 
 struct value group_key_values(struct str key, struct arena *arena)
@@ -86,6 +92,8 @@ bool group_record_read(struct str state_key_bytes, struct str value, struct grou
     record->key = read_text(&r);
     record->timer_ms = read_zigzag(&r);
     record->last_ms = read_zigzag(&r);
+    (void)read_zigzag(&r);
+    record->detected = (read_byte(&r) & GROUP_DETECTED) != 0;
     return !k.failed && !r.failed;
 }
 
@@ -98,7 +106,8 @@ void group_save(struct group *group, struct state *state)
     buf_zigzag(&value, group->timer_ms);
     buf_zigzag(&value, group->last_ms);
     buf_zigzag(&value, group->evaluated_ms);
-    buf_byte(&value, (uint8_t)(group->previous | group->capped << 1));
+    buf_byte(&value, (uint8_t)((group->previous ? GROUP_PREVIOUS : 0) | (group->capped ? GROUP_CAPPED : 0) |
+                               (group->detected ? GROUP_DETECTED : 0)));
     state_put(state, buf_str(&key), buf_str(&value));
     group->unsaved = false;
     buf_fini(&key);
@@ -113,8 +122,9 @@ static bool decode_record(struct group *group, struct str value)
     group->last_ms = read_zigzag(&r);
     group->evaluated_ms = read_zigzag(&r);
     uint8_t flags = read_byte(&r);
-    group->previous = (flags & 1) != 0;
-    group->capped = (flags & 2) != 0;
+    group->previous = (flags & GROUP_PREVIOUS) != 0;
+    group->capped = (flags & GROUP_CAPPED) != 0;
+    group->detected = (flags & GROUP_DETECTED) != 0;
     if (group->key.p == NULL && !r.failed)
         group->key = (struct str){mem_strdup(key), key.n};
     return !r.failed && str_eq(key, group->key);
@@ -304,7 +314,7 @@ void group_remove(struct group *group, struct state *state)
     del(state, &key);
     group->timer_ms = INT64_MAX;
     group->evaluated_ms = INT64_MIN;
-    group->previous = group->capped = group->unsaved = false;
+    group->previous = group->capped = group->detected = group->unsaved = false;
 }
 
 static int entry_order(const struct entry *entry, int64_t time_ms, const struct position *at)

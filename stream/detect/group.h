@@ -47,6 +47,7 @@ struct group {
     int64_t evaluated_ms; /* the last window's end that was evaluated (hopping); INT64_MIN: none */
     bool previous;        /* the last evaluation was true and its window not empty */
     bool capped;          /* entries were dropped for the limit */
+    bool detected;        /* it had a detection while it was known; kept for rules with `per` */
     bool unsaved;         /* timer_ms and evaluated_ms have moved on since group_save, by time alone */
     size_t listed;        /* for its user: its place among groups with unwritten notes, and how many bytes of them */
     size_t listed_bytes;  /* were counted; 0: in none */
@@ -56,6 +57,7 @@ struct group {
 };
 
 /* The canonical bytes of a group: for each key its name and value. */
+void group_key_put(struct buf *out, struct str name, struct value v);
 void group_key_encode(struct buf *out, const struct rule *rule, const struct value *values);
 /* The group's values as a map name -> value, in the arena; they borrow from `key`. */
 struct value group_key_values(struct str key, struct arena *arena);
@@ -129,6 +131,7 @@ struct group_record {
     struct str key;
     int64_t timer_ms;
     int64_t last_ms;
+    bool detected;
 };
 bool group_record_read(struct str state_key, struct str value, struct group_record *record);
 /* The saved timer as it stands at `restored_ms` (see group_load). */

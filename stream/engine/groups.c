@@ -212,6 +212,7 @@ int groups_timers(struct groups *groups, void (*arm)(void *context, int64_t time
 struct stale {
     int64_t last_ms;
     uint64_t hash;
+    bool detected;
 };
 
 struct stale_list {
@@ -227,7 +228,7 @@ static int note_stale(void *context, struct str key, struct str value)
     if (!group_record_read(key, value, &record))
         return -1;
     list->items = mem_grow(list->items, list->count, &list->cap, sizeof *list->items);
-    list->items[list->count++] = (struct stale){record.last_ms, record.hash};
+    list->items[list->count++] = (struct stale){record.last_ms, record.hash, record.detected};
     return 0;
 }
 
@@ -240,15 +241,19 @@ static int by_staleness(const void *a, const void *b)
     return (x->hash > y->hash) - (x->hash < y->hash);
 }
 
-static bool has_recommendation(struct groups *groups, const struct group *like, uint64_t hash)
+/* A group that a live recommendation was made of must not go: its next detection would count as another. Where groups
+ * share recommendations, or have several, it is the group's own part that matters: whether it ever detected. */
+static bool has_recommendation(struct groups *groups, const struct group *like, const struct stale *stale)
 {
+    if (rule_is_shared(like->rule))
+        return stale->detected;
     struct buf key = {0};
     struct buf value = {0};
     bool found = false;
     struct error ignored;
     state_key(&key, like->task, STATE_RECOMMENDATION);
     buf_u64(&key, like->rule->hash);
-    buf_u64(&key, hash);
+    buf_u64(&key, stale->hash);
     /* A state that cannot be read shows at the next read that matters; here it only keeps a group. */
     if (state_get(groups->options.state, buf_str(&key), &value, &found, &ignored) != 0)
         found = true;
@@ -264,7 +269,7 @@ static int evict_stalest(struct groups *groups, const struct group *newcomer, st
     size_t wanted = (size_t)groups->options.groups_max / 100 + 1;
     for (size_t i = 0; i < list->count && *evicted < wanted; i++) {
         struct group *group = NULL;
-        if (list->items[i].hash == newcomer->hash || has_recommendation(groups, newcomer, list->items[i].hash))
+        if (list->items[i].hash == newcomer->hash || has_recommendation(groups, newcomer, &list->items[i]))
             continue;
         TRY(groups_get(groups, newcomer->rule_number, list->items[i].hash, (struct str){NULL, 0}, &group, err));
         if (group == NULL)

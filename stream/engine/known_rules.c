@@ -18,8 +18,8 @@ struct known_rules {
     size_t removed_cap;
 };
 
-static const enum state_kind rule_kinds[] = {STATE_GROUP, STATE_ENTRY,          STATE_PANE,
-                                             STATE_NOTE,  STATE_RECOMMENDATION, STATE_CONTRIBUTION};
+static const enum state_kind rule_kinds[] = {STATE_GROUP,          STATE_ENTRY,        STATE_PANE, STATE_NOTE,
+                                             STATE_RECOMMENDATION, STATE_CONTRIBUTION, STATE_TRACE};
 
 struct known_rules *known_rules_new(const struct known_rules_options *options)
 {

@@ -142,10 +142,9 @@ static void arm_removed(void *context, int64_t time_ms)
     push_timer(context, time_ms, PENDING_RULE_EXPIRY, 0, 0);
 }
 
-static void arm_recommendation(void *context, int64_t time_ms, int kind, int rule_number, uint64_t group_hash)
+static void arm_recommendation(void *context, int64_t time_ms, int kind, int rule_number, uint64_t hash)
 {
-    push_timer(context, time_ms, kind == RECOMMEND_COOLDOWN ? PENDING_COOLDOWN : PENDING_AGEING, rule_number,
-               group_hash);
+    push_timer(context, time_ms, kind == RECOMMEND_COOLDOWN ? PENDING_COOLDOWN : PENDING_AGEING, rule_number, hash);
 }
 
 static void publish(void *context, struct str id, struct value record, bool detection, int64_t time_ms)
@@ -233,8 +232,18 @@ static struct detector_context detector_context(struct reduce *reduce, int rule_
                                      .counters = &reduce->counters.detector};
 }
 
+/* Where groups share recommendations each is told from those that have had no part yet. */
+static void mark_detected(struct reduce *reduce, struct group *group)
+{
+    if (group->detected || !rule_is_shared(group->rule))
+        return;
+    group->detected = true;
+    if (!group_is_empty(group))
+        group_save(group, reduce->options.state);
+}
+
 /* What a detector said goes to the recommendation stage, and its detections to the rules that read them. */
-static int evaluated(struct reduce *reduce, const struct group *group, const struct detector_context *context,
+static int evaluated(struct reduce *reduce, struct group *group, const struct detector_context *context,
                      struct error *err)
 {
     for (size_t i = 0; i < context->evaluation_count; i++) {
@@ -246,6 +255,8 @@ static int evaluated(struct reduce *reduce, const struct group *group, const str
             detections_send(reduce->detections, group, evaluation, &reduce->exchange, &reduce->arena);
         if (group->rule->recommend != NULL)
             TRY(recommender_evaluated(reduce->recommender, group, evaluation, &reduce->arena, err));
+        if (evaluation->detection)
+            mark_detected(reduce, group);
     }
     return 0;
 }
@@ -319,7 +330,8 @@ static int apply_touch(struct reduce *reduce, const struct touch *touch, int64_t
     TRY(groups_get(reduce->groups, touch->rule_number, touch->hash, touch->key, &group, err));
     struct detector_context context = detector_context(reduce, group->rule_number);
     bool newcomer = group_is_empty(group);
-    bool recommends = group->rule->recommend != NULL && is_row && touch->selection.before != 0;
+    bool recommends =
+        group->rule->recommend != NULL && is_row && (touch->selection.before != 0 || rule_is_shared(group->rule));
     detector_of(group->rule)->on_event(&context, group, touch->event, touch->selection, time_ms);
     if (recommends) {
         struct recommender_change change = {.row = touch->event,
@@ -420,7 +432,7 @@ static int apply_recommendation_timer(struct reduce *reduce, const struct pendin
     struct recommender_due due = {.time_ms = item->time_ms,
                                   .kind = item->kind == PENDING_COOLDOWN ? RECOMMEND_COOLDOWN : RECOMMEND_AGEING,
                                   .rule_number = item->rule,
-                                  .group_hash = item->group};
+                                  .hash = item->group};
     return recommender_timer(reduce->recommender, &due, &reduce->arena, err);
 }
 
@@ -449,13 +461,20 @@ static int apply(struct reduce *reduce, struct pending_item *item, struct error 
     return 0;
 }
 
+static int apply_settled(struct reduce *reduce, struct pending_item *item, struct error *err)
+{
+    TRY(apply(reduce, item, err));
+    recommender_settle(reduce->recommender, item->time_ms, &reduce->arena);
+    return 0;
+}
+
 static int apply_next(struct reduce *reduce, int64_t before_ms, bool *any, struct error *err)
 {
     struct pending_item item;
     *any = pending_pop(reduce->pending, before_ms, &item);
     if (!*any)
         return 0;
-    int result = apply(reduce, &item, err);
+    int result = apply_settled(reduce, &item, err);
     pending_done(reduce->pending, &item);
     arena_reset(&reduce->arena);
     return result;
@@ -482,7 +501,7 @@ int reduce_drain(struct reduce *reduce, struct error *err)
     while (pending_pop(reduce->pending, INT64_MAX, &item)) {
         bool forgetting =
             item.kind == PENDING_AGEING || item.kind == PENDING_ROW_EXPIRY || item.kind == PENDING_RULE_EXPIRY;
-        int result = forgetting ? 0 : apply(reduce, &item, err);
+        int result = forgetting ? 0 : apply_settled(reduce, &item, err);
         pending_done(reduce->pending, &item);
         arena_reset(&reduce->arena);
         TRY(result);

@@ -1,21 +1,28 @@
 /* The recommendation stage: what an evaluation, a changed row or a timer changes, and whether that is published now.
  *
  * Every call ends in decide(), which sees the recommendation as of the call's time: a detection and a new impact level
- * are published at once, anything else when no cooldown runs, and is held until its end otherwise.
+ * are published at once, anything else when no cooldown runs, and is held until its end otherwise. Where groups share a
+ * recommendation, one update may concern several of them; what is no detection then waits for recommender_settle, so
+ * that a row on its way from one group to another is not published as gone.
  */
 #include "recommend/recommend.h"
 
 #include <stdlib.h>
 
 #include "base/map.h"
+#include "recommend/contribute.h"
 #include "recommend/newest.h"
 #include "recommend/render.h"
+#include "recommend/trace.h"
 
 struct recommender {
     struct recommender_options options;
     struct recommender_counters counters;
-    struct map cache; /* (rule hash, group hash) -> struct recommendation */
+    struct map cache; /* (rule hash, recommendation's hash) -> struct recommendation */
     uint64_t tick;
+    struct recommendation **deferred; /* of this update; what was decided since is marked so */
+    size_t deferred_count;
+    size_t deferred_cap;
 };
 
 /* One call: the recommendation it is about, and when. */
@@ -35,6 +42,7 @@ struct recommender *recommender_new(const struct recommender_options *options)
 
 void recommender_drop(struct recommender *recommender)
 {
+    recommender->deferred_count = 0;
     struct map_entry *entry;
     for (size_t i = 0; map_next(&recommender->cache, &i, &entry);)
         recommendation_free(entry->value);
@@ -47,6 +55,7 @@ void recommender_free(struct recommender *recommender)
         return;
     recommender_drop(recommender);
     map_fini(&recommender->cache);
+    free(recommender->deferred);
     free(recommender);
 }
 
@@ -62,16 +71,16 @@ static int used_order(const void *left, const void *right)
     return (a->used > b->used) - (a->used < b->used);
 }
 
-static void cache_key(struct buf *out, uint64_t rule_hash, uint64_t group_hash_of)
+static void cache_key(struct buf *out, const struct recommendation_identity *identity)
 {
-    buf_u64(out, rule_hash);
-    buf_u64(out, group_hash_of);
+    buf_u64(out, identity->rule->hash);
+    buf_u64(out, identity->hash);
 }
 
 static void evict(struct recommender *recommender, struct recommendation *it)
 {
     struct buf key = {0};
-    cache_key(&key, it->is.rule->hash, it->is.hash);
+    cache_key(&key, &it->is);
     (void)map_remove(&recommender->cache, buf_str(&key));
     buf_fini(&key);
     recommendation_free(it);
@@ -97,18 +106,16 @@ void recommender_shrink(struct recommender *recommender)
     free(all);
 }
 
-/* The recommendation of a rule and group, from memory or the state; it may not exist yet. */
-static int find(struct recommender *recommender, int rule_number, uint64_t hash, int task, struct recommendation **out,
-                struct error *err)
+/* The recommendation, from memory or the state; it may not exist yet. */
+static int find(struct recommender *recommender, const struct recommendation_identity *identity,
+                struct recommendation **out, struct error *err)
 {
-    const struct rule *rule = &recommender->options.rules->rules[rule_number];
     struct buf key = {0};
-    cache_key(&key, rule->hash, hash);
+    cache_key(&key, identity);
     struct recommendation *it = map_get(&recommender->cache, buf_str(&key));
-    struct recommendation_identity identity = {rule, rule_number, task, hash};
     int result = 0;
     if (it == NULL) {
-        result = recommendation_load(&it, recommender->options.state, &identity, err);
+        result = recommendation_load(&it, recommender->options.state, identity, err);
         if (result == 0)
             *map_slot(&recommender->cache, buf_str(&key)) = it;
     }
@@ -151,11 +158,28 @@ static void publish(const struct call *call, const struct impact *impact, bool d
     options->publish(options->context, rendered.id, record, detection, call->time_ms);
 }
 
+/* Whether the recommendation is made, now or before: until it is nothing is published, whatever changes. */
+static bool is_made(const struct call *call, bool detection)
+{
+    struct recommendation *it = call->it;
+    if (it->version > 0)
+        return true;
+    if (!detection || !recommendation_needs_met(it, call->time_ms))
+        return false;
+    it->created_ms = call->time_ms;
+    return true;
+}
+
 /* Ends a call: publishes or holds, asks for the timers, writes through. */
 static void decide(const struct call *call, bool detection)
 {
     struct recommendation *it = call->it;
     const struct recommender_options *options = &call->recommender->options;
+    it->deferred = false;
+    if (!is_made(call, detection)) {
+        recommendation_save(it, options->state);
+        return;
+    }
     struct impact impact =
         impact_at(it, (struct impact_limits){options->impact_high, options->impact_medium}, call->time_ms);
     bool urgent = detection || (int)impact.level != it->published_level;
@@ -171,6 +195,32 @@ static void decide(const struct call *call, bool detection)
     recommendation_save(it, options->state);
 }
 
+/* Ends a call that may be one of several of the same update. */
+static void conclude(const struct call *call, bool detection)
+{
+    struct recommender *recommender = call->recommender;
+    if (detection || !rule_is_shared(call->it->is.rule)) {
+        decide(call, detection);
+        return;
+    }
+    if (call->it->deferred)
+        return;
+    call->it->deferred = true;
+    recommender->deferred = mem_grow(recommender->deferred, recommender->deferred_count, &recommender->deferred_cap,
+                                     sizeof(struct recommendation *));
+    recommender->deferred[recommender->deferred_count++] = call->it;
+}
+
+void recommender_settle(struct recommender *recommender, int64_t time_ms, struct arena *arena)
+{
+    for (size_t i = 0; i < recommender->deferred_count; i++) {
+        struct call call = {recommender, recommender->deferred[i], time_ms, arena};
+        if (call.it->deferred)
+            decide(&call, false);
+    }
+    recommender->deferred_count = 0;
+}
+
 /* Lets go of rows that neither count nor can be listed by an evaluation again. */
 static void forget(const struct call *call)
 {
@@ -180,153 +230,101 @@ static void forget(const struct call *call)
     recommendation_forget(call->it, call->recommender->options.state, call->time_ms - reach_ms);
 }
 
-static void see(struct recommendation *it, int64_t first_ms, int64_t last_ms)
+static void create(struct recommendation *it, struct value group, int64_t time_ms)
 {
-    it->first_seen_ms = first_ms < it->first_seen_ms ? first_ms : it->first_seen_ms;
-    it->last_seen_ms = last_ms > it->last_seen_ms ? last_ms : it->last_seen_ms;
+    struct buf encoded = {0};
+    value_encode(&encoded, group.type == VALUE_MAP ? group : value_map(NULL, 0));
+    it->group = (struct str){mem_strdup(buf_str(&encoded)), encoded.len};
+    it->since_ms = it->created_ms = time_ms;
+    buf_fini(&encoded);
 }
 
-static void see_service(struct recommendation *it, struct value service)
+static struct contribution_call contribution_of(const struct call *call, const struct group *group)
 {
-    if (service.type == VALUE_STRING)
-        recommendation_add_service(it, value_as_str(service));
-}
-
-/* Keeps the row as it is now; true where it had not been remembered. */
-static bool remember(const struct call *call, const struct event *row, bool selected)
-{
-    bool incident = row->stream->id == STREAM_INCIDENT;
-    enum remember_result result = recommendation_remember(call->it, call->recommender->options.state, row, selected);
-    call->it->had_incident |= incident;
-    const struct remembered *known = result == REMEMBER_SAME ? NULL : recommendation_row(call->it, row);
-    if (known != NULL && known->end_ms != INT64_MIN && known->end_ms < known->start_ms)
-        call->recommender->counters.spans_left_out++;
-    return result == REMEMBER_NEW;
-}
-
-/* A remembered row is as `row` now; false: it is not remembered. */
-static bool refresh(const struct call *call, const struct event *row, bool selected)
-{
-    struct recommendation *it = call->it;
-    const struct remembered *known = recommendation_row(it, row);
-    if (known == NULL)
-        return false;
-    if (!selected)
-        evidence_remove(&it->evidence, row);
-    else if (known->selected)
-        evidence_update(&it->evidence, row);
-    else
-        evidence_add(&it->evidence, row, (size_t)call->recommender->options.evidence_max);
-    (void)remember(call, row, selected);
-    return true;
-}
-
-/* An event or row that counts from now on. */
-static void take(const struct call *call, const struct contribution *contribution, bool sliding)
-{
-    struct recommendation *it = call->it;
-    const struct event *event = contribution->event;
-    evidence_add(&it->evidence, event, (size_t)call->recommender->options.evidence_max);
-    if (contribution->stands_for_many)
-        return;
-    see(it, event->time_ms, event->time_ms);
-    if (event->stream->service_field >= 0)
-        see_service(it, event->values[event->stream->service_field]);
-    /* Deployments are remembered only where they are counted one by one. */
-    bool kept = remembered_takes(event) && (sliding || event->stream->id == STREAM_INCIDENT);
-    bool new = !kept || remember(call, event, true);
-    if (sliding && (new || !remembered_is_row(event)))
-        it->occurrences++;
-}
-
-static void take_contributions(const struct call *call, const struct evaluation *evaluation, bool first)
-{
-    for (size_t i = evaluation->contribution_count; i > 0; i--) { /* the newest first: bounded lists keep those */
-        const struct contribution *contribution = &evaluation->contributions[i - 1];
-        if (first || (evaluation->sliding ? contribution->selected_now : evaluation->when))
-            take(call, contribution, evaluation->sliding);
-        else if (!contribution->stands_for_many && remembered_is_row(contribution->event))
-            (void)refresh(call, contribution->event, true);
-    }
-}
-
-/* Panes do not say of their events one by one when and where they were. */
-static void take_outputs(struct recommendation *it, const struct value *slots)
-{
-    if (slots[OUT_FIRST_SEEN].type == VALUE_TIMESTAMP && slots[OUT_LAST_SEEN].type == VALUE_TIMESTAMP)
-        see(it, value_ms(slots[OUT_FIRST_SEEN]), value_ms(slots[OUT_LAST_SEEN]));
-    for (uint32_t i = 0; slots[OUT_SERVICES].type == VALUE_LIST && i < slots[OUT_SERVICES].n; i++)
-        see_service(it, slots[OUT_SERVICES].items[i]);
-}
-
-static void count(struct recommendation *it, const struct evaluation *evaluation, bool first)
-{
-    it->firings += evaluation->firing;
-    it->detections += evaluation->detection;
-    if (evaluation->firing)
-        recommendation_add_day(it, evaluation->time_ms);
-    if (!evaluation->sliding)
-        it->occurrences = it->firings;
-    else if (first) /* the window held them already */
-        it->occurrences = evaluation->occurrences;
-    it->approximate |= evaluation->approximate;
-    it->capped |= evaluation->capped;
-}
-
-static void create(struct recommendation *it, const struct evaluation *evaluation)
-{
-    struct buf group = {0};
-    struct value map = evaluation->slots[OUT_GROUP];
-    value_encode(&group, map.type == VALUE_MAP ? map : value_map(NULL, 0));
-    it->group = (struct str){mem_strdup(buf_str(&group)), group.len};
-    it->created_ms = evaluation->time_ms;
-    buf_fini(&group);
+    return (struct contribution_call){.it = call->it,
+                                      .group = group,
+                                      .state = call->recommender->options.state,
+                                      .evidence_max = (size_t)call->recommender->options.evidence_max,
+                                      .spans_left_out = &call->recommender->counters.spans_left_out};
 }
 
 int recommender_evaluated(struct recommender *recommender, const struct group *group,
                           const struct evaluation *evaluation, struct arena *arena, struct error *err)
 {
-    if (group->rule->recommend == NULL)
+    const struct rule *rule = group->rule;
+    if (rule->recommend == NULL || (rule->recommend->per_kind == PER_OUTPUTS && !evaluation->when))
         return 0;
+    struct value values =
+        rule_is_shared(rule) ? per_values(group, evaluation->slots, arena) : evaluation->slots[OUT_GROUP];
+    struct recommendation_identity identity = per_identity(group, values, recommender->options.tasks);
     struct call call = {recommender, NULL, evaluation->time_ms, arena};
-    TRY(find(recommender, group->rule_number, group->hash, group->task, &call.it, err));
+    TRY(find(recommender, &identity, &call.it, err));
     struct recommendation *it = call.it;
     bool first = !it->exists;
     if (first && !(evaluation->detection && evaluation->firing))
         return 0;
     if (first)
-        create(it, evaluation);
-    take_contributions(&call, evaluation, first);
-    count(it, evaluation, first);
-    if (evaluation->when && !evaluation->sliding)
-        take_outputs(it, evaluation->slots);
+        create(it, values, evaluation->time_ms);
+    struct contribution_call contribution = contribution_of(&call, group);
+    contribute_evaluation(&contribution, evaluation, first);
     if (evaluation->when) {
         buf_reset(&it->newest);
-        newest_encode(&it->newest, it->is.rule, evaluation, arena,
+        newest_encode(&it->newest, rule, evaluation, arena,
                       (struct newest_notes){&recommender->counters.template_errors, &it->capped});
     }
     forget(&call);
     recommender->counters.detections += evaluation->detection;
-    decide(&call, evaluation->detection);
+    conclude(&call, evaluation->detection);
     return 0;
+}
+
+static int row_of(struct recommender *recommender, const struct recommendation_identity *identity,
+                  const struct group *group, const struct recommender_change *change, struct arena *arena,
+                  struct error *err)
+{
+    struct call call = {recommender, NULL, change->time_ms, arena};
+    TRY(find(recommender, identity, &call.it, err));
+    if (!call.it->exists)
+        return 0;
+    forget(&call);
+    struct contribution_call contribution = contribution_of(&call, group);
+    bool publish = change->publish || rule_is_shared(group->rule);
+    if (contribute_row(&contribution, change->row, change->selected) && publish)
+        conclude(&call, false);
+    else
+        recommendation_save(call.it, recommender->options.state);
+    return 0;
+}
+
+/* The row's recommendations are those that it contributed to through the group. */
+static int row_of_traced(struct recommender *recommender, const struct group *group,
+                         const struct recommender_change *change, struct arena *arena, struct error *err)
+{
+    struct buf key = {0};
+    uint64_t *hashes = NULL;
+    size_t count = 0;
+    remembered_key(&key, change->row);
+    int result = trace_find(group, buf_str(&key), recommender->options.state, arena, &hashes, &count, err);
+    buf_fini(&key);
+    for (size_t i = 0; result == 0 && i < count; i++) {
+        struct recommendation_identity identity =
+            per_identity_of(group->rule, group->rule_number, hashes[i], recommender->options.tasks);
+        result = row_of(recommender, &identity, group, change, arena, err);
+    }
+    return result;
 }
 
 int recommender_row(struct recommender *recommender, const struct group *group, const struct recommender_change *change,
                     struct arena *arena, struct error *err)
 {
-    if (group->rule->recommend == NULL || !remembered_is_row(change->row))
+    const struct rule *rule = group->rule;
+    if (rule->recommend == NULL || !remembered_is_row(change->row))
         return 0;
-    struct call call = {recommender, NULL, change->time_ms, arena};
-    TRY(find(recommender, group->rule_number, group->hash, group->task, &call.it, err));
-    struct recommendation *it = call.it;
-    if (!it->exists)
-        return 0;
-    forget(&call);
-    if (refresh(&call, change->row, change->selected) && change->publish)
-        decide(&call, false);
-    else
-        recommendation_save(it, recommender->options.state);
-    return 0;
+    if (rule->recommend->per_kind == PER_OUTPUTS)
+        return row_of_traced(recommender, group, change, arena, err);
+    struct value values = rule_is_shared(rule) ? per_values(group, NULL, arena) : value_null();
+    struct recommendation_identity identity = per_identity(group, values, recommender->options.tasks);
+    return row_of(recommender, &identity, group, change, arena, err);
 }
 
 int recommender_timer(struct recommender *recommender, const struct recommender_due *due, struct arena *arena,
@@ -337,8 +335,9 @@ int recommender_timer(struct recommender *recommender, const struct recommender_
         rules->rules[due->rule_number].recommend == NULL)
         return 0;
     struct call call = {recommender, NULL, due->time_ms, arena};
-    int task = group_task(due->group_hash, recommender->options.tasks);
-    TRY(find(recommender, due->rule_number, due->group_hash, task, &call.it, err));
+    struct recommendation_identity identity =
+        per_identity_of(&rules->rules[due->rule_number], due->rule_number, due->hash, recommender->options.tasks);
+    TRY(find(recommender, &identity, &call.it, err));
     struct recommendation *it = call.it;
     bool wanted = due->kind == RECOMMEND_COOLDOWN ? it->held && due->time_ms >= it->cooldown_until_ms
                                                   : due->time_ms >= it->ageing_ms;

@@ -1,8 +1,11 @@
 /* The recommendation stage: from evaluations to versions of recommendations (DESIGN section 7).
  *
  * One `struct recommender` an engine; called in the total order of reduce. Each version is handed to `publish` at once;
- * what it must remember is written through to the state (kinds STATE_RECOMMENDATION and STATE_CONTRIBUTION). Event time
- * only: the same calls give the same bytes.
+ * what it must remember is written through to the state (kinds STATE_RECOMMENDATION, STATE_CONTRIBUTION and
+ * STATE_TRACE). Event time only: the same calls give the same bytes.
+ *
+ * A recommendation is known by (rule, hash of its `per` values), and belongs to the task of that hash, not to its
+ * groups': each call says which group it comes from, and finds the recommendation for itself.
  */
 #ifndef FORESTALL_RECOMMEND_RECOMMEND_H
 #define FORESTALL_RECOMMEND_RECOMMEND_H
@@ -24,7 +27,7 @@ struct recommender_options {
     void (*publish)(void *context, struct str id, struct value record, bool detection, int64_t time_ms);
     /* Asks to be called (recommender_timer) at `time_ms`; kind RECOMMEND_COOLDOWN or RECOMMEND_AGEING. A call that is
      * no longer wanted is harmless. */
-    void (*timer)(void *context, int64_t time_ms, int kind, int rule_number, uint64_t group_hash);
+    void (*timer)(void *context, int64_t time_ms, int kind, int rule_number, uint64_t hash);
     void *context;
 };
 
@@ -47,9 +50,13 @@ void recommender_drop(struct recommender *recommender);
 /* Lets clean recommendations go when they take more than their budget: at a commit. */
 void recommender_shrink(struct recommender *recommender);
 
-/* What a rule's evaluation changed. Makes the recommendation at the first detection; does nothing for a group without
- * one until then, nor for a rule without `recommend`. Contributions that are known take their rows' current data, so an
- * update that led to an evaluation with its row among the contributions needs no recommender_row. */
+/* What a rule's evaluation changed. Counts from the first detection of the recommendation, and makes it at the first
+ * with which what the rule `needs` is met; does nothing where there is no recommendation until then, nor for a rule
+ * without `recommend`. Contributions that are known take their rows' current data, so an update that led to an
+ * evaluation with its row among the contributions needs no recommender_row.
+ *
+ * Where `per` has an output only a true evaluation says which recommendation it is about; a false one does nothing.
+ * Group.detected is as it was before the evaluation. */
 int recommender_evaluated(struct recommender *recommender, const struct group *group,
                           const struct evaluation *evaluation, struct arena *arena, struct error *err) MUST_CHECK;
 
@@ -60,16 +67,20 @@ struct recommender_change {
     bool publish;            /* false: recommender_evaluated follows for the same update and decides */
     int64_t time_ms;         /* of the update */
 };
-/* Does nothing for a row that did not contribute. */
+/* Does nothing for a row that did not contribute. Where groups share recommendations it is wanted for each group that
+ * selects the row or did, also for one that it enters, and before that group's evaluations; `publish` is not looked at.
+ */
 int recommender_row(struct recommender *recommender, const struct group *group, const struct recommender_change *change,
                     struct arena *arena, struct error *err) MUST_CHECK;
+/* Ends an update, after all calls about it: decides what waited for others of its groups. */
+void recommender_settle(struct recommender *recommender, int64_t time_ms, struct arena *arena);
 
 /* A time that options.timer asked for has come. */
 struct recommender_due {
     int64_t time_ms;
     enum recommend_timer kind;
     int rule_number;
-    uint64_t group_hash;
+    uint64_t hash; /* the recommendation's */
 };
 int recommender_timer(struct recommender *recommender, const struct recommender_due *due, struct arena *arena,
                       struct error *err) MUST_CHECK;

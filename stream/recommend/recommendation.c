@@ -4,9 +4,16 @@
 #include <stdlib.h>
 
 #include "recommend/newest.h"
+#include "recommend/trace.h"
 
 enum { RECORD_FORMAT = 1 };
-enum record_flag { RECORD_HELD = 1, RECORD_HAD_INCIDENT = 2, RECORD_APPROXIMATE = 4, RECORD_CAPPED = 8 };
+enum record_flag {
+    RECORD_HELD = 1,
+    RECORD_HAD_INCIDENT = 2,
+    RECORD_APPROXIMATE = 4,
+    RECORD_CAPPED = 8,
+    RECORD_TIMES = 16 /* since_ms and the detections' times follow the rest */
+};
 
 static void put_key(struct buf *out, const struct recommendation *recommendation, enum state_kind kind)
 {
@@ -20,11 +27,25 @@ static struct str copy(struct str bytes)
     return (struct str){mem_strdup(bytes), bytes.n};
 }
 
+static bool has_times(const struct recommendation *it)
+{
+    return it->time_count > 0 || it->since_ms != it->created_ms;
+}
+
+static void encode_times(struct buf *out, const struct recommendation *it)
+{
+    buf_zigzag(out, it->since_ms);
+    buf_varint(out, it->time_count);
+    for (size_t i = 0; i < it->time_count; i++)
+        buf_zigzag(out, it->times[i] - (i > 0 ? it->times[i - 1] : it->since_ms));
+}
+
 static void encode(struct buf *out, const struct recommendation *it)
 {
     buf_byte(out, RECORD_FORMAT);
     buf_byte(out, (uint8_t)((it->held ? RECORD_HELD : 0) | (it->had_incident ? RECORD_HAD_INCIDENT : 0) |
-                            (it->approximate ? RECORD_APPROXIMATE : 0) | (it->capped ? RECORD_CAPPED : 0)));
+                            (it->approximate ? RECORD_APPROXIMATE : 0) | (it->capped ? RECORD_CAPPED : 0) |
+                            (has_times(it) ? RECORD_TIMES : 0)));
     buf_zigzag(out, it->cooldown_until_ms);
     buf_zigzag(out, it->ageing_ms);
     buf_zigzag(out, it->published_level);
@@ -47,9 +68,12 @@ static void encode(struct buf *out, const struct recommendation *it)
         tallies_encode(out, &it->settled[kind]);
     evidence_encode(out, &it->evidence);
     buf_text(out, buf_str(&it->newest));
+    if (has_times(it))
+        encode_times(out, it);
 }
 
-static void decode_head(struct reader *r, struct recommendation *it)
+/* The flags, of which the caller needs RECORD_TIMES again. */
+static uint8_t decode_head(struct reader *r, struct recommendation *it)
 {
     if (read_byte(r) != RECORD_FORMAT)
         r->failed = true;
@@ -63,6 +87,7 @@ static void decode_head(struct reader *r, struct recommendation *it)
     it->published_level = (int)read_zigzag(r);
     it->published_hash = read_u64(r);
     it->version = read_varint(r);
+    return flags;
 }
 
 static void insert_service(struct recommendation *it, size_t at, struct str service)
@@ -94,12 +119,25 @@ static bool contents_are_right(const struct recommendation *it)
     return right;
 }
 
+static void decode_times(struct reader *r, struct recommendation *it)
+{
+    it->since_ms = read_zigzag(r);
+    size_t count = read_count(r, NEEDS_DETECTIONS_MAX);
+    int64_t time_ms = it->since_ms;
+    for (size_t i = 0; i < count && !r->failed; i++) {
+        if (__builtin_add_overflow(time_ms, read_zigzag(r), &time_ms))
+            r->failed = true;
+        it->times = mem_grow(it->times, it->time_count, &it->time_cap, sizeof *it->times);
+        it->times[it->time_count++] = time_ms;
+    }
+}
+
 static bool decode(struct recommendation *it, struct str record)
 {
     struct reader r = reader_of(record.p, record.n);
-    decode_head(&r, it);
+    uint8_t flags = decode_head(&r, it);
     it->group = copy(read_text(&r));
-    it->created_ms = read_zigzag(&r);
+    it->created_ms = it->since_ms = read_zigzag(&r);
     it->detections = read_varint(&r);
     it->firings = read_varint(&r);
     it->occurrences = read_varint(&r);
@@ -114,6 +152,8 @@ static bool decode(struct recommendation *it, struct str record)
         tallies_decode(&r, (enum tally_kind)kind, &it->settled[kind]);
     evidence_decode(&r, &it->evidence);
     buf_str_put(&it->newest, read_text(&r));
+    if ((flags & RECORD_TIMES) != 0)
+        decode_times(&r, it);
     it->saved_hash = hash_bytes(record.p, record.n, 0);
     it->exists = true;
     return !r.failed && reader_left(&r) == 0 && contents_are_right(it);
@@ -128,7 +168,7 @@ bool recommendation_timers_read(struct str key, struct str record, struct recomm
     timers->rule_hash = read_u64(&k);
     timers->hash = read_u64(&k);
     struct recommendation head;
-    decode_head(&r, &head);
+    (void)decode_head(&r, &head);
     timers->held = head.held;
     timers->cooldown_until_ms = head.cooldown_until_ms;
     timers->ageing_ms = head.ageing_ms;
@@ -204,6 +244,7 @@ void recommendation_free(struct recommendation *it)
         tallies_fini(&it->settled[kind]);
     evidence_fini(&it->evidence);
     buf_fini(&it->newest);
+    free(it->times);
     free((void *)(uintptr_t)it->group.p);
     free(it);
 }
@@ -226,7 +267,8 @@ void recommendation_save(struct recommendation *it, struct state *state)
 
 size_t recommendation_bytes(const struct recommendation *it)
 {
-    size_t bytes = sizeof *it + it->group.n + it->newest.cap + evidence_bytes(&it->evidence);
+    size_t bytes =
+        sizeof *it + it->group.n + it->newest.cap + evidence_bytes(&it->evidence) + it->time_cap * sizeof *it->times;
     for (size_t i = 0; i < it->service_count; i++)
         bytes += it->services[i].n + 16;
     for (int kind = 0; kind < TALLY_KINDS; kind++)
@@ -285,12 +327,25 @@ static struct remembered *insert_row(struct recommendation *it, const struct eve
     return it->rows[at];
 }
 
+/* Where `per` has an output, a row's change finds its way by traces. */
+static bool is_traced(const struct recommendation *it)
+{
+    return it->is.rule->recommend->per_kind == PER_OUTPUTS;
+}
+
+static void untrace(const struct recommendation *it, struct state *state, struct str row, uint64_t group)
+{
+    if (is_traced(it) && group != REMEMBERED_NO_GROUP)
+        trace_del(&(struct trace){&it->is, group, row}, state);
+}
+
 enum remember_result recommendation_remember(struct recommendation *it, struct state *state, const struct event *event,
-                                             bool selected)
+                                             struct remembered_choice choice)
 {
     struct remembered *row = recommendation_row(it, event);
+    struct remembered_groups groups = remembered_choose(row, choice);
     struct buf data = {0};
-    remembered_encode(&data, event, selected, row);
+    remembered_encode(&data, event, &groups, row);
     enum remember_result result = REMEMBER_SAME;
     if (row == NULL) {
         row = insert_row(it, event, buf_str(&data));
@@ -301,6 +356,10 @@ enum remember_result recommendation_remember(struct recommendation *it, struct s
     }
     if (result != REMEMBER_SAME)
         save_row(it, state, row);
+    if (is_traced(it) && groups.added && choice.group != REMEMBERED_NO_GROUP)
+        trace_put(&(struct trace){&it->is, choice.group, row->key}, state);
+    if (groups.dropped)
+        untrace(it, state, row->key, groups.dropped_group);
     buf_fini(&data);
     return result;
 }
@@ -316,6 +375,10 @@ static void forget_rows(struct recommendation *it, struct state *state, struct r
         buf_str_put(&key, rows[i]->key);
         state_del(state, buf_str(&key));
         buf_fini(&key);
+        struct remembered_groups groups;
+        remembered_groups_read(rows[i], &groups);
+        for (size_t k = 0; k < groups.count; k++)
+            untrace(it, state, rows[i]->key, groups.items[k].hash);
         remembered_free(rows[i]);
     }
 }
@@ -369,4 +432,28 @@ void recommendation_add_day(struct recommendation *it, int64_t time_ms)
     if (it->day_count == RECOMMENDATION_DAYS_MAX)
         memmove(&it->days[0], &it->days[1], --it->day_count * sizeof *it->days);
     it->days[it->day_count++] = day;
+}
+
+void recommendation_add_detection(struct recommendation *it, int64_t time_ms)
+{
+    size_t wanted = (size_t)it->is.rule->recommend->needs_detections;
+    it->detections++;
+    if (wanted > 0) {
+        it->times = mem_grow(it->times, it->time_count, &it->time_cap, sizeof *it->times);
+        it->times[it->time_count++] = time_ms;
+    }
+    if (it->time_count > wanted) {
+        size_t old = it->time_count - wanted;
+        it->time_count = wanted;
+        memmove(it->times, it->times + old, wanted * sizeof *it->times);
+    }
+}
+
+bool recommendation_needs_met(const struct recommendation *it, int64_t time_ms)
+{
+    const struct recommend *recommend = it->is.rule->recommend;
+    int64_t met = 0;
+    for (size_t i = 0; i < it->time_count; i++)
+        met += it->times[i] > time_ms - recommend->needs_within_ms;
+    return met >= recommend->needs_detections;
 }

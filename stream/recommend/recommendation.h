@@ -6,18 +6,11 @@
 #ifndef FORESTALL_RECOMMEND_RECOMMENDATION_H
 #define FORESTALL_RECOMMEND_RECOMMENDATION_H
 
-#include "detect/group.h"
 #include "recommend/evidence.h"
+#include "recommend/per.h"
 #include "recommend/remembered.h"
 
 enum { RECOMMENDATION_SERVICES_MAX = 50, RECOMMENDATION_DAYS_MAX = 31 };
-
-struct recommendation_identity {
-    const struct rule *rule;
-    int rule_number;
-    int task;
-    uint64_t hash; /* of the group */
-};
 
 struct recommendation {
     struct recommendation_identity is;
@@ -34,8 +27,9 @@ struct recommendation {
     uint64_t published_hash;   /* of the content last published */
     uint64_t version;          /* of the last one published; 0: none */
 
-    struct str group; /* encoded map; heap */
-    int64_t created_ms;
+    struct str group;   /* encoded map; heap */
+    int64_t since_ms;   /* of the first detection: counted from then on */
+    int64_t created_ms; /* of the detection that made it; until then since_ms */
     uint64_t detections;
     uint64_t firings;
     uint64_t occurrences;
@@ -43,6 +37,9 @@ struct recommendation {
     int64_t last_seen_ms;                  /* INT64_MIN: unknown */
     int64_t days[RECOMMENDATION_DAYS_MAX]; /* newest UTC days with a firing, ascending */
     size_t day_count;
+    int64_t *times; /* of the newest detections, ascending, where the rule `needs` several; heap */
+    size_t time_count;
+    size_t time_cap;
     struct str *services; /* seen, sorted; heap, the texts too */
     size_t service_count;
     size_t service_cap;
@@ -56,6 +53,7 @@ struct recommendation {
 
     uint64_t saved_hash; /* of the record as the state has it */
     uint64_t used;       /* tick of the last use */
+    bool deferred;       /* waits for recommender_settle; never while nobody works on it */
 };
 
 /* Reads it from the state; where there is none, one that does not exist yet. */
@@ -69,9 +67,9 @@ size_t recommendation_bytes(const struct recommendation *recommendation);
 /* The remembered row that the event is of; NULL: none. */
 struct remembered *recommendation_row(const struct recommendation *recommendation, const struct event *event);
 enum remember_result { REMEMBER_SAME, REMEMBER_CHANGED, REMEMBER_NEW };
-/* Remembers the event's row as it is now, in the state too. */
+/* Remembers the event's row as it is now, and that a group selects it or no longer does, in the state too. */
 enum remember_result recommendation_remember(struct recommendation *recommendation, struct state *state,
-                                             const struct event *event, bool selected);
+                                             const struct event *event, struct remembered_choice choice);
 /* Forgets incidents (and other rows) of which everything was opened at or before `time_ms`; what they named is settled.
  * An incident of which another row is selected even later counts anew.
  */
@@ -80,6 +78,10 @@ void recommendation_forget(struct recommendation *recommendation, struct state *
 void recommendation_add_service(struct recommendation *recommendation, struct str service);
 /* The UTC day of a firing. */
 void recommendation_add_day(struct recommendation *recommendation, int64_t time_ms);
+/* Counts a detection; as many of the newest are remembered as the rule needs. */
+void recommendation_add_detection(struct recommendation *recommendation, int64_t time_ms);
+/* The rule `needs` no more detections than there were up to `time_ms`. */
+bool recommendation_needs_met(const struct recommendation *recommendation, int64_t time_ms);
 
 /* What a restore needs of a record. */
 struct recommendation_timers {

@@ -99,12 +99,95 @@ static void encode_incident(struct buf *out, const struct event *event, const st
         buf_str_put(out, before->code_refs);
 }
 
-void remembered_encode(struct buf *out, const struct event *event, bool selected, const struct remembered *before)
+/* The first byte: selected or not, or, where groups share the recommendation, how many there are. */
+enum { DATA_SHARED = 0x80, GROUP_BYTES = 9 };
+
+void remembered_groups_read(const struct remembered *row, struct remembered_groups *groups)
+{
+    struct reader r = reader_of(row->groups.p, row->groups.n);
+    *groups = (struct remembered_groups){0};
+    while (reader_left(&r) > 0) {
+        groups->items[groups->count].hash = read_u64(&r);
+        groups->items[groups->count++].selected = read_byte(&r) != 0;
+    }
+}
+
+/* Room for one more: the first goes that no longer selects the row. There is one, unless the row was forgotten and came
+ * again while its incident was remembered; then the last goes. */
+static void make_room(struct remembered_groups *groups)
+{
+    size_t at = 0;
+    while (at + 1 < groups->count && groups->items[at].selected)
+        at++;
+    groups->dropped = true;
+    groups->dropped_group = groups->items[at].hash;
+    groups->count--;
+    memmove(&groups->items[at], &groups->items[at + 1], (groups->count - at) * sizeof groups->items[0]);
+}
+
+struct remembered_groups remembered_choose(const struct remembered *before, struct remembered_choice choice)
+{
+    struct remembered_groups groups = {.selected = choice.selected};
+    if (!choice.shared)
+        return groups;
+    if (before != NULL)
+        remembered_groups_read(before, &groups);
+    groups.shared = true;
+    size_t at = 0;
+    while (at < groups.count && groups.items[at].hash < choice.group)
+        at++;
+    if (at == groups.count || groups.items[at].hash != choice.group) {
+        if (groups.count == REMEMBERED_GROUPS_MAX) {
+            make_room(&groups);
+            at -= groups.dropped_group < choice.group;
+        }
+        memmove(&groups.items[at + 1], &groups.items[at], (groups.count - at) * sizeof groups.items[0]);
+        groups.items[at].hash = choice.group;
+        groups.count++;
+        groups.added = true;
+    }
+    groups.items[at].selected = choice.selected;
+    return groups;
+}
+
+static void encode_groups(struct buf *out, const struct remembered_groups *groups)
+{
+    if (!groups->shared) {
+        buf_byte(out, groups->selected);
+        return;
+    }
+    buf_byte(out, (uint8_t)(DATA_SHARED | groups->count));
+    for (size_t i = 0; i < groups->count; i++) {
+        buf_u64(out, groups->items[i].hash);
+        buf_byte(out, groups->items[i].selected);
+    }
+}
+
+static void decode_groups(struct reader *r, struct remembered *row)
+{
+    uint8_t first = read_byte(r);
+    row->selected = first == 1;
+    row->groups = (struct str){NULL, 0};
+    if ((first & DATA_SHARED) == 0)
+        return;
+    size_t count = first & ~DATA_SHARED;
+    const char *p = (const char *)r->p;
+    if (count > REMEMBERED_GROUPS_MAX)
+        r->failed = true;
+    for (size_t i = 0; i < count && !r->failed; i++) {
+        (void)read_u64(r);
+        row->selected |= read_byte(r) != 0;
+    }
+    row->groups = (struct str){p, r->failed ? 0 : count * GROUP_BYTES};
+}
+
+void remembered_encode(struct buf *out, const struct event *event, const struct remembered_groups *groups,
+                       const struct remembered *before)
 {
     int64_t opened_ms = event->time_ms;
     if (!remembered_is_row(event) && before != NULL && before->opened_ms < opened_ms)
         opened_ms = before->opened_ms;
-    buf_byte(out, selected);
+    encode_groups(out, groups);
     buf_zigzag(out, opened_ms);
     if (event->stream->id == STREAM_INCIDENT)
         encode_incident(out, event, before, opened_ms);
@@ -113,7 +196,7 @@ void remembered_encode(struct buf *out, const struct event *event, bool selected
 static bool read_data(struct remembered *row)
 {
     struct reader r = reader_of(row->data.p, row->data.n);
-    row->selected = read_byte(&r) != 0;
+    decode_groups(&r, row);
     row->opened_ms = read_zigzag(&r);
     row->start_ms = row->end_ms = INT64_MIN;
     if (!remembered_is_incident(row))

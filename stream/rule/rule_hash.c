@@ -1,6 +1,6 @@
 /* The hash of a rule's meaning, by which its state is found again: id, the inputs that detect, grouping, window and
- * `when`, with macros and lists expanded, and the functions that panes keep. Title, spec, validation and tests may
- * change without losing state.
+ * `when`, with macros and lists expanded, the functions that panes keep, and `per`. Title, spec, validation and tests
+ * may change without losing state.
  *
  * The canonical text is part of what is stored: a change to it starts every rule anew. */
 #include "rule/rule_load.h"
@@ -101,6 +101,16 @@ static void put_sequence(struct buf *out, const struct rule *rule, const struct 
     buf_zigzag(out, spec->warmup_ms);
 }
 
+/* What is counted together. One recommendation a group is what it always was. */
+static void put_per(struct buf *out, const struct rule *rule)
+{
+    if (!rule_is_shared(rule))
+        return;
+    buf_byte(out, 0xfd);
+    for (size_t i = 0; i < rule->recommend->per_count; i++)
+        buf_text(out, rule->recommend->per[i].name);
+}
+
 /* What the detector's own keys say, beside group, window and `when`. */
 static void put_spec(struct buf *out, const struct rule *rule)
 {
@@ -150,6 +160,7 @@ uint64_t rule_hash(const struct rule *rule)
     buf_text(&text, rule->window.zone_name);
     put_aggregates(&text, rule);
     put_cel(&text, rule->when);
+    put_per(&text, rule);
     uint64_t hash = hash_bytes(text.p, text.len, 0);
     buf_fini(&text);
     return hash;

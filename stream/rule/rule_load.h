@@ -106,6 +106,8 @@ const struct cel *scope_compile(struct scope *scope, const struct yaml_node *nod
 const struct template *scope_template(struct scope *scope, const struct yaml_node *node, const char *what);
 /* After `steps` are there: lets messages suggest their names. */
 void scope_know_steps(struct scope *scope);
+/* The slot of an output, fixed or the detector's own, and its type; -1: there is no such output. */
+int rule_find_output(const struct rule *rule, struct str name, struct cel_type *type);
 int rule_find_input(const struct rule *rule, struct str name); /* -1: none */
 bool rule_name_reserved(struct str name);
 /* rule_report.c: says what is wrong with an expression, unless that was said. */
@@ -167,6 +169,9 @@ void rule_output_add(struct rule_build *build, struct str name, struct cel_type 
 /* A duration that must be there, more than nothing and at most 3660 d; false and an error else. */
 bool rule_span_read(struct rule_build *build, const struct yaml_node *detect, const char *key, int64_t *ms);
 void rule_recommend_read(struct rule_build *build, const struct yaml_node *node);
+/* rule_per.c: `per` and `needs` of `recommend`; NULL nodes are the defaults. */
+void rule_per_read(struct rule_build *build, const struct yaml_node *node, struct recommend *recommend);
+void rule_needs_read(struct rule_build *build, const struct yaml_node *node, struct recommend *recommend);
 void rule_validate_read(struct rule_build *build, const struct yaml_node *node);
 void rule_tests_check(struct rule_build *build);
 uint64_t rule_hash(const struct rule *rule);

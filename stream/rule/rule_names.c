@@ -46,11 +46,20 @@ bool rule_name_reserved(struct str name)
     return false;
 }
 
-static struct cel_name slot_name(int slot, uint8_t type)
+int rule_find_output(const struct rule *rule, struct str name, struct cel_type *type)
 {
-    uint8_t element = type == VALUE_LIST ? VALUE_STRING : TYPE_ANY;
-    return (struct cel_name){
-        .kind = CEL_NAME_SLOT, .slot = slot, .type = {.type = type, .element = element, .stream = -1}};
+    for (int i = 0; i < OUT_FIXED_COUNT; i++)
+        if (str_is(name, output_names[i])) {
+            *type = cel_type_of(output_types[i]);
+            type->element = output_types[i] == VALUE_LIST ? VALUE_STRING : TYPE_ANY;
+            return i;
+        }
+    for (size_t i = 0; i < rule->output_count; i++)
+        if (str_eq(name, rule->outputs[i].name)) {
+            *type = rule->outputs[i].type;
+            return OUT_FIXED_COUNT + (int)i;
+        }
+    return -1;
 }
 
 static struct cel_name scope_name(void *context, struct str name)
@@ -65,17 +74,13 @@ static struct cel_name scope_name(void *context, struct str name)
     for (size_t i = 0; i < scope->step_count; i++)
         if (str_eq(name, scope->steps[i].name))
             return (struct cel_name){.kind = CEL_NAME_SLOT, .slot = scope->steps[i].slot, .type = scope->steps[i].type};
-    if (scope->kind == SCOPE_OUTPUT)
-        for (int i = 0; i < OUT_FIXED_COUNT; i++)
-            if (str_is(name, output_names[i]))
-                return slot_name(i, output_types[i]);
-    const struct rule *rule = scope->build->rule;
-    for (size_t i = 0; scope->kind == SCOPE_OUTPUT && i < rule->output_count; i++)
-        if (str_eq(name, rule->outputs[i].name))
-            return (struct cel_name){
-                .kind = CEL_NAME_SLOT, .slot = OUT_FIXED_COUNT + (int)i, .type = rule->outputs[i].type};
+    struct cel_type type;
+    int slot = scope->kind == SCOPE_OUTPUT ? rule_find_output(scope->build->rule, name, &type) : -1;
+    if (slot >= 0)
+        return (struct cel_name){.kind = CEL_NAME_SLOT, .slot = slot, .type = type};
     if (scope->kind == SCOPE_MEASURE && (str_is(name, "before") || str_is(name, "after")))
-        return slot_name(str_is(name, "after"), scope->measure_type);
+        return (struct cel_name){
+            .kind = CEL_NAME_SLOT, .slot = str_is(name, "after"), .type = cel_type_of(scope->measure_type)};
     const struct yaml_node *macro = map_get(&scope->build->file->macros, name);
     if (macro != NULL) {
         *map_slot(&scope->build->file->used, name) = scope->build;

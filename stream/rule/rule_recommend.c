@@ -208,16 +208,6 @@ static void read_supersedes(struct rule_build *build, const struct yaml_node *no
     }
 }
 
-static void refuse_later(struct rule_build *build, const struct yaml_node *node)
-{
-    for (size_t i = 0; i < node->count; i++)
-        if (str_is(node->keys[i]->text, "per") || str_is(node->keys[i]->text, "needs"))
-            diagnostic_at(
-                build->loader->diagnostics, node->keys[i], false,
-                "'%.*s' is not built yet; this version makes one recommendation a group, at its first detection",
-                STR_ARG(node->keys[i]->text));
-}
-
 static void read_weights(struct rule_build *build, const struct yaml_node *node, struct recommend *recommend)
 {
     static const char *const complexities[] = {"low", "high", NULL};
@@ -249,10 +239,11 @@ void rule_recommend_read(struct rule_build *build, const struct yaml_node *node)
         return;
     struct recommend *recommend = arena_zalloc(build->loader->arena, sizeof *recommend);
     build->rule->recommend = recommend;
-    refuse_later(build, node);
     read_weights(build, node, recommend);
     recommend->title = one(build, check_need(build->loader->diagnostics, node, "recommend", "title"), "title");
     read_services(build, yaml_get(node, "services"), recommend);
     read_supersedes(build, yaml_get(node, "supersedes"), recommend);
+    rule_per_read(build, yaml_get(node, "per"), recommend);
+    rule_needs_read(build, yaml_get(node, "needs"), recommend);
     read_spec(build, yaml_get(node, "spec"), recommend);
 }

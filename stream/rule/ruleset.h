@@ -110,6 +110,22 @@ struct code_sample {
     struct str text; /* from `text` or read from `file` at load; verbatim, no template */
 };
 
+/* What tells a rule's recommendations apart: `per`. */
+enum recommend_per {
+    PER_GROUP,  /* the rule's group: a recommendation a group */
+    PER_KEYS,   /* some keys of group_by: what a group has contributes to one recommendation, with other groups' */
+    PER_OUTPUTS /* an output too: each true evaluation says which recommendation it is about */
+};
+
+/* One name of `per`. */
+struct per_key {
+    struct str name;
+    int key;  /* the number of the key of group_by; -1: an output */
+    int slot; /* the output's */
+};
+
+enum { NEEDS_DETECTIONS_MAX = 1000 };
+
 struct recommend {
     enum category category;
     const struct template *title;
@@ -127,6 +143,11 @@ struct recommend {
     size_t code_count;
     struct str *supersedes;
     size_t supersedes_count;
+    enum recommend_per per_kind;
+    const struct per_key *per; /* NULL: of PER_GROUP */
+    size_t per_count;          /* at most RULE_GROUP_KEYS_MAX */
+    int64_t needs_detections;  /* `needs`: that many in (t - needs_within_ms, t]; 0: the first is enough */
+    int64_t needs_within_ms;
 };
 
 struct rule {
@@ -202,6 +223,12 @@ struct ruleset *ruleset_load_with(const char *const *paths, size_t count, const 
                                   struct diagnostics *diagnostics);
 void ruleset_free(struct ruleset *set);
 const struct rule *ruleset_find(const struct ruleset *set, struct str id); /* NULL: none */
+
+/* True where a recommendation is not one group's: groups share it, or a group has several. */
+static inline bool rule_is_shared(const struct rule *rule)
+{
+    return rule->recommend != NULL && rule->recommend->per_kind != PER_GROUP;
+}
 
 /* Where an evaluation's frame has the rule's aggregate `i`, and how many slots it has. */
 static inline size_t rule_aggregate_slot(const struct rule *rule, size_t i)

@@ -96,18 +96,25 @@ static void read_expected(struct test_load *load, const struct yaml_node *node, 
     expect->recommendation = node_value(load->arena, node);
 }
 
+static bool is_group_key(const struct rule *rule, struct str name)
+{
+    bool shared = rule_is_shared(rule);
+    size_t count = shared ? rule->recommend->per_count : rule->group_count;
+    for (size_t i = 0; i < count; i++)
+        if (str_eq(shared ? rule->recommend->per[i].name : rule->group[i].name, name))
+            return true;
+    return false;
+}
+
 /* Which recommendation is meant: its group's keys, each a text or null. */
 static void read_group(struct test_load *load, const struct yaml_node *node, struct testcase_expect *expect)
 {
     if (!check_map(load->diagnostics, node, "group"))
         return;
     for (size_t i = 0; i < node->count; i++) {
-        bool known = !load->sound;
-        for (size_t j = 0; j < load->rule->group_count; j++)
-            known |= str_eq(load->rule->group[j].name, node->keys[i]->text);
-        if (!known)
-            diagnostic_at(load->diagnostics, node->keys[i], false, "'%.*s' is no key of group_by",
-                          STR_ARG(node->keys[i]->text));
+        if (load->sound && !is_group_key(load->rule, node->keys[i]->text))
+            diagnostic_at(load->diagnostics, node->keys[i], false, "'%.*s' is no key of %s",
+                          STR_ARG(node->keys[i]->text), rule_is_shared(load->rule) ? "per" : "group_by");
         if (node->items[i]->kind != YAML_SCALAR)
             diagnostic_at(load->diagnostics, node->items[i], false, "a group's value is text or null");
     }

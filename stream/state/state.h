@@ -20,7 +20,8 @@ enum state_kind {
     STATE_PANE = 'p',
     STATE_NOTE = 'n',
     STATE_RECOMMENDATION = 'R',
-    STATE_CONTRIBUTION = 'c'
+    STATE_CONTRIBUTION = 'c',
+    STATE_TRACE = 't'
 };
 
 /* Takes the store. */

@@ -33,7 +33,8 @@ static int64_t below(int64_t n)
     return (int64_t)(next_random() % (uint64_t)n);
 }
 
-static const char rules_text[] =
+/* One after the other they are one file. */
+static const char *const rules_texts[] = {
     "apiVersion: forestall.io/v1\n"
     "kind: RuleSet\n"
     "metadata: {name: model}\n"
@@ -64,7 +65,7 @@ static const char rules_text[] =
     "  from: {x: {stream: incident}, cpu: {stream: telemetry, match: {name: cpu_usage}}}\n"
     "  detect: {group_by: [service], window: {size: 2h, slide: 30m}, when: count(x) >= 1 && avg(cpu) > 40}\n"
     "  recommend: {category: architecture, title: \"{{ incidents }} {{ avg(cpu) }}\", cooldown: 0s, spec: {problem: p, "
-    "solution: s}}\n"
+    "solution: s}}\n",
     "- id: calendar-rows-and-telemetry\n"
     "  from: {x: {stream: incident}, cpu: {stream: telemetry, match: {name: cpu_usage}}}\n"
     "  detect: {group_by: [service], window: {calendar: day, timezone: Pacific/Chatham, wait: 20m}, when: count(x) > 2 "
@@ -94,9 +95,7 @@ static const char rules_text[] =
     "  from: {x: {stream: incident, match: {status: resolved}}, hot: {stream: telemetry, where: event.value > 80.0}}\n"
     "  detect: {group_by: [service], window: {gap: 10m}, when: count(x) + count(hot) >= 3}\n"
     "  recommend: {category: architecture, title: \"{{ first_seen }}\", cooldown: 1h, spec: {problem: \"{{ count(hot) "
-    "}}\", solution: s}}\n";
-/* Two texts, since a compiler need not take one so long. */
-static const char matching_rules_text[] =
+    "}}\", solution: s}}\n",
     "- id: absent-telemetry\n"
     "  from: {cpu: {stream: telemetry, match: {name: cpu_usage}}}\n"
     "  detect: {type: absence, group_by: [service], of: cpu, every: 15m}\n"
@@ -122,7 +121,27 @@ static const char matching_rules_text[] =
     "- id: reverts\n"
     "  from: {x: {stream: telemetry}}\n"
     "  detect: {type: revert, group_by: [service], of: x, value: int(event.value) / 10, memory: 1h}\n"
-    "  recommend: {category: architecture, title: \"{{ previous }} {{ value }}\", cooldown: 1h}\n";
+    "  recommend: {category: architecture, title: \"{{ previous }} {{ value }}\", cooldown: 1h}\n",
+    "- id: shared-by-service\n"
+    "  from: {x: {stream: incident}}\n"
+    "  detect: {group_by: [service, severity, status], window: {size: 6h}, when: count(x) >= 2}\n"
+    "  recommend: {per: [service], needs: {detections: 3, within: 12h}, category: architecture, title: \"{{ "
+    "group.severity }}\", cooldown: 0s}\n"
+    "- id: shared-telemetry\n"
+    "  from: {hot: {stream: telemetry, where: event.value > 60.0}}\n"
+    "  detect: {group_by: [service, name], window: {size: 20m}, when: count(hot) >= 3}\n"
+    "  recommend: {per: [name], category: architecture, title: \"{{ group.service }}\", cooldown: 1h}\n"
+    "- id: by-output\n"
+    "  from: {x: {stream: incident, match: {severity: [sev1, sev2, sev3]}}}\n"
+    "  detect: {group_by: [severity], window: {size: 8h, slide: 1h}, when: count(x) >= 3}\n"
+    "  recommend: {per: [incidents], needs: {detections: 2, within: 2d}, category: architecture, title: t, cooldown: "
+    "0s}\n"
+    "- id: shared-root\n"
+    "  from: {x: {stream: incident, match: {severity: [sev1, sev2, sev3]}}}\n"
+    "  detect: {type: cascade, group_by: [severity], of: x, within: 10m}\n"
+    "  recommend: {per: [root, severity], needs: {detections: 2, within: 6h}, category: architecture, title: \"{{ "
+    "affected }}\", "
+    "cooldown: 0s}\n"};
 
 enum { PARTITIONS = 4, EVENTS = 1500, INCIDENT_PARTITIONS = 2 };
 
@@ -415,8 +434,11 @@ static void load(struct fixture *fixture)
     static const char config_text[] = "state: {tasks: 3}\ncommit_interval: 60s\ntime: {late: dead_letter}\n"
                                       "limits: {window_events: 40}\n";
     fixture->config = config_load_text("model", str_of(config_text), NULL, 0, &diagnostics);
-    char *both = arena_printf(&arena, "%s%s", rules_text, matching_rules_text);
-    fixture->rules = ruleset_load_text("model.yaml", str_of(both), &diagnostics);
+    struct buf text = {0};
+    for (size_t i = 0; i < sizeof rules_texts / sizeof *rules_texts; i++)
+        buf_puts(&text, rules_texts[i]);
+    fixture->rules = ruleset_load_text("model.yaml", buf_str(&text), &diagnostics);
+    buf_fini(&text);
     for (size_t i = 0; i < diagnostics.count; i++)
         if (!diagnostics.items[i].warning)
             fail_msg("%d:%d: %s", diagnostics.items[i].line, diagnostics.items[i].column, diagnostics.items[i].message);

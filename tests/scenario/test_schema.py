@@ -35,6 +35,7 @@ RULE = {
     "detect": {"group_by": ["service"], "window": {"size": "7d"}, "when": "count(x) > 1"},
     "recommend": {
         "category": "architecture", "title": "t", "complexity": "low", "roadmap": "quality", "severity": "sev2",
+        "per": ["service"], "needs": {"detections": 2, "within": "30d"},
         "spec": {"problem": "p", "code": [{"path": "p", "text": "t"}]},
     },
     "validate": {"measures": {"incidents": {"met": "after < before"}}},
@@ -106,6 +107,7 @@ MAPPINGS = [
     ("rules.0.detect.steps.0.not.x", {"detect": {"type": "sequence", "steps": [{"not": {"x": {}}}]}}, "negated_input"),
     ("rules.0.detect.steps.0.x.until.x", {"detect": {"type": "sequence", "steps": [{"x": {"times": "1..", "until": {"x": {}}}}]}}, "ending_input"),
     ("rules.0.recommend", {}, "recommend"),
+    ("rules.0.recommend.needs", {}, "needs"),
     ("rules.0.recommend.spec", {}, "spec"),
     ("rules.0.recommend.spec.code.0", {}, "code"),
     ("rules.0.validate", {}, "validate"),

@@ -38,10 +38,10 @@ struct fixture {
     size_t evicted;
 };
 
-static void open_fixture(struct fixture *fixture, int64_t memory_bytes)
+static void open_with(struct fixture *fixture, const char *text, int64_t memory_bytes)
 {
     struct diagnostics diagnostics = {.arena = &fixture->arena};
-    fixture->rules = ruleset_load_text("test.yaml", str_of(rules_text), &diagnostics);
+    fixture->rules = ruleset_load_text("test.yaml", str_of(text), &diagnostics);
     assert_non_null(fixture->rules);
     fixture->state = state_new(store_memory_new());
     fixture->groups = groups_new(&(struct groups_options){.rules = fixture->rules,
@@ -50,6 +50,11 @@ static void open_fixture(struct fixture *fixture, int64_t memory_bytes)
                                                           .memory_bytes = memory_bytes,
                                                           .groups_max = GROUPS_MAX});
     diagnostics_fini(&diagnostics);
+}
+
+static void open_fixture(struct fixture *fixture, int64_t memory_bytes)
+{
+    open_with(fixture, rules_text, memory_bytes);
 }
 
 static void close_fixture(struct fixture *fixture)
@@ -226,6 +231,43 @@ static void test_a_recommendation_keeps_its_group(void **state)
     close_fixture(&fixture);
 }
 
+/* Where groups share recommendations, or have several, those stay that ever detected, also after a restart. */
+static void test_who_detected_stays(void **state)
+{
+    static const char shared_text[] = "apiVersion: forestall.io/v1\n"
+                                      "kind: RuleSet\n"
+                                      "metadata: {name: test}\n"
+                                      "rules:\n"
+                                      "- id: r\n"
+                                      "  from: {x: {stream: incident}}\n"
+                                      "  detect: {group_by: [service], window: {size: 10m}, when: count(x) >= 1}\n"
+                                      "  recommend: {per: [], category: architecture, title: t}\n";
+    (void)state;
+    for (int restarts = 0; restarts < 2; restarts++) {
+        struct fixture fixture = {0};
+        struct buf key = {0};
+        struct error err;
+        struct group *group;
+        open_with(&fixture, shared_text, 1 << 30);
+        see(&fixture, 0, 1000, 1000);
+        uint64_t hash = key_of(&fixture, 0, &key);
+        assert_int_equal(groups_get(fixture.groups, 0, hash, buf_str(&key), &group, &err), 0);
+        assert_false(group->detected);
+        group->detected = true; /* as reduce does it */
+        group_save(group, fixture.state);
+        for (int i = 1; i < GROUPS_MAX; i++)
+            see(&fixture, i, 1000 + i, 1000 + i);
+        if (restarts == 1)
+            groups_restore(fixture.groups, 1000 + GROUPS_MAX);
+        see(&fixture, GROUPS_MAX, 1000 + GROUPS_MAX, 1000 + GROUPS_MAX);
+        assert_int_equal(fixture.evicted, EVICTED);
+        for (int i = 0; i <= GROUPS_MAX; i++)
+            assert_int_equal(known(&fixture, i), i == 0 || i > EVICTED);
+        buf_fini(&key);
+        close_fixture(&fixture);
+    }
+}
+
 /* Rows outside the window pass by without being counted, so the bound comes where a restart would have it come. */
 static void test_who_passes_by_is_not_counted(void **state)
 {
@@ -269,6 +311,7 @@ int main(void)
                                        cmocka_unit_test(test_notes_wait_for_the_commit),
                                        cmocka_unit_test(test_unwritten_notes_go_with_their_group),
                                        cmocka_unit_test(test_a_recommendation_keeps_its_group),
+                                       cmocka_unit_test(test_who_detected_stays),
                                        cmocka_unit_test(test_who_passes_by_is_not_counted),
                                        cmocka_unit_test(test_memory_is_not_the_bound)};
     return cmocka_run_group_tests(tests, NULL, NULL);

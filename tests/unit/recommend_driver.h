@@ -24,7 +24,7 @@ struct timer {
     int64_t time_ms;
     int kind;
     int rule_number;
-    uint64_t group_hash;
+    uint64_t hash;
 };
 
 struct driver {
@@ -41,6 +41,7 @@ struct driver {
     struct timer timers[TIMERS_MAX];
     size_t timer_count;
     int64_t now_ms;
+    bool more; /* another call of the same update follows */
 };
 
 /* A recommendation for the group service = cart, environment = null. */
@@ -59,16 +60,16 @@ static inline void driver_publish(void *context, struct str id, struct value rec
     driver->versions[driver->version_count++] = value_copy(&driver->kept, record);
 }
 
-static inline void driver_timer(void *context, int64_t time_ms, int kind, int rule_number, uint64_t group_hash_of)
+static inline void driver_timer(void *context, int64_t time_ms, int kind, int rule_number, uint64_t hash)
 {
     struct driver *driver = context;
     assert_true(driver->timer_count < TIMERS_MAX);
-    driver->timers[driver->timer_count++] = (struct timer){time_ms, kind, rule_number, group_hash_of};
+    driver->timers[driver->timer_count++] = (struct timer){time_ms, kind, rule_number, hash};
 }
 
-static inline void driver_open(struct driver *driver, const char *rule_text)
+/* Loads the rule; what was loaded before is the caller's. */
+static inline void driver_load(struct driver *driver, const char *rule_text)
 {
-    memset(driver, 0, sizeof *driver);
     struct buf text = {0};
     buf_puts(&text, rule_start);
     buf_puts(&text, rule_text);
@@ -79,9 +80,15 @@ static inline void driver_open(struct driver *driver, const char *rule_text)
     assert_non_null(driver->rules);
     diagnostics_fini(&diagnostics);
     buf_fini(&text);
+    driver->options.rules = driver->rules;
+    driver->group.rule = &driver->rules->rules[0];
+}
+
+static inline void driver_open(struct driver *driver, const char *rule_text)
+{
+    memset(driver, 0, sizeof *driver);
     driver->state = state_new(store_memory_new());
     driver->options = (struct recommender_options){
-        .rules = driver->rules,
         .state = driver->state,
         .tasks = 8,
         .impact_high = 40,
@@ -92,11 +99,34 @@ static inline void driver_open(struct driver *driver, const char *rule_text)
         .timer = driver_timer,
         .context = driver,
     };
+    driver_load(driver, rule_text);
     driver->recommender = recommender_new(&driver->options);
     driver->now_ms = INT64_MIN;
-    driver->group.rule = &driver->rules->rules[0];
     driver->group.hash = 0x0123456789abcdefULL;
     driver->group.task = group_task(driver->group.hash, driver->options.tasks);
+}
+
+/* The group of these values, text or NULL for null, in the order of group_by. `key` is the driver's. */
+static inline struct group driver_group(struct driver *driver, const char *const *values)
+{
+    const struct rule *rule = &driver->rules->rules[0];
+    struct value group[RULE_GROUP_KEYS_MAX];
+    struct buf key = {0};
+    for (size_t i = 0; i < rule->group_count; i++)
+        group[i] = values[i] != NULL ? value_text(values[i]) : value_null();
+    group_key_encode(&key, rule, group);
+    struct group made = {
+        .rule = rule, .hash = group_hash(buf_str(&key)), .key = arena_str(&driver->kept, buf_str(&key))};
+    made.task = group_task(made.hash, driver->options.tasks);
+    buf_fini(&key);
+    return made;
+}
+
+static inline void driver_settle(struct driver *driver)
+{
+    if (!driver->more)
+        recommender_settle(driver->recommender, driver->now_ms, &driver->arena);
+    arena_reset(&driver->arena);
 }
 
 static inline void driver_close(struct driver *driver)
@@ -128,6 +158,13 @@ static inline void driver_restart(struct driver *driver)
     assert_int_equal(recommender_restore(driver->recommender, &err), 0);
 }
 
+static inline bool timer_before(const struct timer *a, const struct timer *b)
+{
+    if (a->time_ms != b->time_ms)
+        return a->time_ms < b->time_ms;
+    return a->kind != b->kind ? a->kind < b->kind : a->hash < b->hash;
+}
+
 /* Time passes: timers below `time_ms` come, or at it where `inclusive`. */
 static inline void driver_pass(struct driver *driver, int64_t time_ms, bool inclusive)
 {
@@ -139,8 +176,7 @@ static inline void driver_pass(struct driver *driver, int64_t time_ms, bool incl
             const struct timer *best = next == SIZE_MAX ? NULL : &driver->timers[next];
             if (timer->time_ms > time_ms || (timer->time_ms == time_ms && !inclusive))
                 continue;
-            if (best == NULL || timer->time_ms < best->time_ms ||
-                (timer->time_ms == best->time_ms && timer->kind < best->kind))
+            if (best == NULL || timer_before(timer, best))
                 next = i;
         }
         if (next == SIZE_MAX)
@@ -148,8 +184,7 @@ static inline void driver_pass(struct driver *driver, int64_t time_ms, bool incl
         struct timer timer = driver->timers[next];
         driver->timers[next] = driver->timers[--driver->timer_count];
         driver->now_ms = timer.time_ms;
-        struct recommender_due due = {timer.time_ms, (enum recommend_timer)timer.kind, timer.rule_number,
-                                      timer.group_hash};
+        struct recommender_due due = {timer.time_ms, (enum recommend_timer)timer.kind, timer.rule_number, timer.hash};
         assert_int_equal(recommender_timer(driver->recommender, &due, &driver->arena, &err), 0);
         arena_reset(&driver->arena);
     }
@@ -262,7 +297,7 @@ static inline void driver_evaluate(struct driver *driver, const struct made *mad
     driver_pass(driver, made->evaluation.time_ms, false);
     assert_int_equal(
         recommender_evaluated(driver->recommender, &driver->group, &made->evaluation, &driver->arena, &err), 0);
-    arena_reset(&driver->arena);
+    driver_settle(driver);
 }
 
 /* One evaluation with one new incident, which is all that the window lists. */
@@ -280,7 +315,7 @@ static inline void driver_row(struct driver *driver, int64_t time_ms, struct inc
     struct event row = incident_row(&driver->kept, incident);
     struct recommender_change change = {&row, selected, true, time_ms};
     assert_int_equal(recommender_row(driver->recommender, &driver->group, &change, &driver->arena, &err), 0);
-    arena_reset(&driver->arena);
+    driver_settle(driver);
 }
 
 /* Of the version before the last `back` ones: its time in milliseconds. */

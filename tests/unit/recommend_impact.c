@@ -113,7 +113,7 @@ static void test_a_timer_nobody_asked_for(void **state)
     for (int kind = RECOMMEND_COOLDOWN; kind <= RECOMMEND_AGEING; kind++) { /* it has left, but ages at midnight only */
         struct recommender_due due = {driver.now_ms, (enum recommend_timer)kind, 0, driver.group.hash};
         assert_int_equal(recommender_timer(driver.recommender, &due, &driver.arena, &err), 0);
-        due.group_hash++;
+        due.hash++;
         assert_int_equal(recommender_timer(driver.recommender, &due, &driver.arena, &err), 0);
         due.rule_number = 7;
         assert_int_equal(recommender_timer(driver.recommender, &due, &driver.arena, &err), 0);

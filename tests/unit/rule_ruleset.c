@@ -240,6 +240,43 @@ static void test_reads_of_detectors(void **state)
     ruleset_free(set);
 }
 
+#define KEYS "{group_by: [service, environment], window: {size: 1d}, when: count(x) > 1}"
+
+/* What is counted together is part of the meaning; how many detections it takes is not. */
+static void test_per(void **state)
+{
+    (void)state;
+    const uint64_t hash = hash_of(RULE(IN, KEYS, REC("")));
+    assert_int_equal(hash, hash_of(RULE(IN, KEYS, REC(", per: [service, environment]"))));
+    assert_int_equal(hash, hash_of(RULE(IN, KEYS, REC(", needs: {detections: 3, within: 30d}"))));
+    const uint64_t others[] = {hash_of(RULE(IN, KEYS, REC(", per: [service]"))),
+                               hash_of(RULE(IN, KEYS, REC(", per: []"))),
+                               hash_of(RULE(IN, KEYS, REC(", per: [environment, service]"))),
+                               hash_of(RULE(IN, KEYS, REC(", per: [service, environment, incidents]")))};
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++)
+        for (size_t j = 0; j <= i; j++)
+            assert_int_not_equal(others[i], j < i ? others[j] : hash);
+    struct ruleset *set = good(RULE(IN, "{group_by: {events: event.service}, window: {size: 1d}, when: count(x) > 1}",
+                                    REC(", per: [mttr, events], needs: {detections: 3, within: 1d12h}")));
+    const struct recommend *recommend = set->rules[0].recommend;
+    assert_int_equal(recommend->per_kind, PER_OUTPUTS);
+    assert_int_equal(recommend->per_count, 2);
+    assert_int_equal(recommend->per[0].key, -1);
+    assert_int_equal(recommend->per[0].slot, OUT_MTTR);
+    assert_int_equal(recommend->per[1].key, 0); /* a key comes before an output of its name */
+    assert_int_equal(recommend->needs_detections, 3);
+    assert_int_equal(recommend->needs_within_ms, 36 * HOUR_MS);
+    ruleset_free(set);
+    set = good(RULE(IN, KEYS, REC(", per: [environment]")));
+    assert_int_equal(set->rules[0].recommend->per_kind, PER_KEYS);
+    assert_int_equal(set->rules[0].recommend->per[0].key, 1);
+    assert_int_equal(set->rules[0].recommend->needs_detections, 0);
+    ruleset_free(set);
+    set = good(RULE(IN, KEYS, REC(", per: [service, environment]")));
+    assert_false(rule_is_shared(&set->rules[0]));
+    ruleset_free(set);
+}
+
 static void test_overrides(void **state)
 {
     (void)state;
@@ -342,6 +379,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_hash, setup, teardown),
         cmocka_unit_test_setup_teardown(test_hash_of_detectors, setup, teardown),
         cmocka_unit_test_setup_teardown(test_reads_of_detectors, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_per, setup, teardown),
         cmocka_unit_test_setup_teardown(test_overrides, setup, teardown),
         cmocka_unit_test_setup_teardown(test_folder, setup, teardown),
         cmocka_unit_test_setup_teardown(test_many, setup, teardown),
