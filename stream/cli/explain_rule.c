@@ -331,10 +331,15 @@ static void explain_summary(struct explanation *e)
     explain_add(e, "summary", "detects", value_text(text), text);
     struct value names;
     const char *per = identity(e, &names);
+    const struct yaml_node *needs = yaml_get(yaml_get(rule->node, "recommend"), "needs");
+    const char *after = needs == NULL
+                            ? ""
+                            : arena_printf(e->arena, ", after %s detections within %s",
+                                           yaml_get(needs, "detections")->text.p, yaml_get(needs, "within")->text.p);
     if (rule->recommend != NULL)
         explain_add(e, "summary", NULL, value_null(),
-                    arena_printf(e->arena, "It then recommends%s%s: %s.", *per == '\0' ? "" : ", once for each ", per,
-                                 title_of(e)));
+                    arena_printf(e->arena, "It then recommends%s%s%s: %s.", *per == '\0' ? "" : ", once for each ", per,
+                                 after, title_of(e)));
 }
 
 void explain_rule(struct explanation *e)

@@ -126,10 +126,11 @@ def test_rules_that_read_rules(forestall_does, tmp_path):
     assert "None: the rule makes detections only" in text
 
 
-def explain_detector(forestall_does, tmp_path, inputs, detect):
+def explain_detector(forestall_does, tmp_path, inputs, detect, more={}):
     """The text and the facts of a rule with these inputs and this detector."""
-    (tmp_path / "d.yaml").write_text(json.dumps({"apiVersion": "forestall.io/v1", "kind": "RuleSet", "rules": [{
-        "id": "it", "from": inputs, "detect": {"group_by": ["service"], **detect}}]}))
+    (tmp_path / "d.yaml").write_text(json.dumps({
+        "apiVersion": "forestall.io/v1", "kind": "RuleSet", "topology": {"front": ["cart", "pay"]},
+        "rules": [{"id": "it", "from": inputs, "detect": {"group_by": ["service"], **detect}, **more}]}))
     text = forestall_does("explain", "it", "d.yaml").stdout
     return " ".join(text.split()), json.loads(forestall_does("explain", "it", "d.yaml", "--output", "json").stdout)
 
@@ -146,6 +147,42 @@ def test_a_sequence(forestall_does, tmp_path):
     assert "a row counts once, when it becomes selected" in text
     assert facts["detection"] == {"type": "sequence", "steps": "deploy, then no undo or failed, then again (of failed, times 1..3, optional true)",
                                   "skip": "past_last"}
+
+
+def test_an_absence(forestall_does, tmp_path):
+    beat = {"beat": {"stream": "telemetry", "match": {"name": "heartbeat"}}}
+    text, facts = explain_detector(forestall_does, tmp_path, beat, {"type": "absence", "of": "beat", "every": "5m"})
+    assert "For each service, when none has come for 5m since the last one, it fires." in text
+    assert "evaluated once 5m after its newest one" in text and "A group keeps its newest event, about" in text
+    assert facts["detection"] == {"type": "absence", "of": "beat", "every_ms": 300_000}
+    assert facts["inputs"]["beat"]["transport"] == "forwarded" and facts["when"] == {"condition": None}
+
+
+def test_a_cascade(forestall_does, tmp_path):
+    failing = {"failing": {"stream": "incident"}}
+    recommend = {"recommend": {"category": "architecture", "title": "Decouple {{ root }}", "per": ["root"],
+                               "needs": {"detections": 2, "within": "90d"}}}
+    text, facts = explain_detector(forestall_does, tmp_path, failing, {"type": "cascade", "of": "failing", "within": "5m", "group_by": []}, recommend)
+    assert ("Over all of them, when services that are joined in the topology have some within 5m of the first, it fires if the size of affected "
+            "is at least 2.") in text
+    assert "It is evaluated once, at first + 5m" in text and "There is one group." in text
+    assert "It then recommends, once for each root, after 2 detections within 90d: Decouple {{ root }}." in text and "One for each root, with the id" in text
+    assert "at the detection that is at least number 2 within 90d" in text
+    assert facts["when"]["condition"] == "size(affected) >= 2" and facts["detection"]["within_ms"] == 300_000
+    assert facts["recommendation"]["per"] == ["root"] and facts["recommendation"]["needs"] == {"detections": "2", "within": "90d"}
+
+
+def test_values_that_are_remembered(forestall_does, tmp_path):
+    log = {"log": {"stream": "telemetry", "match": {"kind": "log"}}}
+    text, facts = explain_detector(forestall_does, tmp_path, log, {"type": "new_value", "of": "log", "value": "fingerprint(event.message)", "memory": "30d"})
+    assert "For each service, when one comes whose value, the pattern of message, was not seen for 30d, it fires." in text
+    assert "Nothing is new until the stream has 30d of history (warmup)." in text and "A group keeps the values of the last 30d, at most 10,000" in text
+    assert facts["detection"] == {"type": "new_value", "of": "log", "value": "the pattern of message", "memory_ms": 30 * 86_400_000,
+                                  "warmup_ms": 30 * 86_400_000}
+    deploys = {"d": {"stream": "deployment"}}
+    text, facts = explain_detector(forestall_does, tmp_path, deploys, {"type": "revert", "of": "d", "value": "event.version", "memory": "7d"})
+    assert "when one comes whose value, version, was seen in the last 7d and had given way to another, it fires." in text
+    assert facts["detection"] == {"type": "revert", "of": "d", "value": "version", "memory_ms": 7 * 86_400_000}
 
 
 def test_a_change_of_meaning_changes_the_hash(explained):
