@@ -70,11 +70,10 @@ static bool is_percentile(int function)
            function == AGGREGATE_P99;
 }
 
-void explain_panes(struct explanation *e)
+/* Panes of `pane_ms` over `span_ms`; rows beside them are kept one by one. */
+static void add_panes(struct explanation *e, int64_t span_ms, int64_t pane_ms)
 {
-    const struct window *window = &e->rule->window;
-    int64_t span_ms = window->size_ms + window->wait_ms + e->rule->look_back_ms;
-    int64_t most = (span_ms + window->pane_ms - 1) / window->pane_ms + 1;
+    int64_t most = (span_ms + pane_ms - 1) / pane_ms + 1;
     bool folds = false;
     bool rows = false;
     for (size_t i = 0; i < e->rule->input_count; i++) {
@@ -84,7 +83,7 @@ void explain_panes(struct explanation *e)
     }
     if (folds) {
         explain_bound(e, "panes_max", most, pane_estimate(e),
-                      arena_printf(e->arena, "A group keeps panes of %s, at most %s", explain_span(e, window->pane_ms),
+                      arena_printf(e->arena, "A group keeps panes of %s, at most %s", explain_span(e, pane_ms),
                                    explain_number(e, most)));
         add_growing(e, "distinct_bytes_max", "distinct()", is_distinct, INT64_C(8) * FOLD_DISTINCT_MAX);
         add_growing(e, "percentile_bytes_max", "percentile", is_percentile,
@@ -92,6 +91,12 @@ void explain_panes(struct explanation *e)
     }
     if (rows)
         explain_entries(e, "its windows");
+}
+
+void explain_panes(struct explanation *e)
+{
+    const struct window *window = &e->rule->window;
+    add_panes(e, window->size_ms + window->wait_ms + e->rule->look_back_ms, window->pane_ms);
 }
 
 static const char *input_name(const struct explanation *e, int input)
@@ -331,6 +336,15 @@ static void sequence_state(struct explanation *e)
                                explain_number(e, most), explain_number(e, events)));
 }
 
+static void burn_state(struct explanation *e)
+{
+    const struct burn_spec *spec = e->rule->spec.burn;
+    int64_t longest_ms = 0;
+    for (size_t i = 0; i < spec->pair_count; i++)
+        longest_ms = spec->pairs[i].long_ms > longest_ms ? spec->pairs[i].long_ms : longest_ms;
+    add_panes(e, longest_ms, e->rule->window.pane_ms > 0 ? e->rule->window.pane_ms : MINUTE_MS);
+}
+
 static const struct description {
     const char *(*phrase)(const struct explanation *e);
     void (*detection)(struct explanation *e);
@@ -341,7 +355,7 @@ static const struct description {
     [DETECTOR_ABSENCE] = {absence_phrase, absence_detection, absence_state},
     [DETECTOR_CASCADE] = {cascade_phrase, cascade_detection, cascade_state},
     [DETECTOR_TREND] = {trend_phrase, trend_detection, explain_panes},
-    [DETECTOR_BURN_RATE] = {burn_phrase, burn_detection, explain_panes},
+    [DETECTOR_BURN_RATE] = {burn_phrase, burn_detection, burn_state},
     [DETECTOR_NEW_VALUE] = {new_value_phrase, memory_detection, memory_state},
     [DETECTOR_REVERT] = {revert_phrase, memory_detection, memory_state},
 };
