@@ -3,6 +3,9 @@
 import json
 
 import pytest
+import yaml
+
+import harness
 
 RULES = """apiVersion: forestall.io/v1
 kind: RuleSet
@@ -200,3 +203,16 @@ def test_no_such_rule(forestall_does, tmp_path):
     assert "either it or paths" in forestall_does("explain", "x", "r.yaml", "-c", "c.yaml", status=2).stderr
     (tmp_path / "bad.yaml").write_text(rules(when="count(bad"))
     assert "bad.yaml:10:" in forestall_does("explain", "it", "bad.yaml", status=1).stderr
+
+
+def rule_files():
+    return sorted([*(harness.SOURCE / "rules").rglob("*.yaml"), *(harness.SOURCE / "tests/scenario").rglob("*.yaml")])
+
+
+@pytest.mark.parametrize("path", rule_files(), ids=lambda path: str(path.relative_to(harness.SOURCE)))
+def test_every_rule_of_the_project_can_be_explained(forestall_does, path):
+    for rule in yaml.load(path.read_text(), yaml.BaseLoader).get("rules", []):
+        facts = json.loads(forestall_does("explain", rule["id"], path, "--output", "json").stdout)
+        text = forestall_does("explain", rule["id"], path).stdout
+        assert facts["detection"]["type"] == rule["detect"].get("type", "window") and facts["state"]["groups_max"] > 0
+        assert all(f"\n{section}\n" in text for section in ("Summary", "Inputs", "Detection", "When", "State", "Levels", "Path", "Meaning"))
