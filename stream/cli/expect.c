@@ -68,7 +68,7 @@ static bool equal_list(struct value expected, struct value actual)
 {
     if (actual.type != VALUE_LIST || actual.n != expected.n)
         return false;
-    for (uint32_t i = 0; i < expected.n; i++)
+    for (size_t i = 0; i < expected.n; i++)
         if (!equal(expected.items[i], actual.items[i]))
             return false;
     return true;
@@ -78,7 +78,7 @@ static bool contains(struct value expected, struct value actual)
 {
     if (actual.type != VALUE_MAP)
         return false;
-    for (uint32_t i = 0; i < expected.n; i++) {
+    for (size_t i = 0; i < expected.n; i++) {
         const struct value *member = value_map_get(actual, value_as_str(expected.items[2 * i]));
         if (member == NULL || !equal(expected.items[2 * i + 1], *member))
             return false;
@@ -135,7 +135,7 @@ static void compare(struct differences *differences, struct str path, struct val
         add(differences, path, expected, actual);
         return;
     }
-    for (uint32_t i = 0; i < expected.n; i++) {
+    for (size_t i = 0; i < expected.n; i++) {
         struct str key = value_as_str(expected.items[2 * i]);
         const char *below =
             arena_printf(&differences->arena, "%.*s%s%.*s", STR_ARG(path), path.n > 0 ? "." : "", STR_ARG(key));

@@ -101,7 +101,7 @@ static const char *aggregate_words(const struct explanation *e, const struct agg
     }
 }
 
-static struct str slot_words(void *context, int slot)
+static struct str slot_words(const void *context, int slot)
 {
     static const char *const fixed[OUT_FIXED_COUNT] = {
         [OUT_FIRST_SEEN] = "the time of the first event",
@@ -129,7 +129,7 @@ static struct str slot_words(void *context, int slot)
 const char *explain_words(const struct explanation *e, const struct cel *cel, const struct stream *stream)
 {
     struct buf text = {0};
-    const struct cel_words words = {.context = (void *)(uintptr_t)e, .slot = slot_words, .stream = stream};
+    const struct cel_words words = {.context = e, .slot = slot_words, .stream = stream};
     cel_put_words(&text, cel, &words);
     const char *result = arena_str(e->arena, buf_str(&text)).p;
     buf_fini(&text);

@@ -168,7 +168,7 @@ static void put_at(struct buf *out, int64_t at_ms)
 static void put_group(struct buf *out, struct value group)
 {
     buf_byte(out, '{');
-    for (uint32_t i = 0; group.type == VALUE_MAP && i < group.n; i++) {
+    for (size_t i = 0; group.type == VALUE_MAP && i < group.n; i++) {
         struct str key = value_as_str(group.items[2 * i]);
         buf_printf(out, "%s%.*s: ", i > 0 ? ", " : "", STR_ARG(key));
         expect_put(out, key, group.items[2 * i + 1]);
@@ -199,7 +199,7 @@ static void put_summary(struct buf *out, struct value record)
         expect_put(out, str_of(names[i]), *v);
     }
     const struct value *values = value_map_get(record, STR_LIT("values"));
-    for (uint32_t i = 0; values != NULL && values->type == VALUE_MAP && i < values->n; i++) {
+    for (size_t i = 0; values != NULL && values->type == VALUE_MAP && i < values->n; i++) {
         struct str name = value_as_str(values->items[2 * i]);
         if (memchr(name.p, '(', name.n) == NULL)
             continue; /* the record has it under its own name */

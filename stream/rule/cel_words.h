@@ -7,8 +7,8 @@
 
 /* How names are said. What they return lives as long as the call. */
 struct cel_words {
-    void *context;
-    struct str (*slot)(void *context, int slot);
+    const void *context;
+    struct str (*slot)(const void *context, int slot);
     const struct stream *stream; /* of the event's fields; NULL where there is no event */
 };
 

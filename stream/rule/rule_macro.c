@@ -32,9 +32,8 @@ static struct cel_name trial_name(void *context, struct str name)
     } else if (trial->stream != NULL && str_is(name, "event")) {
         result.kind = CEL_NAME_EVENT;
         result.type.stream = (int8_t)trial->stream->id;
-    } else if (trial->stream != NULL && map_get(&trial->file->steps, name) != NULL) {
-        result.kind = CEL_NAME_SLOT;
-    } else if (trial->stream == NULL && !str_is(name, "event") && memchr(name.p, '.', name.n) == NULL) {
+    } else if (trial->stream != NULL ? map_get(&trial->file->steps, name) != NULL
+                                     : !str_is(name, "event") && memchr(name.p, '.', name.n) == NULL) {
         result.kind = CEL_NAME_SLOT;
     }
     return result;

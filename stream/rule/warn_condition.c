@@ -23,12 +23,12 @@ static int slot_domain(void *context, bool slot, int index)
     return slot && (size_t)index < subject->domain_count ? index : -1;
 }
 
-static bool can_be(const struct subject *subject, const struct cel *cel, enum cel_wanted wanted)
+static bool can_be(struct subject *subject, const struct cel *cel, enum cel_wanted wanted)
 {
     struct cel_claim claim = {.cel = cel,
                               .wanted = wanted,
                               .domain = subject->input != NULL ? field_domain : slot_domain,
-                              .context = (void *)(uintptr_t)subject};
+                              .context = subject};
     return cel_possible(&claim, 1, subject->domains, subject->domain_count);
 }
 
