@@ -83,11 +83,15 @@ struct event *detector_entry_event(const struct entry *entry, struct arena *aren
     return event;
 }
 
-void detector_cap_entries(struct detector_context *context, struct group *group)
+bool detector_cap_entries(struct detector_context *context, struct group *group)
 {
-    while ((int64_t)group->entry_count > context->window_events_max) {
+    bool any = false;
+    for (; (int64_t)group->entry_count > context->window_events_max; any = true) {
+        if (group->entries[0].time_ms > group->dropped_ms)
+            group->dropped_ms = group->entries[0].time_ms;
         group_entry_drop(group, context->state, 0);
         context->counters->entries_dropped++;
         group->capped = true;
     }
+    return any;
 }

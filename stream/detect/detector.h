@@ -28,7 +28,7 @@ struct evaluation {
     size_t contribution_count;
     size_t occurrences; /* rows and events in the window that are distinct occurrences (sliding) */
     bool approximate;   /* a function's value is an estimate */
-    bool capped;        /* entries were dropped for limits.window_events */
+    bool capped;        /* entries that belong to it were dropped for limits.window_events */
 };
 
 /* What a rule's inputs said of one row or event: bit i for input i. */
@@ -93,8 +93,8 @@ struct evaluation *detector_evaluation(struct detector_context *context, const s
 int64_t detector_history(const struct detector_context *context, const struct rule_input *input, int64_t time_ms);
 /* Decides `when` (true where the rule has none) over the evaluation's slots. */
 bool detector_when(struct detector_context *context, const struct group *group, const struct evaluation *evaluation);
-/* Keeps the newest limits.window_events entries: the oldest goes, counted. */
-void detector_cap_entries(struct detector_context *context, struct group *group);
+/* Keeps the newest limits.window_events entries: the oldest goes, counted. True: some went, which group_save keeps. */
+bool detector_cap_entries(struct detector_context *context, struct group *group);
 /* An entry's event, decoded into the arena: what it was decoded from may leave the group in this very call. Its own
  * time is a row's opened_at even where the entry's is another. Never NULL for an entry of the group. */
 struct event *detector_entry_event(const struct entry *entry, struct arena *arena);

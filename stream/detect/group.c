@@ -108,6 +108,8 @@ void group_save(struct group *group, struct state *state)
     buf_zigzag(&value, group->evaluated_ms);
     buf_byte(&value, (uint8_t)((group->previous ? GROUP_PREVIOUS : 0) | (group->capped ? GROUP_CAPPED : 0) |
                                (group->detected ? GROUP_DETECTED : 0)));
+    if (group->capped)
+        buf_zigzag(&value, group->dropped_ms);
     state_put(state, buf_str(&key), buf_str(&value));
     group->unsaved = false;
     buf_fini(&key);
@@ -125,6 +127,8 @@ static bool decode_record(struct group *group, struct str value)
     group->previous = (flags & GROUP_PREVIOUS) != 0;
     group->capped = (flags & GROUP_CAPPED) != 0;
     group->detected = (flags & GROUP_DETECTED) != 0;
+    if (group->capped)
+        group->dropped_ms = read_zigzag(&r);
     if (group->key.p == NULL && !r.failed)
         group->key = (struct str){mem_strdup(key), key.n};
     return !r.failed && str_eq(key, group->key);
@@ -249,6 +253,7 @@ int group_load(struct group **out, struct state *state, const struct group_optio
         .timer_ms = INT64_MAX,
         .last_ms = INT64_MIN,
         .evaluated_ms = INT64_MIN,
+        .dropped_ms = INT64_MIN,
         .armed_ms = INT64_MAX,
     };
     bool found = false;
@@ -314,6 +319,7 @@ void group_remove(struct group *group, struct state *state)
     del(state, &key);
     group->timer_ms = INT64_MAX;
     group->evaluated_ms = INT64_MIN;
+    group->dropped_ms = INT64_MIN;
     group->previous = group->capped = group->detected = group->unsaved = false;
 }
 

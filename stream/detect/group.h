@@ -47,6 +47,7 @@ struct group {
     int64_t evaluated_ms; /* the last window's end that was evaluated (hopping); INT64_MIN: none */
     bool previous;        /* the last evaluation was true and its window not empty */
     bool capped;          /* entries were dropped for the limit */
+    int64_t dropped_ms;   /* the newest of them, where the detector looks at windows by time */
     bool detected;        /* it had a detection while it was known; kept for rules with `per` */
     bool unsaved;         /* timer_ms and evaluated_ms have moved on since group_save, by time alone */
     size_t listed;        /* for its user: its place among groups with unwritten notes, and how many bytes of them */
@@ -87,6 +88,11 @@ void group_free(struct group *group);
 static inline bool group_is_empty(const struct group *group)
 {
     return group->entry_count == 0 && group->pane_count == 0 && group->note_count == 0 && group->timer_ms == INT64_MAX;
+}
+/* Entries were dropped for the limit that a window from `start_ms` on would hold. */
+static inline bool group_lacks(const struct group *group, int64_t start_ms)
+{
+    return group->capped && group->dropped_ms >= start_ms;
 }
 /* The memory it takes, roughly: for the budget. */
 size_t group_bytes(const struct group *group);

@@ -35,10 +35,10 @@ void hopping_on_event(struct detector_context *context, struct group *group, con
     } else if (entry != NULL) {
         group_entry_drop(group, context->state, (size_t)(entry - group->entries));
     }
-    detector_cap_entries(context, group);
+    bool dropped = detector_cap_entries(context, group);
     if (group->timer_ms == INT64_MAX)
         return; /* not known, and nothing of it will be evaluated */
-    if (group->timer_ms != timer_ms || time_ms - group->last_ms > HOUR_MS) {
+    if (dropped || group->timer_ms != timer_ms || time_ms - group->last_ms > HOUR_MS) {
         group->last_ms = time_ms;
         group_save(group, context->state);
     }

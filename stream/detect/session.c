@@ -151,7 +151,7 @@ static bool take(struct detector_context *context, struct group *group, const st
     group_entry_set(group, context->state, entry, event, selection.after);
     if ((int64_t)group->entry_count > context->window_events_max && group->entries[0].time_ms < memory->began_ms)
         memory->began_ms = group->entries[0].time_ms;
-    detector_cap_entries(context, group);
+    (void)detector_cap_entries(context, group);
     return true;
 }
 

@@ -9,7 +9,8 @@ static void evaluate(struct detector_context *context, struct group *group, cons
 {
     struct view *view = view_new(group, context->arena);
     uint16_t selected_now = selection.after & (uint16_t)~selection.before;
-    bool inside = event->time_ms > time_ms - group->rule->window.size_ms;
+    int64_t start_ms = time_ms - group->rule->window.size_ms + 1;
+    bool inside = event->time_ms >= start_ms;
     bool others = false; /* the window without what was newly selected holds something */
     for (size_t i = 0; i < group->entry_count; i++) {
         const struct entry *entry = &group->entries[i];
@@ -17,6 +18,7 @@ static void evaluate(struct detector_context *context, struct group *group, cons
         view_entry(view, entry, same && selected_now != 0, context->arena);
         others = others || !same || selection.before != 0;
     }
+    view->capped = group_lacks(group, start_ms);
     struct value *slots = NULL;
     struct evaluation *out = detector_evaluation(context, group, time_ms, &slots);
     out->sliding = true;
@@ -46,7 +48,7 @@ static void on_event(struct detector_context *context, struct group *group, cons
         group_entry_set(group, context->state, entry, event, selection.after);
     else if (entry != NULL)
         group_entry_drop(group, context->state, (size_t)(entry - group->entries));
-    detector_cap_entries(context, group);
+    (void)detector_cap_entries(context, group);
     evaluate(context, group, event, selection, time_ms);
     if (group->entry_count == 0 && group->timer_ms == INT64_MAX)
         return; /* a row outside the window of a group that is not known: nothing to keep */

@@ -9,6 +9,7 @@ struct view *view_new(const struct group *group, struct arena *arena)
     view->group = group;
     view->count = view->entries = view->pane_count = 0;
     view->pane_events = 0;
+    view->capped = group->capped;
     view->first_ms = INT64_MAX;
     view->last_ms = INT64_MIN;
     view->contributions =
@@ -65,6 +66,7 @@ void view_pane(struct view *view, struct pane *pane)
 struct view *view_span(const struct group *group, int64_t start_ms, int64_t end_ms, struct arena *arena)
 {
     struct view *view = view_new(group, arena);
+    view->capped = group_lacks(group, start_ms);
     for (size_t i = 0; i < group->entry_count; i++)
         if (group->entries[i].time_ms >= start_ms && group->entries[i].time_ms < end_ms)
             view_entry(view, &group->entries[i], false, arena);
@@ -133,5 +135,5 @@ void view_evaluate(struct view *view, struct detector_context *context, struct e
     evaluation->contributions = view->contributions;
     evaluation->contribution_count = view->count;
     evaluation->occurrences = view->entries;
-    evaluation->capped = view->group->capped;
+    evaluation->capped = view->capped;
 }

@@ -13,6 +13,7 @@ struct view {
     struct pane **panes;
     size_t pane_count;
     uint64_t pane_events;
+    bool capped;      /* entries of it were dropped for limits.window_events */
     int64_t first_ms; /* of what is in it */
     int64_t last_ms;
 };

@@ -69,7 +69,8 @@ struct sliding {
     uint16_t inputs[ROWS + EVENTS_MAX];
     size_t count;
     bool previous;
-    int64_t dies_ms; /* when the group is as one never seen */
+    int64_t dies_ms;    /* when the group is as one never seen */
+    int64_t dropped_ms; /* the newest that was dropped since */
 };
 
 /* A window of a hopping group, or one in a calendar, that was evaluated. */
@@ -262,7 +263,8 @@ static struct sliding *sliding_of(int rule, struct str key)
     struct sliding *sliding = arena_zalloc(&model->arena, sizeof *sliding);
     assert_true(model->sliding_count < 400);
     model->slidings[model->sliding_count++] = sliding;
-    *sliding = (struct sliding){.rule = rule, .key = arena_str(&model->arena, key), .dies_ms = INT64_MIN};
+    *sliding = (struct sliding){
+        .rule = rule, .key = arena_str(&model->arena, key), .dies_ms = INT64_MIN, .dropped_ms = INT64_MIN};
     return sliding;
 }
 
@@ -281,6 +283,8 @@ static void sliding_cap(struct sliding *sliding)
             hold(&content, &sliding->items[i], 0);
         for (size_t i = 0; i < sliding->count; i++)
             if (&sliding->items[i] == content.items[0]) {
+                if (sliding->items[i].time_ms > sliding->dropped_ms)
+                    sliding->dropped_ms = sliding->items[i].time_ms;
                 sliding_drop(sliding, i);
                 break;
             }
@@ -297,8 +301,10 @@ static void check_sliding(const struct touch *touch, uint16_t before, uint16_t a
     bool inside = touch->event->time_ms > from_ms;
     bool selected = (after & ~before) != 0;
     bool others = before != 0;
-    if (model->now_ms >= sliding->dies_ms)
+    if (model->now_ms >= sliding->dies_ms) {
         sliding->previous = false;
+        sliding->dropped_ms = INT64_MIN;
+    }
     bool known = model->now_ms < sliding->dies_ms;
     for (size_t i = 0; i < sliding->count;)
         if (sliding->items[i].time_ms <= from_ms || position_order(&sliding->items[i].at, &touch->event->at) == 0)
@@ -319,6 +325,7 @@ static void check_sliding(const struct touch *touch, uint16_t before, uint16_t a
         newest_ms = sliding->items[i].time_ms > newest_ms ? sliding->items[i].time_ms : newest_ms;
     }
     bool when = check_values(rule, &content, got);
+    assert_int_equal(got->capped, sliding->dropped_ms > from_ms);
     bool previous = sliding->previous && (others || !selected);
     bool firing = when && (selected ? inside : !previous);
     check_outcome(rule, got, when, firing, firing && !previous);
