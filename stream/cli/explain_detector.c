@@ -219,7 +219,7 @@ static void trend_detection(struct explanation *e)
         arena_printf(
             e->arena,
             "The line is laid %s. eta is how long it takes to %g; there is no forecast with fewer than %s medians, "
-            "or where R2 is less than %g.",
+            "where R2 is less than %g, or where two levels fit better than the line.",
             robust ? "by the median of slopes (Theil-Sen)" : "by least squares", spec->limit,
             explain_number(e, spec->min_points), spec->min_fit));
     if (spec->reset >= 0)

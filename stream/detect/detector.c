@@ -18,6 +18,8 @@ const struct detector_ops *detector_of(const struct rule *rule)
         return &detector_new_value;
     case DETECTOR_REVERT:
         return &detector_revert;
+    case DETECTOR_TREND:
+        return &detector_trend;
     default:
         return NULL; /* the loader refuses it */
     }
@@ -29,6 +31,8 @@ bool detector_folds(const struct rule *rule, const struct rule_input *input)
     switch (rule->type) {
     case DETECTOR_WINDOW:
         return plain && (rule->window.kind == WINDOW_HOPPING || rule->window.kind == WINDOW_CALENDAR);
+    case DETECTOR_TREND: /* its resets are needed one by one */
+        return plain && input == &rule->inputs[rule->spec.trend->of];
     default:
         return false;
     }

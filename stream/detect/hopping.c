@@ -6,8 +6,6 @@
  */
 #include "detect/hopping.h"
 
-#include "detect/span.h"
-
 /* Makes sure that the group is evaluated at the first window that holds `event_ms` and is still open at `time_ms`;
  * false: every window that holds it was evaluated already. */
 static bool arm(struct group *group, int64_t event_ms, int64_t time_ms)
@@ -60,20 +58,19 @@ void hopping_on_pane(struct detector_context *context, struct group *group, stru
 static bool evaluate(struct detector_context *context, struct group *group, int64_t end_ms, hopping_measure measure)
 {
     const struct window *window = &group->rule->window;
-    int64_t start_ms = span_start(window, end_ms);
-    struct view *view = view_span(group, start_ms, end_ms, context->arena);
-    bool empty = view_empty(view);
-    if (start_ms >= context->since_ms) {
-        struct value *slots = NULL;
-        struct evaluation *out = detector_evaluation(context, group, end_ms + window->wait_ms, &slots);
-        measure(context, view, end_ms, out, slots);
+    struct span span = {span_start(window, end_ms), end_ms};
+    struct evaluation *out = NULL;
+    struct value *slots = NULL;
+    if (span.start_ms >= context->since_ms)
+        out = detector_evaluation(context, group, end_ms + window->wait_ms, &slots);
+    bool empty = measure(context, group, span, out, slots);
+    if (out != NULL) {
         /* A window before this one that was empty, or not evaluated, counts as false. */
         bool previous = group->previous && span_next_end(window, group->evaluated_ms) == end_ms;
         out->firing = out->when;
         out->detection = out->firing && !previous;
         group->previous = out->when && !empty;
     }
-    view_fini(view);
     group->evaluated_ms = end_ms;
     return empty;
 }
@@ -102,11 +99,15 @@ void hopping_timer(struct detector_context *context, struct group *group, int64_
         group_save(group, context->state);
 }
 
-static void measure(struct detector_context *context, struct view *view, int64_t end_ms, struct evaluation *out,
+static bool measure(struct detector_context *context, struct group *group, struct span window, struct evaluation *out,
                     struct value *slots)
 {
-    (void)end_ms;
-    view_evaluate(view, context, out, slots);
+    struct view *view = view_span(group, window.start_ms, window.end_ms, context->arena);
+    bool empty = view_empty(view);
+    if (out != NULL)
+        view_evaluate(view, context, out, slots);
+    view_fini(view);
+    return empty;
 }
 
 static void on_timer(struct detector_context *context, struct group *group, int64_t time_ms)

@@ -3,10 +3,12 @@
 #ifndef FORESTALL_DETECT_HOPPING_H
 #define FORESTALL_DETECT_HOPPING_H
 
+#include "detect/span.h"
 #include "detect/view.h"
 
-/* Fills an evaluation (outputs, `when`, contributions) from what lies in the window that ends at `end_ms`. */
-typedef void (*hopping_measure)(struct detector_context *context, struct view *view, int64_t end_ms,
+/* Decides one window: fills `out` (outputs, `when`, contributions) and its slots. They are NULL where the window began
+ * before the rule was in force: then only the answer counts. True: nothing lies in the window. */
+typedef bool (*hopping_measure)(struct detector_context *context, struct group *group, struct span window,
                                 struct evaluation *out, struct value *slots);
 
 /* For detector_ops: what comes is kept for the windows that are still open. */

@@ -15,14 +15,15 @@ struct view *view_new(const struct group *group, struct arena *arena)
     view->contributions =
         arena_alloc(arena, (group->entry_count + group->pane_count + 1) * sizeof *view->contributions);
     view->panes = arena_alloc(arena, (group->pane_count + 1) * sizeof(struct pane *));
-    for (size_t i = 0; i < group->rule->aggregate_count; i++)
+    view->folding = group->rule->type == DETECTOR_WINDOW;
+    for (size_t i = 0; view->folding && i < group->rule->aggregate_count; i++)
         fold_init(&view->folds[i], group->rule->aggregates[i].function);
     return view;
 }
 
 void view_fini(struct view *view)
 {
-    for (size_t i = 0; i < view->group->rule->aggregate_count; i++)
+    for (size_t i = 0; view->folding && i < view->group->rule->aggregate_count; i++)
         fold_fini(&view->folds[i]);
 }
 
@@ -34,20 +35,23 @@ static void see(struct view *view, int64_t first_ms, int64_t last_ms)
         view->last_ms = last_ms;
 }
 
+struct value view_value(const struct aggregate *aggregate, const struct event *event, struct arena *arena)
+{
+    if (aggregate->field >= 0)
+        return event->values[aggregate->field];
+    if (aggregate->expr == NULL)
+        return value_null();
+    return cel_eval(aggregate->expr, &(struct cel_frame){.event = event, .arena = arena});
+}
+
 void view_entry(struct view *view, const struct entry *entry, bool selected_now, struct arena *arena)
 {
     const struct rule *rule = view->group->rule;
     struct event *event = detector_entry_event(entry, arena);
-    for (size_t i = 0; i < rule->aggregate_count; i++) {
+    for (size_t i = 0; view->folding && i < rule->aggregate_count; i++) {
         const struct aggregate *aggregate = &rule->aggregates[i];
-        if (!aggregate->detects || (entry->inputs >> aggregate->input & 1) == 0)
-            continue;
-        struct value v = value_null();
-        if (aggregate->field >= 0)
-            v = event->values[aggregate->field];
-        else if (aggregate->expr != NULL)
-            v = cel_eval(aggregate->expr, &(struct cel_frame){.event = event, .arena = arena});
-        fold_add(&view->folds[i], v);
+        if (aggregate->detects && (entry->inputs >> aggregate->input & 1) != 0)
+            fold_add(&view->folds[i], view_value(aggregate, event, arena));
     }
     view->contributions[view->count++] = (struct contribution){.event = event, .selected_now = selected_now};
     view->entries++;
@@ -56,7 +60,7 @@ void view_entry(struct view *view, const struct entry *entry, bool selected_now,
 
 void view_pane(struct view *view, struct pane *pane)
 {
-    for (size_t i = 0; i < pane->fold_count; i++)
+    for (size_t i = 0; view->folding && i < pane->fold_count; i++)
         fold_merge(&view->folds[i], &pane->folds[i]);
     view->pane_events += pane->events;
     see(view, pane->first_ms, pane->last_ms);
@@ -127,7 +131,7 @@ void view_evaluate(struct view *view, struct detector_context *context, struct e
     view_cheap_outputs(view, slots);
     if ((read & ~cheap) != 0)
         view_outputs(view, context->arena, slots);
-    for (size_t i = 0; i < rule->aggregate_count; i++)
+    for (size_t i = 0; view->folding && i < rule->aggregate_count; i++)
         slots[rule_aggregate_slot(rule, i)] = fold_result(&view->folds[i], &evaluation->approximate);
     evaluation->when = detector_when(context, view->group, evaluation);
     if (evaluation->when && (read & ~cheap) == 0)

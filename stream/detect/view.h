@@ -6,6 +6,7 @@
 
 struct view {
     const struct group *group;
+    bool folding;                           /* the detector is `window`: others fold in their own way */
     struct fold folds[RULE_AGGREGATES_MAX]; /* of aggregates that detect */
     struct contribution *contributions;     /* in order of (time, position) */
     size_t count;
@@ -21,6 +22,8 @@ struct view {
 /* An empty view, in the arena; view_fini frees the folds. O(1) in the group. */
 struct view *view_new(const struct group *group, struct arena *arena);
 void view_fini(struct view *view);
+/* What the aggregate reads of the event. */
+struct value view_value(const struct aggregate *aggregate, const struct event *event, struct arena *arena);
 void view_entry(struct view *view, const struct entry *entry, bool selected_now, struct arena *arena);
 void view_pane(struct view *view, struct pane *pane);
 /* The entries and panes of [start, end). O(entries + panes) of the group. */

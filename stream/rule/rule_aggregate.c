@@ -34,22 +34,21 @@ static int unknown_input(const struct rule_build *build, struct str function, st
                      check_suggest(build->loader->diagnostics->arena, name, names, "inputs are "));
 }
 
+static bool is_number(uint8_t type)
+{
+    return type == VALUE_INT || type == VALUE_UINT || type == VALUE_DOUBLE || type == TYPE_ANY;
+}
+
 static int check_type(struct str function, const struct cel *expr, struct error *err)
 {
     uint8_t type = cel_result_type(expr).type;
-    switch (type) {
-    case VALUE_INT:
-    case VALUE_UINT:
-    case VALUE_DOUBLE:
-    case TYPE_ANY:
+    if (is_number(type))
         return 0;
-    case VALUE_DURATION:
+    if (type == VALUE_DURATION)
         return error_set(err, ERROR_BAD_INPUT, "%.*s() takes numbers, not durations; write its getSeconds()",
                          STR_ARG(function));
-    default:
-        return error_set(err, ERROR_BAD_INPUT, "%.*s() takes numbers, not %s", STR_ARG(function),
-                         value_type_name((enum value_type)type));
-    }
+    return error_set(err, ERROR_BAD_INPUT, "%.*s() takes numbers, not %s", STR_ARG(function),
+                     value_type_name((enum value_type)type));
 }
 
 /* The second argument, or event.value where it is left out. */
@@ -153,7 +152,7 @@ int aggregate_call(void *context, struct str function, struct cel_node *const *a
     if (kind < 0)
         return 1;
     if (build->rule->type != DETECTOR_WINDOW && !build->validating && !build->functions_detect)
-        return error_set(err, ERROR_BAD_INPUT, "%.*s() is of detector 'window'; '%s' has no window to run it over",
+        return error_set(err, ERROR_BAD_INPUT, "%.*s() is of detector 'window'; '%s' has outputs of its own",
                          STR_ARG(function), detector_type_names[build->rule->type]);
     TRY(check_count((enum aggregate_function)kind, function, n_args, bad_arg, err));
     struct str name;
@@ -187,4 +186,40 @@ int aggregate_call(void *context, struct str function, struct cel_node *const *a
     TRY(index < 0);
     *out = aggregate_slot(build->rule, (size_t)index);
     return 0;
+}
+
+int rule_aggregate_add(struct rule_build *build, enum aggregate_function function, int input,
+                       const struct yaml_node *expr, const struct yaml_node *at, const char *what)
+{
+    struct diagnostics *diagnostics = build->loader->diagnostics;
+    const struct rule_input *from = &build->rule->inputs[input];
+    struct aggregate aggregate = {.function = function, .input = input, .field = -1, .detects = true};
+    struct scope scope;
+    struct cel_error cel_err;
+    scope_init(&scope, build, SCOPE_EVENT);
+    scope.stream = from->stream;
+    if (from->stream == NULL) /* reported before */
+        return -1;
+    if (expr != NULL)
+        aggregate.expr = scope_compile(&scope, expr, what, TYPE_ANY);
+    else if (cel_compile(build->loader->arena, STR_LIT("event.value"), &scope.env, TYPE_ANY, &aggregate.expr,
+                         &cel_err) != 0)
+        diagnostic_at(diagnostics, at, false, "stream '%s' has no value; write %s: event.FIELD", from->stream->name,
+                      what);
+    if (aggregate.expr == NULL)
+        return -1;
+    uint8_t type = cel_result_type(aggregate.expr).type;
+    if (!is_number(type)) {
+        diagnostic_at(diagnostics, expr, false, "%s must be a number, not a %s", what,
+                      type == VALUE_DURATION ? "duration; write its getSeconds()"
+                                             : value_type_name((enum value_type)type));
+        return -1;
+    }
+    struct buf text = {0};
+    cel_print(aggregate.expr, &text);
+    aggregate.text = str_of(arena_printf(build->loader->arena, "%s(%.*s, %.*s)", function_names[function],
+                                         STR_ARG(from->name), STR_ARG(buf_str(&text))));
+    aggregate.field = cel_is_field(aggregate.expr);
+    buf_fini(&text);
+    return add(build, &aggregate, &cel_err.error);
 }

@@ -80,6 +80,7 @@ void rule_cascade_read(struct rule_build *build, const struct yaml_node *detect)
     if (build->loader->call_count == 0)
         diagnostic_at(diagnostics, yaml_get(detect, "type"), false,
                       "no file says which service calls which, so no two are joined; write a 'topology'");
+    build->when_default = STR_LIT("size(affected) >= 2");
     build->rule->spec.cascade = spec;
     build->rule->reach_ms = spec->within_ms;
     rule_output_add(build, STR_LIT("root"), cel_type_of(VALUE_STRING));

@@ -20,7 +20,7 @@ static const struct {
     [DETECTOR_CASCADE] = {{"type", "group_by", "when", "of", "within", NULL}, rule_cascade_read},
     [DETECTOR_TREND] = {{"type", "group_by", "when", "window", "of", "value", "step", "limit", "horizon", "min_points",
                          "min_fit", "method", "reset", NULL},
-                        NULL},
+                        rule_trend_read},
     [DETECTOR_BURN_RATE] = {{"type", "group_by", "when", "bad", "all", "objective", "pairs", NULL}, NULL},
     [DETECTOR_NEW_VALUE] = {{"type", "group_by", "when", "of", "value", "memory", "warmup", NULL}, rule_memory_read},
     [DETECTOR_REVERT] = {{"type", "group_by", "when", "of", "value", "memory", NULL}, rule_memory_read},
@@ -101,17 +101,16 @@ static void see_slot(void *context, int slot)
 /* `when`, or what stands for it where it is left out; NULL: nothing does. */
 static const struct yaml_node *when_of(struct rule_build *build, const struct yaml_node *detect)
 {
-    static const char *const defaults[DETECTOR_TYPE_COUNT] = {[DETECTOR_CASCADE] = "size(affected) >= 2"};
     const struct yaml_node *node = yaml_get(detect, "when");
     if (node != NULL || build->rule->type == DETECTOR_WINDOW)
         return check_need(build->loader->diagnostics, detect, "detect", "when");
-    if (defaults[build->rule->type] == NULL)
+    if (build->when_default.n == 0)
         return NULL;
     struct yaml_node *made = arena_alloc(build->loader->arena, sizeof *made);
     *made = (struct yaml_node){.kind = YAML_SCALAR,
                                .quoted = true,
-                               .text = str_of(defaults[build->rule->type]),
-                               .raw = str_of(defaults[build->rule->type]),
+                               .text = build->when_default,
+                               .raw = build->when_default,
                                .file = detect->file,
                                .line = detect->line,
                                .column = detect->column};

@@ -111,6 +111,19 @@ static void put_per(struct buf *out, const struct rule *rule)
         buf_text(out, rule->recommend->per[i].name);
 }
 
+/* The value's function is among the aggregates, but two rules are compared without those. */
+static void put_trend(struct buf *out, const struct rule *rule, const struct trend_spec *spec)
+{
+    buf_text(out, rule->inputs[spec->of].name);
+    put_cel(out, rule->aggregates[spec->value_aggregate].expr);
+    buf_zigzag(out, spec->step_ms);
+    buf_double(out, spec->limit);
+    buf_zigzag(out, spec->min_points);
+    buf_double(out, spec->min_fit);
+    buf_byte(out, (uint8_t)spec->method);
+    buf_text(out, spec->reset >= 0 ? rule->inputs[spec->reset].name : STR_LIT(""));
+}
+
 /* What the detector's own keys say, beside group, window and `when`. */
 static void put_spec(struct buf *out, const struct rule *rule)
 {
@@ -126,6 +139,9 @@ static void put_spec(struct buf *out, const struct rule *rule)
         buf_text(out, rule->inputs[rule->spec.cascade->of].name);
         buf_zigzag(out, rule->spec.cascade->within_ms);
         topology_encode(out, rule->spec.cascade->topology);
+        break;
+    case DETECTOR_TREND:
+        put_trend(out, rule, rule->spec.trend);
         break;
     case DETECTOR_NEW_VALUE:
     case DETECTOR_REVERT:

@@ -65,6 +65,7 @@ struct rule_build {
     size_t aggregate_count;
     bool validating;                        /* calls made now are validate's */
     bool functions_detect;                  /* calls made now are the detector's own, whatever its type */
+    struct str when_default;                /* in place of a `when` that is left out; empty: it is always true */
     bool named_detecting[RULE_INPUTS_MAX];  /* by `when` or a template */
     bool named_validating[RULE_INPUTS_MAX]; /* by a measure */
     bool when_takes_all;                    /* `when` reads outputs over all inputs, or nothing at all */
@@ -119,6 +120,10 @@ struct str rule_identifier_at(struct str text, size_t offset);
 int aggregate_call(void *context, struct str function, struct cel_node *const *args, size_t n_args,
                    struct cel_name *out, int *bad_arg, struct error *err);
 
+/* A function that a detector folds for itself: of input `input`, over `expr`, a number (NULL: event.value). Its number
+ * among the rule's aggregates; -1 and an error, at `expr` or else at `at`. `what` names the key that says it. */
+int rule_aggregate_add(struct rule_build *build, enum aggregate_function function, int input,
+                       const struct yaml_node *expr, const struct yaml_node *at, const char *what);
 /* A function over inputs, built or not. */
 bool aggregate_is_function(struct str name);
 /* "; did you mean 'count'?" where a function over inputs is near to `name`, else "". */
@@ -154,6 +159,9 @@ void rule_group_read(struct rule_build *build, const struct yaml_node *detect);
 void rule_detect_read(struct rule_build *build, const struct yaml_node *detect);
 /* rule_window.c: `window` of `detect`; an error where it is missing. */
 void rule_window_read(struct rule_build *build, const struct yaml_node *detect);
+/* Makes the window's panes such that each lies within a step of `step_ms`, counted from the window's start. Wants a
+ * hopping or calendar window; an error at `at` where they would be too many. */
+void rule_window_step(struct rule_build *build, const struct yaml_node *at, int64_t step_ms);
 /* What detectors other than `window` have in `detect`: fills the rule's spec, outputs and reach. Each names the inputs
  * that it takes with rule_input_of, and its outputs with rule_output_add. */
 void rule_sequence_read(struct rule_build *build, const struct yaml_node *detect);

@@ -42,6 +42,17 @@ static bool read_span(struct diagnostics *diagnostics, const struct yaml_node *w
     return false;
 }
 
+static void check_panes(struct diagnostics *diagnostics, const struct yaml_node *at, const struct window *window,
+                        const char *key)
+{
+    if (window->size_ms / window->pane_ms > WINDOW_PANES_MAX)
+        diagnostic_at(diagnostics, at, false,
+                      "this window falls into %lld panes of %lld ms, of which at most %d are kept; take a %s that "
+                      "shares a larger divisor with size",
+                      (long long)(window->size_ms / window->pane_ms), (long long)window->pane_ms, WINDOW_PANES_MAX,
+                      key);
+}
+
 static void read_slide(struct diagnostics *diagnostics, const struct yaml_node *node, struct window *window)
 {
     const struct yaml_node *slide = yaml_get(node, "slide");
@@ -60,11 +71,7 @@ static void read_slide(struct diagnostics *diagnostics, const struct yaml_node *
     }
     window->kind = WINDOW_HOPPING;
     window->pane_ms = pane_of(gcd(window->size_ms, window->slide_ms));
-    if (window->size_ms / window->pane_ms > WINDOW_PANES_MAX)
-        diagnostic_at(diagnostics, slide, false,
-                      "this window falls into %lld panes of %lld ms, of which at most %d are kept; take a slide that "
-                      "shares a larger divisor with size",
-                      (long long)(window->size_ms / window->pane_ms), (long long)window->pane_ms, WINDOW_PANES_MAX);
+    check_panes(diagnostics, slide, window, "slide");
 }
 
 static void read_sized(struct diagnostics *diagnostics, const struct yaml_node *node, struct window *window)
@@ -181,4 +188,13 @@ void rule_window_read(struct rule_build *build, const struct yaml_node *detect)
     build->rule->reach_ms = window->size_ms;
     if (window->kind != WINDOW_SLIDING) /* it holds its start, and is evaluated `wait` after its end or deadline */
         build->rule->reach_ms += window->wait_ms + 1;
+}
+
+void rule_window_step(struct rule_build *build, const struct yaml_node *at, int64_t step_ms)
+{
+    struct window *window = &build->rule->window;
+    /* Panes of a calendar window are counted from its start. */
+    int64_t shared_ms = window->kind == WINDOW_CALENDAR ? window->pane_ms : gcd(window->size_ms, window->slide_ms);
+    window->pane_ms = pane_of(gcd(shared_ms, step_ms));
+    check_panes(build->loader->diagnostics, at, window, "step");
 }

@@ -61,15 +61,16 @@ struct cascade_spec {
     const struct topology *topology; /* of all files */
 };
 
+enum { RULE_TREND_STEPS_MAX = 2000, RULE_TREND_POINTS_MIN = 3 };
+
 enum trend_method { TREND_THEIL_SEN, TREND_LEAST_SQUARES };
 
-/* `trend`: a line over the medians of `step_ms`, in the rule's window. */
+/* `trend`: a line over the medians of `step_ms`, in the rule's window. Its horizon is the default of `when`. */
 struct trend_spec {
     int of;
     int value_aggregate; /* the rule's aggregate that folds the values */
     int64_t step_ms;
     double limit;
-    int64_t horizon_ms; /* INT64_MAX: none */
     int64_t min_points;
     double min_fit;
     enum trend_method method;

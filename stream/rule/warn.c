@@ -10,7 +10,7 @@ const struct rule_warning rule_warnings[] = {
     {"overlap", "Two rules fire together, and neither supersedes the other"},
     {"cardinality", "Groups or values that grow without bound"},
     {"forwarded", "A detector that needs every event of a telemetry stream by itself"},
-    {"unused", "A list or macro that no rule of its file uses"},
+    {"unused", "A list or macro that no rule of its file uses, or a key without effect"},
     {"variable", "A variable of the environment that looks like a key of the configuration and is none"},
     {NULL, NULL},
 };
@@ -140,10 +140,22 @@ static void warn_memory(const struct rule_build *build)
         warn_endless(build, yaml_get(detect_of(build), "value"), 0, &endless, "what is remembered grows");
 }
 
+/* A trend's horizon is half of its default condition. */
+static void warn_horizon(const struct rule_build *build)
+{
+    const struct yaml_node *horizon = yaml_get(detect_of(build), "horizon");
+    if (horizon != NULL && yaml_get(detect_of(build), "when") != NULL)
+        diagnostic_at(diagnostics_of(build), horizon, "unused",
+                      "where 'when' is written 'horizon' is without effect; write eta <= duration('%.*s') into it, or "
+                      "leave 'horizon' out",
+                      STR_ARG(horizon->text));
+}
+
 void rule_warn(const struct rule_build *build)
 {
     warn_memory(build);
     warn_tests(build);
+    warn_horizon(build);
     for (size_t i = 0; i < build->rule->group_count; i++)
         warn_group_key(build, i);
     for (size_t i = 0; i < build->rule->aggregate_count; i++)

@@ -1,6 +1,7 @@
 """Detectors over histories that nobody here wrote, held against answers worked out without the program."""
 
 import collections
+import datetime
 import json
 import subprocess
 import sys
@@ -70,16 +71,29 @@ rules:
 """
 
 
+TRENDS = """
+apiVersion: forestall.io/v1
+kind: RuleSet
+rules:
+- id: r
+  from: {cpu: {stream: telemetry, match: {name: value, service: [ec2_cpu_utilization_c6585a, rds_cpu_utilization_e47b3b, leak]}}}
+  detect: {type: trend, of: cpu, group_by: [service], window: WINDOW, method: METHOD, limit: 90, horizon: 30d}
+  recommend: {category: infrastructure_resilience, title: "90 % in {{ eta }}", severity: sev2, cooldown: 0s}
+"""
+
+
 @pytest.fixture
 def replay(forestall_does, tmp_path):
     """The versions that the rules give over a data set, in order of their time."""
 
-    def run(data, rules):
+    def run(data, rules, more=()):
         events = subprocess.run([sys.executable, SHARED / "convert.py", data], capture_output=True, check=True)
+        added = "".join(json.dumps(event) + "\n" for event in more).encode()
         (tmp_path / "events.jsonl").write_bytes(events.stdout)
+        (tmp_path / "more.jsonl").write_bytes(added)
         (tmp_path / "rules.yaml").write_text(rules)
         (tmp_path / "forestall.yaml").write_text("rules: [rules.yaml]\n")
-        done = forestall_does("replay", "--file", "events.jsonl", "--drain")
+        done = forestall_does("replay", "--file", "events.jsonl", *(["more.jsonl"] if more else []), "--drain")
         assert "0 late, 0 dead letters" in done.stderr
         return [json.loads(line) for line in done.stdout.splitlines()]
 
@@ -126,3 +140,20 @@ def test_fingerprints_of_whole_logs_are_about_as_many_as_templates(replay):
     assert {system: len(names) for system, names in patterns.items()} == {
         "apache": 6, "hadoop": 129, "hdfs": 16, "openstack": 42}
     assert [names for names in shared.values() if len(names) > 1] == [{"E24", "E25", "E26"}]
+
+
+def leak():
+    """Half a percent more a day beneath twice as much of noise, over the days of the real series."""
+    start = datetime.datetime(2014, 4, 2, tzinfo=datetime.timezone.utc)
+    for number in range(22 * 288):
+        at = start + number * datetime.timedelta(minutes=5)
+        noise = number * 7919 % 101 / 50 - 1
+        yield {"stream": "telemetry", "kind": "METRIC", "service": "leak", "name": "value", "labels": {},
+               "value": 70 + number / 576 + noise, "occurred_at": at.isoformat().replace("+00:00", "Z")}
+
+
+@pytest.mark.parametrize("method", ["theil_sen", "least_squares"])
+@pytest.mark.parametrize("window", ["{calendar: week}", "{size: 7d, slide: 1d}", "{size: 3d, slide: 6h}", "{size: 2d, slide: 1h}"])
+def test_series_that_stand_or_shift_are_no_trend_and_a_leak_is(replay, window, method):
+    versions = replay("nab", TRENDS.replace("WINDOW", window).replace("METHOD", method), leak())
+    assert {version["group"]["service"] for version in versions} == {"leak"}

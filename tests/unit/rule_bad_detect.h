@@ -177,8 +177,6 @@ static const struct bad_case bad_detect[] = {
      "6:12: error: unknown key 'windows' in detect; did you mean 'window'?\n"},
     {RULE(IN, "{type: windw, window: {size: 1d}, when: count(x) > 1}", ""),
      "6:18: error: unknown detector 'windw'; did you mean 'window'?\n"},
-    {RULE(IN, "{type: trend, of: x, window: {calendar: week}}", ""),
-     "6:18: error: detector 'trend' is not built yet\n"},
     {RULE(IN, "{type: burn_rate, bad: x, all: x, objective: 0.99}", ""),
      "6:18: error: detector 'burn_rate' is not built yet\n"},
     /* detectors that match events */
@@ -189,7 +187,7 @@ static const struct bad_case bad_detect[] = {
     {RULE(IN, "{type: absence, of: x, every: 1d, within: 1h}", ""),
      "6:45: error: unknown key 'within' in detect; known are type, group_by, when, of or every\n"},
     {RULE(IN, "{type: absence, of: x, every: 1d, when: count(x) > 1}", ""),
-     "6:51: error: count() is of detector 'window'; 'absence' has no window to run it over\n"},
+     "6:51: error: count() is of detector 'window'; 'absence' has outputs of its own\n"},
     {RULE(IN, "{type: absence, of: x, every: 1d, when: silenc > duration('1h')}", ""),
      "6:51: error: unknown name silenc; did you mean silence?\n"},
     {RULE(IN, "{type: absence, of: x, every: 1d, when: 1 > 2}", ""),

@@ -124,7 +124,7 @@ static const struct bad_case bad_sequence[] = {
     {RULE(STEPS, "{type: sequence, within: 1h, skip: 'to_last:c', steps: [a, {not: c}, b]}", ""),
      "6:46: error: skip goes to 'c', which is no step that takes events; those are a or b\n"},
     {RULE(STEPS, "{type: sequence, within: 1h, steps: [a, b], when: count(a) > 1}", ""),
-     "6:61: error: count() is of detector 'window'; 'sequence' has no window to run it over\n"},
+     "6:61: error: count() is of detector 'window'; 'sequence' has outputs of its own\n"},
     {RULE(STEPS, "{type: sequence, within: 1h, steps: [a, b], when: b.versio == '1'}", ""),
      "6:63: error: the stream deployment has no field versio; did you mean version?\n"},
     {RULE(STEPS, "{type: sequence, within: 1h, steps: [a, b], when: c.value > 1}", ""),

@@ -15,6 +15,7 @@
 #include "rule_bad_detect.h"
 #include "rule_bad_recommend.h"
 #include "rule_bad_sequence.h"
+#include "rule_bad_trend.h"
 
 static struct arena arena;
 static struct diagnostics diagnostics;
@@ -68,6 +69,12 @@ static void test_bad_sequence(void **state)
 {
     (void)state;
     check_bad(bad_sequence, sizeof bad_sequence / sizeof *bad_sequence);
+}
+
+static void test_bad_trend(void **state)
+{
+    (void)state;
+    check_bad(bad_trend, sizeof bad_trend / sizeof *bad_trend);
 }
 
 static void test_bad_recommend(void **state)
@@ -373,6 +380,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_bad_detect, setup, teardown),
         cmocka_unit_test_setup_teardown(test_bad_sequence, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_bad_trend, setup, teardown),
         cmocka_unit_test_setup_teardown(test_bad_recommend, setup, teardown),
         cmocka_unit_test_setup_teardown(test_good_base, setup, teardown),
         cmocka_unit_test_setup_teardown(test_meaning, setup, teardown),

@@ -128,6 +128,10 @@ static const struct warn_case cases[] = {
      "fingerprint(event.message), which is the same for texts of one pattern\n"
      "8:11 cardinality distinct(x, event.event_id) counts events; write count(x), which is cheaper\n"},
     {WHEN("distinct(x, event.deployment_id) > 3"), ""},
+    {RULES "- id: a\n  from: {x: {stream: telemetry}}\n  detect: {type: trend, of: x, window: {size: 7d, slide: 1d}, "
+           "limit: 9, horizon: 9d, when: \"fit > 0.9 && (slope_per_hour < 0 || eta < duration('1h'))\"}\n",
+     "6:82 unused where 'when' is written 'horizon' is without effect; write eta <= duration('9d') into it, or leave "
+     "'horizon' out\n"},
     /* overlap */
     {TWO("value == 'a'", "value != 'b'"),
      "4:7 overlap 'a' fires only together with 'b' (r.yaml:7); make one rule of the two, or let one supersede the "
@@ -147,6 +151,16 @@ static const struct warn_case cases[] = {
     {PAIR("{size: 7d}, when: mttr > duration('5m')", "{size: 7d}, when: \"!(mttr <= duration('5m'))\""),
      "7:7 overlap 'b' detects the same as 'a' (r.yaml:4); make one rule of the two, or let one supersede the other\n"},
     {PAIR("{size: 7d}, when: \"'a' in services\"", "{size: 7d}, when: \"'b' in services\""), ""},
+    {RULES "- id: a\n  from: {x: {stream: telemetry}}\n  detect: {type: trend, of: x, window: {size: 7d, slide: 1d}, "
+           "limit: 9, horizon: 9d}\n"
+           "- id: b\n  from: {x: {stream: telemetry}}\n  detect: {type: trend, of: x, window: {size: 7d, slide: 1d}, "
+           "limit: 9, horizon: 3d}\n"
+           "- id: c\n  from: {x: {stream: telemetry}}\n  detect: {type: trend, of: x, window: {size: 7d, slide: 1d}, "
+           "limit: 8, horizon: 3d}\n"
+           "- id: d\n  from: {x: {stream: telemetry}}\n  detect: {type: trend, of: x, window: {size: 7d, slide: 1d}, "
+           "limit: 9, horizon: 3d, value: event.value * 2.0}\n",
+     "7:7 overlap 'b' fires only together with 'a' (r.yaml:4); make one rule of the two, or let one supersede the "
+     "other\n"},
     {RULES "- id: a\n  from: {x: {stream: incident}}\n  detect: {window: {size: 1d}, when: count(x) > 1}\n"
            "- id: b\n  from: {x: {stream: incident}}\n  detect: {window: {size: 1d}, when: count(x) > 5}"
            "\n  recommend: {category: architecture, title: t, supersedes: [a]}\n"
