@@ -29,7 +29,7 @@ struct recommendation_identity per_identity(const struct group *group, struct va
     uint64_t hash = group->hash;
     if (rule_is_shared(group->rule)) {
         struct buf key = {0};
-        for (uint32_t i = 0; i < values.n; i++)
+        for (size_t i = 0; i < values.n; i++)
             group_key_put(&key, value_as_str(values.items[2 * i]), values.items[2 * i + 1]);
         hash = group_hash(buf_str(&key));
         buf_fini(&key);

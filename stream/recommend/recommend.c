@@ -301,14 +301,13 @@ static int row_of_traced(struct recommender *recommender, const struct group *gr
                          const struct recommender_change *change, struct arena *arena, struct error *err)
 {
     struct buf key = {0};
-    uint64_t *hashes = NULL;
-    size_t count = 0;
+    struct traced traced = {0};
     remembered_key(&key, change->row);
-    int result = trace_find(group, buf_str(&key), recommender->options.state, arena, &hashes, &count, err);
+    int result = trace_find(group, buf_str(&key), recommender->options.state, arena, &traced, err);
     buf_fini(&key);
-    for (size_t i = 0; result == 0 && i < count; i++) {
+    for (size_t i = 0; result == 0 && i < traced.count; i++) {
         struct recommendation_identity identity =
-            per_identity_of(group->rule, group->rule_number, hashes[i], recommender->options.tasks);
+            per_identity_of(group->rule, group->rule_number, traced.hashes[i], recommender->options.tasks);
         result = row_of(recommender, &identity, group, change, arena, err);
     }
     return result;

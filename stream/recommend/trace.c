@@ -55,15 +55,14 @@ static int take(void *context, struct str key, struct str value)
     return 0;
 }
 
-int trace_find(const struct group *group, struct str row, struct state *state, struct arena *arena, uint64_t **hashes,
-               size_t *count, struct error *err)
+int trace_find(const struct group *group, struct str row, struct state *state, struct arena *arena, struct traced *out,
+               struct error *err)
 {
     struct found found = {.arena = arena};
     struct buf prefix = {0};
     put_prefix(&prefix, group->task, group->rule->hash, group->hash, row);
     int result = state_scan(state, buf_str(&prefix), take, &found, err);
     buf_fini(&prefix);
-    *hashes = found.hashes;
-    *count = found.count;
+    *out = (struct traced){found.hashes, found.count};
     return result;
 }

@@ -14,8 +14,13 @@ struct trace {
 
 void trace_put(const struct trace *trace, struct state *state);
 void trace_del(const struct trace *trace, struct state *state);
-/* The hashes of the recommendations that the group's row contributed to, ascending, in the arena. O(their number). */
-int trace_find(const struct group *group, struct str row, struct state *state, struct arena *arena, uint64_t **hashes,
-               size_t *count, struct error *err) MUST_CHECK;
+/* The hashes of recommendations, ascending, in an arena. */
+struct traced {
+    const uint64_t *hashes;
+    size_t count;
+};
+/* Those that the group's row contributed to. O(their number). */
+int trace_find(const struct group *group, struct str row, struct state *state, struct arena *arena, struct traced *out,
+               struct error *err) MUST_CHECK;
 
 #endif

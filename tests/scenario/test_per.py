@@ -99,9 +99,69 @@ NEEDS = """- id: spikes
     expect: []
 """
 
+ROOTS = """- id: shared-dependency
+  from: {failing: {stream: incident, match: {severity: [sev1, sev2]}}}
+  detect: {type: cascade, of: failing, within: 5m}
+  recommend:
+    per: [root]
+    needs: {detections: 2, within: 30d}
+    category: architecture
+    title: "Decouple {{ affected }} from {{ root }}"
+    cooldown: 0s
+  tests:
+  - name: each root for itself, and none is one too
+    given: {stream: incident, severity: sev2, lasts: 30m}
+    events:
+    - {at: 0d, incident_id: w1, service: web}
+    - {at: 0d1m, incident_id: a1, service: api}
+    - {at: 1d, incident_id: l1, service: left}
+    - {at: 1d1m, incident_id: r1, service: right}
+    - {at: 2d, incident_id: w2, service: web}
+    - {at: 2d1m, incident_id: a2, service: api}
+    - {at: 3d, incident_id: l2, service: left}
+    - {at: 3d1m, incident_id: r2, service: right}
+    - {at: 4d, incident_id: a1, service: api, severity: sev4}
+    - {at: 5d, incident_id: a1, service: api, severity: sev1}
+    expect:
+    - {at: 2d5m, recommendation: {group: {root: api}, detections: 2, firings: 2, occurrences: 2, impact_score: 32, services: [api, web],
+                                  title: "Decouple api, web from api"}}
+    - {at: 3d5m, group: {root: null}, recommendation: {detections: 2, impact_score: 32, services: [left, right]}}
+    - {at: 4d, group: {root: api}, recommendation: {impact_score: 24, occurrences: 2, detections: 2}}
+    - {at: 5d, group: {root: api}, recommendation: {impact_score: 40, occurrences: 2, detections: 2}}
+    - {at: 5d, group: {root: null}, recommendation: {version: 3}}   # as its incidents were resolved
+"""
 
-def passes(forestall_does, tmp_path, rules, count):
-    (tmp_path / "r.yaml").write_text(HEAD + rules)
+VERSIONS = """- id: unstaged
+  from:
+    staged: {stream: deployment, match: {environment: staging, status: succeeded}}
+    live:   {stream: deployment, match: {environment: production, status: succeeded}}
+  detect: {type: sequence, group_by: [service, version], within: 1d, steps: [{not: staged}, live]}
+  recommend:
+    per: [service]
+    needs: {detections: 2, within: 30d}
+    category: deployment_pipeline
+    title: "Require staging for {{ group.service }}, as of {{ live.version }}"
+    severity: sev2
+    cooldown: 0s
+  tests:
+  - name: two versions of one service
+    given: {stream: deployment, status: succeeded, environment: production, service: pay}
+    events:
+    - {at: 0d, version: v0}
+    - {at: 2d, version: v1}
+    - {at: 3d, version: v1, service: cart}
+    - {at: 4d, version: v2, environment: staging}
+    - {at: 4d1h, version: v2}
+    - {at: 5d, version: v3}
+    - {at: 40d, version: v4}
+    expect:
+    - {at: 5d, recommendation: {group: {service: pay}, detections: 2, frequency: 2, priority: P3, title: "Require staging for pay, as of v3"}}
+    - {at: 40d, recommendation: {detections: 3, frequency: 1}}
+"""
+
+
+def passes(forestall_does, tmp_path, rules, count, topology=""):
+    (tmp_path / "r.yaml").write_text(HEAD.replace("rules:", topology + "rules:") + rules)
     said = forestall_does("test", "r.yaml").stdout
     assert f"{count} passed, 0 failed" in said
 
@@ -120,3 +180,11 @@ def test_an_output_says_which(forestall_does, tmp_path):
 
 def test_several_detections_are_needed(forestall_does, tmp_path):
     passes(forestall_does, tmp_path, NEEDS, 2)
+
+
+def test_roots_of_cascades(forestall_does, tmp_path):
+    passes(forestall_does, tmp_path, ROOTS, 1, "topology: {web: [api], both: [left, right]}\n")
+
+
+def test_versions_of_a_service(forestall_does, tmp_path):
+    passes(forestall_does, tmp_path, VERSIONS, 1)

@@ -300,6 +300,49 @@ static inline void driver_evaluate(struct driver *driver, const struct made *mad
     driver_settle(driver);
 }
 
+static inline int driver_take_record(void *context, struct str key, struct str value)
+{
+    struct buf *parts = context;
+    buf_reset(&parts[0]);
+    buf_reset(&parts[1]);
+    buf_str_put(&parts[0], key);
+    buf_str_put(&parts[1], value);
+    return 1;
+}
+
+/* The key and the value of the one recommendation in the state of the driver's task; to be freed. */
+static inline void driver_record(struct driver *driver, struct buf parts[2])
+{
+    struct error err;
+    struct buf prefix = {0};
+    state_key(&prefix, driver->group.task, STATE_RECOMMENDATION);
+    assert_int_equal(state_scan(driver->state, buf_str(&prefix), driver_take_record, parts, &err), 1);
+    buf_fini(&prefix);
+}
+
+/* Every way to cut its record short is found out, and so is any byte too many. */
+static inline void driver_damage(struct driver *driver, int64_t time_ms)
+{
+    struct error err;
+    struct buf parts[2] = {{0}, {0}};
+    driver_record(driver, parts);
+    struct made *made = made_new(&driver->kept, time_ms, FIRES, true);
+    driver->now_ms = time_ms;
+    buf_byte(&parts[1], 0);
+    for (size_t n = 0; n <= parts[1].len; n++) {
+        recommender_drop(driver->recommender);
+        state_put(driver->state, buf_str(&parts[0]), (struct str){parts[1].p, n});
+        bool whole = n == parts[1].len - 1;
+        int result =
+            recommender_evaluated(driver->recommender, &driver->group, &made->evaluation, &driver->arena, &err);
+        assert_int_equal(result, whole ? 0 : -1);
+        assert_true(whole || err.class == ERROR_FATAL);
+    }
+    recommender_drop(driver->recommender);
+    buf_fini(&parts[0]);
+    buf_fini(&parts[1]);
+}
+
 /* One evaluation with one new incident, which is all that the window lists. */
 static inline void driver_incident(struct driver *driver, enum outcome outcome, struct incident incident)
 {

@@ -169,51 +169,26 @@ static void test_needs_fewer(void **state)
     driver_close(&driver);
 }
 
-static int take_record(void *context, struct str key, struct str value)
-{
-    struct buf *parts = context;
-    buf_reset(&parts[0]);
-    buf_reset(&parts[1]);
-    buf_str_put(&parts[0], key);
-    buf_str_put(&parts[1], value);
-    return 1;
-}
-
 /* As many times are kept as are needed, and any byte less or more is found out. */
 static void test_the_record(void **state)
 {
     (void)state;
-    struct error err;
-    struct buf prefix = {0};
     struct buf parts[2] = {{0}, {0}};
     driver_open(&driver, RULE("size: 1h", "needs: {detections: 1000, within: 3660d}"));
     for (int i = 0; i < 1100; i++) {
         incident(DETECTS, DAYS(1) + HOURS(i), "sev5");
         assert_int_equal(driver.version_count, i < 999 ? 0 : i - 998);
     }
-    state_key(&prefix, driver.group.task, STATE_RECOMMENDATION);
-    assert_int_equal(state_scan(driver.state, buf_str(&prefix), take_record, parts, &err), 1);
+    driver_record(&driver, parts);
     assert_in_range(parts[1].len, 4000, 12000);
+    buf_fini(&parts[0]);
+    buf_fini(&parts[1]);
     driver_close(&driver);
     driver_open(&driver, three_rule);
     for (int i = 0; i < 10; i++)
         incident(DETECTS, DAYS(1 + 40 * i), "sev5");
     assert_int_equal(driver.version_count, 0);
-    assert_int_equal(state_scan(driver.state, buf_str(&prefix), take_record, parts, &err), 1);
-    driver.now_ms = DAYS(400);
-    struct made *made = made_new(&driver.kept, DAYS(400), FIRES, true);
-    buf_byte(&parts[1], 0);
-    for (size_t n = 0; n <= parts[1].len; n++) {
-        recommender_drop(driver.recommender);
-        state_put(driver.state, buf_str(&parts[0]), (struct str){parts[1].p, n});
-        bool whole = n == parts[1].len - 1;
-        int result = recommender_evaluated(driver.recommender, &driver.group, &made->evaluation, &driver.arena, &err);
-        assert_int_equal(result, whole ? 0 : -1);
-        assert_true(whole || err.class == ERROR_FATAL);
-    }
-    buf_fini(&prefix);
-    buf_fini(&parts[0]);
-    buf_fini(&parts[1]);
+    driver_damage(&driver, DAYS(400));
     driver_close(&driver);
 }
 

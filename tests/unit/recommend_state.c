@@ -105,41 +105,18 @@ static void test_writes(void **state)
     driver_close(&driver);
 }
 
-static int take_record(void *context, struct str key, struct str value)
-{
-    struct buf *parts = context;
-    buf_str_put(&parts[0], key);
-    buf_str_put(&parts[1], value);
-    return 1;
-}
-
-/* Every way to cut a record short is found out, and so is any byte too many. */
 static void test_damage(void **state)
 {
     (void)state;
     struct error err;
-    struct buf prefix = {0};
     struct buf parts[2] = {{0}, {0}};
     driver_open(&driver, rule);
     incident(DETECTS, DAYS(1));
-    state_key(&prefix, driver.group.task, STATE_RECOMMENDATION);
-    assert_int_equal(state_scan(driver.state, buf_str(&prefix), take_record, parts, &err), 1);
-    struct made *made = made_new(&driver.kept, DAYS(2), FIRES, true);
-    driver.now_ms = DAYS(2);
-    buf_byte(&parts[1], 0);
-    for (size_t n = 0; n <= parts[1].len; n++) {
-        recommender_drop(driver.recommender);
-        state_put(driver.state, buf_str(&parts[0]), (struct str){parts[1].p, n});
-        bool whole = n == parts[1].len - 1;
-        int result = recommender_evaluated(driver.recommender, &driver.group, &made->evaluation, &driver.arena, &err);
-        assert_int_equal(result, whole ? 0 : -1);
-        assert_true(whole || err.class == ERROR_FATAL);
-    }
-    recommender_drop(driver.recommender);
+    driver_damage(&driver, DAYS(2));
+    driver_record(&driver, parts);
     state_put(driver.state, buf_str(&parts[0]), STR_LIT("?"));
     assert_int_equal(recommender_restore(driver.recommender, &err), -1);
     assert_int_equal(err.class, ERROR_FATAL);
-    buf_fini(&prefix);
     buf_fini(&parts[0]);
     buf_fini(&parts[1]);
     driver_close(&driver);
