@@ -6,7 +6,7 @@ A node is broker and controller at once. The folder holds node-N/ (server.proper
     python3 tests/cluster.py start [--brokers N] DIR     prints host:port[,host:port…] once every broker answers
     python3 tests/cluster.py stop DIR
 
-The jars are in the folder that FORESTALL_TEST_KAFKA names; tests/kafka and tests/run set it.
+The jars are in the folder that TEST_KAFKA names; tests/kafka and tests/run set it.
 """
 
 import argparse
@@ -212,9 +212,9 @@ class Cluster:
 
 
 def java():
-    lib = os.environ.get("FORESTALL_TEST_KAFKA")
+    lib = os.environ.get("TEST_KAFKA")
     if not lib:
-        raise ClusterError("FORESTALL_TEST_KAFKA does not name a folder with Kafka's jars; use tests/kafka or tests/run")
+        raise ClusterError("TEST_KAFKA does not name a folder with Kafka's jars; use tests/kafka or tests/run")
     return ["java", "-Xmx448m", "-cp", f"{lib}/*",
             "-Dorg.slf4j.simpleLogger.showDateTime=true",
             "-Dorg.slf4j.simpleLogger.dateTimeFormat=yyyy-MM-dd'T'HH:mm:ss.SSSZ"]

@@ -14,16 +14,16 @@ import seeded
 @pytest.fixture(scope="session")
 def bootstrap():
     """The address of the Kafka that tests/run started."""
-    address = os.environ.get("FORESTALL_TEST_BOOTSTRAP")
+    address = os.environ.get("TEST_BOOTSTRAP")
     if not address:
-        pytest.fail("FORESTALL_TEST_BOOTSTRAP is not set: run this through tests/run, or start one with tests/kafka")
+        pytest.fail("TEST_BOOTSTRAP is not set: run this through tests/run, or start one with tests/kafka")
     return address
 
 
 @pytest.fixture(scope="session")
 def binary():
     """The program under test."""
-    path = pathlib.Path(os.environ.get("FORESTALL_BIN", harness.SOURCE / "build/dev/forestall"))
+    path = pathlib.Path(os.environ.get("TEST_BIN", harness.SOURCE / "build/dev/forestall"))
     if not path.exists():
         pytest.fail(f"{path} does not exist: build it, or run this through tests/run")
     return path
@@ -31,14 +31,10 @@ def binary():
 
 @pytest.fixture
 def forestall_does(binary, tmp_path):
-    """Runs `forestall ARGUMENTS…` in tmp_path to its end, which must be with `status` (None: any).
-
-    The variables that tests are told of are no configuration, so the program does not see them.
-    """
-    plain = {name: value for name, value in os.environ.items() if not name.startswith("FORESTALL_")}
+    """Runs `forestall ARGUMENTS…` in tmp_path to its end, which must be with `status` (None: any)."""
 
     def run(*arguments, status=0, **options):
-        options = {"env": plain, "cwd": tmp_path, **options}
+        options = {"cwd": tmp_path, **options}
         done = subprocess.run([binary, *map(str, arguments)], capture_output=True, text=True, timeout=60, **options)
         assert status in (None, done.returncode), f"{arguments}: {done.returncode}\n{done.stdout}{done.stderr}"
         return done

@@ -19,7 +19,7 @@ import confluent_kafka
 import confluent_kafka.admin
 import fastavro
 
-SOURCE = pathlib.Path(os.environ.get("FORESTALL_SOURCE", pathlib.Path(__file__).parent.parent))
+SOURCE = pathlib.Path(os.environ.get("TEST_SOURCE", pathlib.Path(__file__).parent.parent))
 POLL_SECONDS = 0.05
 TIMEOUT_SECONDS = 60
 

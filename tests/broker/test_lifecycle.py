@@ -220,7 +220,7 @@ def test_what_is_configured_but_does_nothing_is_told(app):
 def test_the_environment_overrides_the_file(app):
     app.create_topics().send(5)
     config = app.configure(kafka={"bootstrap.servers": "127.0.0.1:1"})
-    process = app.start(config, env={"FORESTALL_KAFKA__BOOTSTRAP_SERVERS": os.environ["FORESTALL_TEST_BOOTSTRAP"]})
+    process = app.start(config, env={"FORESTALL_KAFKA__BOOTSTRAP_SERVERS": os.environ["TEST_BOOTSTRAP"]})
     app.applied()
     assert process.stop() == 0
     app.refused("FORESTALL_STATE__TASKS", env={"FORESTALL_STATE__TASKS": "many"})
