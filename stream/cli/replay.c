@@ -52,7 +52,6 @@ struct replay {
     int64_t from_ms;
     int64_t to_ms;
     int64_t now_ms;
-    uint64_t detections;
 };
 
 static int failed_write(struct error *err)
@@ -104,10 +103,9 @@ static void observe(void *context, struct str id, struct value record, bool dete
 {
     struct replay *replay = context;
     (void)record;
-    if (time_ms < replay->from_ms)
-        return;
-    *map_slot(&replay->seen, id) = replay;
-    replay->detections += detection;
+    (void)detection;
+    if (time_ms >= replay->from_ms)
+        *map_slot(&replay->seen, id) = replay;
 }
 
 static int open_output(struct replay *replay, enum output output, const char *path, struct error *err)
@@ -145,16 +143,21 @@ static int open_outputs(struct replay *replay, struct error *err)
     return open_output(replay, OUTPUT_RECOMMENDATIONS, replay->out, err);
 }
 
-/* How long before --from the log must be read: the longest window, and the rows' memory. */
-static int64_t retention_ms(const struct loaded *loaded)
+/* How long before --from the log must be read: what rules, and those that they read, look back on, or the rows' memory.
+ */
+static int64_t history_ms(const struct loaded *loaded)
 {
-    int64_t longest_ms = loaded->config->row_retention_ms;
-    for (size_t i = 0; i < loaded->rules->count; i++) {
-        const struct window *window = &loaded->rules->rules[i].window;
-        if (window->size_ms + window->wait_ms > longest_ms)
-            longest_ms = window->size_ms + window->wait_ms;
+    int64_t sum_ms = 0;
+    for (int level = 1; level <= loaded->rules->level_max; level++) {
+        int64_t longest_ms = 0;
+        for (size_t i = 0; i < loaded->rules->count; i++) {
+            const struct rule *rule = &loaded->rules->rules[i];
+            if (rule->level == level && rule->reach_ms + rule->look_back_ms > longest_ms)
+                longest_ms = rule->reach_ms + rule->look_back_ms;
+        }
+        sum_ms += longest_ms;
     }
-    return longest_ms;
+    return sum_ms > loaded->config->row_retention_ms ? sum_ms : loaded->config->row_retention_ms;
 }
 
 static int open_topics(struct replay *replay, struct error *err)
@@ -164,7 +167,7 @@ static int open_topics(struct replay *replay, struct error *err)
     for (size_t i = 0; i < config->source_count; i++)
         topics[i] = config->sources[i].topic;
     /* A record is never older than its event, so its time finds every event that is not. */
-    int64_t from_ms = replay->from == NULL ? INT64_MIN : replay->from_ms - retention_ms(&replay->loaded);
+    int64_t from_ms = replay->from == NULL ? INT64_MIN : replay->from_ms - history_ms(&replay->loaded);
     struct source_kafka_options options = {.properties = config->kafka,
                                            .property_count = config->kafka_count,
                                            .topics = topics,
@@ -239,7 +242,8 @@ static int run(struct replay *replay, struct error *err)
                   "late, %llu dead "
                   "letters\n",
                   (unsigned long long)map->records, seconds, (unsigned long long)replay->seen.count,
-                  (unsigned long long)engine_counters(engine)->published, (unsigned long long)replay->detections,
+                  (unsigned long long)engine_counters(engine)->published,
+                  (unsigned long long)engine_reduce_counters(engine)->detections,
                   (unsigned long long)engine_reduce_counters(engine)->firings, (unsigned long long)map->late,
                   (unsigned long long)dead);
     return 0;

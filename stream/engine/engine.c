@@ -58,6 +58,7 @@ static int open_halves(struct engine *engine, struct event_map **map, struct red
     *reduce = reduce_new(&(struct reduce_options){.rules = options->rules,
                                                   .config = options->config,
                                                   .state = options->state,
+                                                  .counted_from_ms = options->publish_from_ms,
                                                   .publish = publish,
                                                   .context = engine});
     return event_map_new(map,

@@ -248,9 +248,10 @@ static int evaluated(struct reduce *reduce, struct group *group, const struct de
 {
     for (size_t i = 0; i < context->evaluation_count; i++) {
         const struct evaluation *evaluation = context->evaluations[i];
+        bool counts = evaluation->time_ms >= reduce->options.counted_from_ms;
         reduce->counters.evaluations++;
-        reduce->counters.firings += evaluation->firing;
-        reduce->counters.detections += evaluation->detection;
+        reduce->counters.firings += counts && evaluation->firing;
+        reduce->counters.detections += counts && evaluation->detection;
         if (evaluation->detection && group->rule->is_read)
             detections_send(reduce->detections, group, evaluation, &reduce->exchange, &reduce->arena);
         if (group->rule->recommend != NULL)

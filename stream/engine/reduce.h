@@ -31,7 +31,8 @@ struct reduce_counters {
 struct reduce_options {
     const struct ruleset *rules;
     const struct config *config;
-    struct state *state; /* borrowed */
+    struct state *state;     /* borrowed */
+    int64_t counted_from_ms; /* firings and detections before it do not count; INT64_MIN: all do */
     /* A version of a recommendation: its id and record. */
     void (*publish)(void *context, struct str id, struct value record, bool detection, int64_t time_ms);
     void *context;

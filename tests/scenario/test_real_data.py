@@ -157,3 +157,74 @@ def leak():
 def test_series_that_stand_or_shift_are_no_trend_and_a_leak_is(replay, window, method):
     versions = replay("nab", TRENDS.replace("WINDOW", window).replace("METHOD", method), leak())
     assert {version["group"]["service"] for version in versions} == {"leak"}
+
+
+EVERY_DETECTOR = """
+apiVersion: forestall.io/v1
+kind: RuleSet
+topology: {frontend: [cartservice, productcatalogservice, currencyservice, checkoutservice, recommendationservice],
+           checkoutservice: [cartservice, paymentservice, emailservice, shippingservice, currencyservice]}
+macros: {busy: "event.name == 'cpu_usage' && event.value > 15.0"}
+rules:
+- id: hopping
+  from: {cpu: {stream: telemetry, match: {name: cpu_usage}}}
+  detect: {group_by: [service], window: {size: 5m, slide: 1m}, when: avg(cpu) > 10 && p95(cpu) > 1.5 * p50(cpu)}
+  recommend: {category: architecture, title: "{{ avg(cpu) }} {{ stddev(cpu) }} {{ count(cpu) }}", cooldown: 0s}
+- id: sliding
+  from: {hot: {stream: telemetry, where: busy}}
+  detect: {group_by: [service], window: {size: 10m}, when: count(hot) >= 3}
+  recommend: {category: architecture, title: "{{ max(hot) }} {{ events }}", cooldown: 0s}
+- id: calendar
+  from: {memory: {stream: telemetry, match: {name: memory_usage}}}
+  detect: {group_by: [service], window: {calendar: day, timezone: Asia/Shanghai}, when: count(memory) > 0}
+  recommend: {category: architecture, title: "{{ sum(memory) }} {{ distinct(memory, event.value) }}", cooldown: 0s}
+- id: session
+  from: {hot: {stream: telemetry, where: busy}}
+  detect: {group_by: {pod: "event.labels['pod']", service: event.service}, window: {gap: 3m, max: 30m}, when: count(hot) >= 2}
+  recommend: {category: architecture, title: "{{ first_seen }} {{ last_seen }}", cooldown: 0s}
+- id: ordered
+  from: {hot: {stream: telemetry, where: busy}, calm: {stream: telemetry, where: event.name == 'cpu_usage' && !busy}}
+  detect: {type: sequence, group_by: [service], within: 10m, skip: past_last, steps: [hot, {again: {of: hot, times: "1..", greedy: true}}, calm]}
+  recommend: {category: architecture, title: "{{ hot.value }} {{ size(again) }} {{ calm.value }}", cooldown: 0s}
+- id: quiet
+  from: {cpu: {stream: telemetry, match: {name: cpu_usage}}}
+  detect: {type: absence, group_by: [service], of: cpu, every: 5m}
+  recommend: {category: architecture, title: "{{ last_seen }}", cooldown: 0s}
+- id: together
+  from: {hot: {stream: telemetry, where: busy && event.service != 'adservice'}}
+  detect: {type: cascade, of: hot, within: 2m}
+  recommend: {category: architecture, title: "{{ affected }} {{ root }}", cooldown: 0s}
+- id: new
+  from: {cpu: {stream: telemetry, match: {name: cpu_usage}}}
+  detect: {type: new_value, group_by: [service], of: cpu, value: int(event.value), memory: 1h}
+  recommend: {category: architecture, title: "{{ value }}", cooldown: 0s}
+- id: back
+  from: {cpu: {stream: telemetry, match: {name: cpu_usage}}}
+  detect: {type: revert, group_by: [service], of: cpu, value: int(event.value), memory: 1h, when: value > 15}
+  recommend: {category: architecture, title: "{{ previous }} {{ value }}", cooldown: 0s}
+- id: rising
+  from: {memory: {stream: telemetry, match: {name: memory_usage}}}
+  detect: {type: trend, of: memory, group_by: [service], window: {size: 2h, slide: 30m}, step: 5m, limit: 100, when: slope_per_hour > 0.1}
+  recommend: {category: architecture, title: "{{ eta }} {{ slope_per_hour }}", cooldown: 0s}
+"""
+
+
+def test_one_wrong_clock_changes_no_other_service(forestall_does, tmp_path):
+    (tmp_path / "rules.yaml").write_text(EVERY_DETECTOR)
+    (tmp_path / "forestall.yaml").write_text("rules: [rules.yaml]\n")
+    command = [sys.executable, SHARED / "convert.py", "nezha-metrics", "--bad-clock"]
+    lines = subprocess.run(command, capture_output=True, check=True).stdout.splitlines(keepends=True)
+    lines = [line for line in lines if b": NaN," not in line]
+    wrong = [line for line in lines if b'"occurred_at": "2028-12' in line]
+    assert len(wrong) > 7000
+
+    def replay(lines, dead):
+        (tmp_path / "events.jsonl").write_bytes(b"".join(lines))
+        done = forestall_does("replay", "--file", "events.jsonl", "--now", "2022-08-23T00:00:00Z", "--drain")
+        assert f"0 late, {dead} dead letters" in done.stderr
+        return done.stdout.splitlines()
+
+    others = replay([line for line in lines if b'"2028-12' not in line], 0)
+    assert replay(lines, len(wrong)) == others
+    assert {json.loads(line)["rule_id"] for line in others} == {
+        "hopping", "sliding", "calendar", "session", "ordered", "quiet", "together", "new", "back", "rising"}
