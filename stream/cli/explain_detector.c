@@ -64,6 +64,14 @@ static bool is_distinct(int function)
     return function == AGGREGATE_DISTINCT;
 }
 
+static bool shares(const struct explanation *e)
+{
+    bool any = false;
+    for (size_t i = 0; i < e->rule->aggregate_count; i++)
+        any |= e->rule->aggregates[i].detects && e->rule->aggregates[i].function == AGGREGATE_SHARE;
+    return any;
+}
+
 static bool is_percentile(int function)
 {
     return function == AGGREGATE_P50 || function == AGGREGATE_P90 || function == AGGREGATE_P95 ||
@@ -85,7 +93,8 @@ static void add_panes(struct explanation *e, int64_t span_ms, int64_t pane_ms)
         explain_bound(e, "panes_max", most, pane_estimate(e),
                       arena_printf(e->arena, "A group keeps panes of %s, at most %s", explain_span(e, pane_ms),
                                    explain_number(e, most)));
-        add_growing(e, "distinct_bytes_max", "distinct()", is_distinct, INT64_C(8) * FOLD_DISTINCT_MAX);
+        add_growing(e, "distinct_bytes_max", shares(e) ? "distinct() and input of share()" : "distinct()", is_distinct,
+                    INT64_C(8) * DISTINCT_MAX);
         add_growing(e, "percentile_bytes_max", "percentile", is_percentile,
                     (int64_t)sizeof(struct histogram_bucket) * HISTOGRAM_BUCKETS_MAX);
     }

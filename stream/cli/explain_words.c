@@ -59,20 +59,27 @@ const char *explain_group(const struct explanation *e)
     return text;
 }
 
+/* "the part of different deployment_id among deploys that caused has too". */
+static const char *share_words(const struct explanation *e, const struct aggregate *share)
+{
+    const struct aggregate *over = &e->rule->aggregates[share->over];
+    const struct rule_input *input = &e->rule->inputs[over->input];
+    return arena_printf(e->arena, "the part of different %s among %.*s that %.*s has too",
+                        explain_words(e, over->expr, input->stream), STR_ARG(input->name),
+                        STR_ARG(e->rule->inputs[e->rule->aggregates[share->of].input].name));
+}
+
 /* "the mean of latency". */
 static const char *aggregate_words(const struct explanation *e, const struct aggregate *aggregate)
 {
+    if (aggregate->function == AGGREGATE_SHARE)
+        return share_words(e, aggregate);
     struct str input = e->rule->inputs[aggregate->input].name;
     const struct stream *stream = e->rule->inputs[aggregate->input].stream;
     const char *what = "";
     if (aggregate->expr != NULL &&
-        !(aggregate->field >= 0 && strcmp(stream->fields[aggregate->field].name, "value") == 0)) {
-        struct buf text = {0};
-        const struct cel_words words = {.stream = stream};
-        cel_put_words(&text, aggregate->expr, &words);
-        what = arena_str(e->arena, buf_str(&text)).p;
-        buf_fini(&text);
-    }
+        !(aggregate->field >= 0 && strcmp(stream->fields[aggregate->field].name, "value") == 0))
+        what = explain_words(e, aggregate->expr, stream);
     const char *of = *what == '\0' ? "" : " ";
     switch (aggregate->function) {
     case AGGREGATE_COUNT:

@@ -16,11 +16,12 @@ void fold_fini(struct fold *fold)
 {
     switch ((enum aggregate_function)fold->function) {
     case AGGREGATE_COUNT:
+    case AGGREGATE_SHARE:
     case AGGREGATE_MIN:
     case AGGREGATE_MAX:
         break;
     case AGGREGATE_DISTINCT:
-        free(fold->distinct.hashes);
+        distinct_fini(&fold->distinct);
         break;
     case AGGREGATE_SUM:
     case AGGREGATE_AVG:
@@ -46,11 +47,12 @@ size_t fold_bytes(const struct fold *fold)
 {
     switch ((enum aggregate_function)fold->function) {
     case AGGREGATE_COUNT:
+    case AGGREGATE_SHARE:
     case AGGREGATE_MIN:
     case AGGREGATE_MAX:
         return 0;
     case AGGREGATE_DISTINCT:
-        return fold->distinct.cap * sizeof *fold->distinct.hashes;
+        return distinct_bytes(&fold->distinct);
     case AGGREGATE_SUM:
     case AGGREGATE_AVG:
         return exact_sum_bytes(&fold->sum);
@@ -107,57 +109,6 @@ static bool as_number(struct value v, double *d)
     }
 }
 
-static int order_hashes(const void *a, const void *b)
-{
-    uint64_t x = *(const uint64_t *)a;
-    uint64_t y = *(const uint64_t *)b;
-    return (x > y) - (x < y);
-}
-
-/* Sorts, drops doubles and keeps the smallest FOLD_DISTINCT_MAX + 1: one more than is exact, as the sign of overflow.
- */
-static void distinct_settle(struct fold *fold)
-{
-    if (fold->distinct.sorted == fold->distinct.n)
-        return;
-    uint64_t *h = fold->distinct.hashes;
-    qsort(h, fold->distinct.n, sizeof *h, order_hashes);
-    size_t kept = 0;
-    for (size_t i = 0; i < fold->distinct.n && kept <= FOLD_DISTINCT_MAX; i++)
-        if (kept == 0 || h[kept - 1] != h[i])
-            h[kept++] = h[i];
-    fold->distinct.n = fold->distinct.sorted = kept;
-}
-
-static void distinct_add(struct fold *fold, uint64_t hash)
-{
-    if (fold->distinct.n == fold->distinct.cap && fold->distinct.n > 0)
-        distinct_settle(fold);
-    uint64_t *h = fold->distinct.hashes;
-    size_t n = fold->distinct.n;
-    if (n == fold->distinct.sorted && n > FOLD_DISTINCT_MAX && hash >= h[n - 1])
-        return;
-    if (n > 0 && h[n - 1] == hash)
-        return;
-    /* Settling may have freed little: grow whenever less than half is free, so that settling stays amortised. */
-    if (n * 2 >= fold->distinct.cap) {
-        fold->distinct.cap = fold->distinct.cap == 0 ? 4 : fold->distinct.cap * 2;
-        fold->distinct.hashes = mem_realloc(h, fold->distinct.cap * sizeof *h);
-    }
-    fold->distinct.hashes[fold->distinct.n++] = hash;
-}
-
-static uint64_t value_hash(struct value v)
-{
-    if (v.type == VALUE_STRING)
-        return hash_bytes(v.s, v.n, VALUE_STRING);
-    struct buf bytes = {0};
-    value_encode_equal(&bytes, v);
-    uint64_t hash = hash_bytes(bytes.p, bytes.len, 0);
-    buf_fini(&bytes);
-    return hash;
-}
-
 void fold_add(struct fold *fold, struct value v)
 {
     double d;
@@ -165,11 +116,13 @@ void fold_add(struct fold *fold, struct value v)
     case AGGREGATE_COUNT:
         fold->count++;
         return;
+    case AGGREGATE_SHARE:
+        return;
     case AGGREGATE_DISTINCT:
         if (v.type == VALUE_NULL || v.type == VALUE_ERROR)
             return;
         fold->count++;
-        distinct_add(fold, value_hash(v));
+        distinct_add(&fold->distinct, v);
         return;
     case AGGREGATE_SUM:
     case AGGREGATE_AVG:
@@ -208,10 +161,10 @@ void fold_merge(struct fold *fold, struct fold *other)
 {
     switch ((enum aggregate_function)fold->function) {
     case AGGREGATE_COUNT:
+    case AGGREGATE_SHARE:
         break;
     case AGGREGATE_DISTINCT:
-        for (size_t i = 0; i < other->distinct.n; i++)
-            distinct_add(fold, other->distinct.hashes[i]);
+        distinct_merge(&fold->distinct, &other->distinct);
         break;
     case AGGREGATE_SUM:
     case AGGREGATE_AVG:
@@ -250,13 +203,7 @@ struct value fold_result(struct fold *fold, bool *approximate)
     case AGGREGATE_COUNT:
         return value_double((double)fold->count);
     case AGGREGATE_DISTINCT:
-        distinct_settle(fold);
-        if (fold->distinct.n <= FOLD_DISTINCT_MAX)
-            return value_double((double)fold->distinct.n);
-        *approximate = true;
-        /* k minimum values: (k - 1) / the k-th smallest hash as a fraction (Bar-Yossef et al. 2002). */
-        return value_double(round((FOLD_DISTINCT_MAX - 1) /
-                                  ((double)fold->distinct.hashes[FOLD_DISTINCT_MAX - 1] / 18446744073709551616.0)));
+        return value_double(distinct_count(&fold->distinct, approximate));
     case AGGREGATE_SUM:
         return value_double(exact_sum_value(&fold->sum));
     case AGGREGATE_AVG:
@@ -272,8 +219,15 @@ struct value fold_result(struct fold *fold, bool *approximate)
     case AGGREGATE_P99:
         return fold->count == 0 ? value_null()
                                 : value_double(quantile_value(fold->quantile, share_of(fold->function), approximate));
+    case AGGREGATE_SHARE:
+        break;
     }
     return value_null();
+}
+
+struct value fold_share(struct fold *over, struct fold *of, bool *approximate)
+{
+    return distinct_share(&over->distinct, &of->distinct, approximate);
 }
 
 void fold_encode(struct buf *out, struct fold *fold)
@@ -281,12 +235,10 @@ void fold_encode(struct buf *out, struct fold *fold)
     buf_varint(out, fold->count);
     switch ((enum aggregate_function)fold->function) {
     case AGGREGATE_COUNT:
+    case AGGREGATE_SHARE:
         break;
     case AGGREGATE_DISTINCT:
-        distinct_settle(fold);
-        buf_varint(out, fold->distinct.n);
-        for (size_t i = 0; i < fold->distinct.n; i++)
-            buf_u64(out, fold->distinct.hashes[i]);
+        distinct_encode(out, &fold->distinct);
         break;
     case AGGREGATE_SUM:
     case AGGREGATE_AVG:
@@ -312,18 +264,13 @@ void fold_encode(struct buf *out, struct fold *fold)
 
 bool fold_decode(struct reader *r, struct fold *fold)
 {
-    uint64_t n;
     fold->count = read_varint(r);
     switch ((enum aggregate_function)fold->function) {
     case AGGREGATE_COUNT:
+    case AGGREGATE_SHARE:
         break;
     case AGGREGATE_DISTINCT:
-        n = read_varint(r);
-        if (r->failed || n > FOLD_DISTINCT_MAX + 1)
-            return false;
-        for (uint64_t i = 0; i < n; i++)
-            distinct_add(fold, read_u64(r));
-        break;
+        return distinct_decode(r, &fold->distinct);
     case AGGREGATE_SUM:
     case AGGREGATE_AVG:
         return exact_sum_decode(r, &fold->sum);

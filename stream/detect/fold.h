@@ -1,18 +1,17 @@
 /* Folds: what a window function keeps instead of its events. A merge is commutative and associative, and the encoding
  * is canonical: the same events give the same bytes, whatever the order of additions and merges.
  *
- * Memory: a sum at most EXACT_SUM_PARTS_MAX doubles, stddev two of them, a distinct FOLD_DISTINCT_MAX hashes, a
+ * Memory: a sum at most EXACT_SUM_PARTS_MAX doubles, stddev two of them, a distinct DISTINCT_MAX hashes, a
  * percentile 2 KB while it is exact and then at most 64 KB, the others a few words. Adding is O(parts of the sum), in
  * practice one to three; O(log n) amortised for distinct and percentiles.
  */
 #ifndef FORESTALL_DETECT_FOLD_H
 #define FORESTALL_DETECT_FOLD_H
 
+#include "detect/distinct.h"
 #include "detect/moments.h"
 #include "detect/quantile.h"
 #include "rule/ruleset.h"
-
-enum { FOLD_DISTINCT_MAX = 10000 };
 
 struct fold {
     uint8_t function; /* enum aggregate_function */
@@ -22,12 +21,7 @@ struct fold {
         double extreme;            /* min, max; defined while count > 0 */
         struct moments *moments;   /* stddev; NULL while count is 0 */
         struct quantile *quantile; /* p50 and the like; NULL while count is 0 */
-        struct {                   /* distinct: the smallest hashes, sorted after fold_settle */
-            uint64_t *hashes;
-            size_t n;
-            size_t cap;
-            size_t sorted; /* the first so many are sorted and unique */
-        } distinct;
+        struct distinct distinct;
     };
 };
 
@@ -40,6 +34,9 @@ void fold_merge(struct fold *fold, struct fold *other);
 /* The function's result: double, or null of nothing where it is not a count or a sum. *approximate is set where
  * distinct counted, or a percentile saw, more than it keeps. */
 struct value fold_result(struct fold *fold, bool *approximate);
+/* The result of share, from the folds of the two distincts that it compares. *approximate is set where one of them is.
+ */
+struct value fold_share(struct fold *over, struct fold *of, bool *approximate);
 void fold_encode(struct buf *out, struct fold *fold);
 bool fold_decode(struct reader *r, struct fold *fold); /* into an initialised fold of the same function */
 

@@ -119,6 +119,14 @@ static void note_slot(void *context, int slot)
         *(uint32_t *)context |= UINT32_C(1) << slot;
 }
 
+static struct value result_of(struct view *view, size_t i, bool *approximate)
+{
+    const struct aggregate *aggregate = &view->group->rule->aggregates[i];
+    if (aggregate->function == AGGREGATE_SHARE)
+        return fold_share(&view->folds[aggregate->over], &view->folds[aggregate->of], approximate);
+    return fold_result(&view->folds[i], approximate);
+}
+
 /* Outputs that take work are filled before `when` only if it reads them, which it seldom does, else once it is true. */
 void view_evaluate(struct view *view, struct detector_context *context, struct evaluation *evaluation,
                    struct value *slots)
@@ -132,7 +140,7 @@ void view_evaluate(struct view *view, struct detector_context *context, struct e
     if ((read & ~cheap) != 0)
         view_outputs(view, context->arena, slots);
     for (size_t i = 0; view->folding && i < rule->aggregate_count; i++)
-        slots[rule_aggregate_slot(rule, i)] = fold_result(&view->folds[i], &evaluation->approximate);
+        slots[rule_aggregate_slot(rule, i)] = result_of(view, i, &evaluation->approximate);
     evaluation->when = detector_when(context, view->group, evaluation);
     if (evaluation->when && (read & ~cheap) == 0)
         view_outputs(view, context->arena, slots);

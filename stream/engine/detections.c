@@ -72,7 +72,7 @@ static struct value values_of(const struct rule *rule, const struct evaluation *
     for (size_t i = 0; i < rule->output_count; i++)
         add_value(pairs, &n, rule->outputs[i].name, evaluation->slots[OUT_FIXED_COUNT + i]);
     for (size_t i = 0; i < rule->aggregate_count; i++)
-        if (rule->aggregates[i].detects)
+        if (rule->aggregates[i].detects && !rule->aggregates[i].part)
             add_value(pairs, &n, rule->aggregates[i].text, evaluation->slots[rule_aggregate_slot(rule, i)]);
     return value_map(pairs, n);
 }

@@ -152,7 +152,7 @@ static struct value values(const struct rule *rule, const struct evaluation *eva
     size_t n = 0;
     for (size_t i = 0; i < rule->aggregate_count && rule_aggregate_slot(rule, i) < evaluation->slot_count; i++) {
         struct value d = number(evaluation->slots[rule_aggregate_slot(rule, i)]);
-        if (!rule->aggregates[i].detects || value_is_null(d))
+        if (!rule->aggregates[i].detects || rule->aggregates[i].part || value_is_null(d))
             continue;
         pairs[2 * n] = value_str(text_cut(rule->aggregates[i].text, REMEMBERED_TEXT_BYTES_MAX));
         pairs[2 * n++ + 1] = d;

@@ -3,9 +3,12 @@
 
 #include <stdio.h>
 
-static const char *const function_names[] = {"count", "distinct", "sum", "avg", "min", "max", "stddev",
-                                             "p50",   "p90",      "p95", "p99", NULL}; /* by aggregate_function */
-static const char *const later_functions[] = {"share", "ago", NULL};
+enum { SHARE_ARGS = 3 };
+
+static const char *const function_names[] = {
+    "count", "distinct", "sum", "avg", "min",   "max", "stddev",
+    "p50",   "p90",      "p95", "p99", "share", NULL}; /* by aggregate_function */
+static const char *const later_functions[] = {"ago", NULL};
 
 const char *aggregate_suggest(const struct rule_build *build, struct str name)
 {
@@ -79,15 +82,15 @@ static int compile_expr(struct rule_build *build, struct str function, const str
 
 /* "avg(latency)": event.value is not written, being what is meant without it. */
 static struct str canonical(struct rule_build *build, struct str function, const struct rule_input *input,
-                            struct cel_node *const *args, size_t n_args)
+                            const struct cel_node *arg)
 {
     struct buf text = {0};
     buf_str_put(&text, function);
     buf_puts(&text, "(");
     buf_str_put(&text, input->name);
-    if (n_args == 2) {
+    if (arg != NULL) {
         struct buf expr = {0};
-        cel_node_print(args[1], &expr);
+        cel_node_print(arg, &expr);
         if (!str_is(buf_str(&expr), "event.value") || str_is(function, "distinct")) {
             buf_puts(&text, ", ");
             buf_str_put(&text, buf_str(&expr));
@@ -103,6 +106,10 @@ static struct str canonical(struct rule_build *build, struct str function, const
 static int check_count(enum aggregate_function kind, struct str function, size_t n_args, int *bad_arg,
                        struct error *err)
 {
+    if (kind == AGGREGATE_SHARE && n_args != SHARE_ARGS) {
+        *bad_arg = n_args > SHARE_ARGS ? SHARE_ARGS : -1;
+        return error_set(err, ERROR_BAD_INPUT, "share() takes two inputs and a key: share(OVER, OF, event.FIELD)");
+    }
     if (n_args == 0)
         return error_set(err, ERROR_BAD_INPUT, "%.*s() needs the name of an input", STR_ARG(function));
     if (kind == AGGREGATE_COUNT && n_args > 1) {
@@ -111,7 +118,7 @@ static int check_count(enum aggregate_function kind, struct str function, size_t
     }
     if (kind == AGGREGATE_DISTINCT && n_args == 1)
         return error_set(err, ERROR_BAD_INPUT, "distinct() needs what to tell apart: distinct(INPUT, event.FIELD)");
-    if (n_args > 2) {
+    if (n_args > 2 && kind != AGGREGATE_SHARE) {
         *bad_arg = 2;
         return error_set(err, ERROR_BAD_INPUT, "%.*s() takes an input and one expression", STR_ARG(function));
     }
@@ -131,6 +138,8 @@ static int add(struct rule_build *build, const struct aggregate *aggregate, stru
     for (size_t i = 0; i < build->aggregate_count; i++)
         if (str_eq(build->aggregates[i].text, aggregate->text)) {
             build->aggregates[i].detects |= aggregate->detects;
+            if (aggregate->detects)
+                build->aggregates[i].part &= aggregate->part;
             return (int)i;
         }
     if (build->aggregate_count == RULE_AGGREGATES_MAX)
@@ -138,6 +147,60 @@ static int add(struct rule_build *build, const struct aggregate *aggregate, stru
                          RULE_AGGREGATES_MAX);
     build->aggregates[build->aggregate_count] = *aggregate;
     return (int)build->aggregate_count++;
+}
+
+/* A function over one input: its number among the rule's aggregates, or -1. */
+static int add_function(struct rule_build *build, struct aggregate aggregate, const struct cel_node *arg,
+                        struct error *err)
+{
+    struct str function = str_of(function_names[aggregate.function]);
+    aggregate.field = -1;
+    aggregate.detects = !build->validating;
+    aggregate.text = canonical(build, function, &build->rule->inputs[aggregate.input], arg);
+    if (aggregate.function != AGGREGATE_COUNT)
+        TRY(compile_expr(build, function, arg, &aggregate, err));
+    return add(build, &aggregate, err);
+}
+
+/* share(over, of, key) is made of distinct(over, key) and distinct(of, key), which come before it. Their keys are of
+ * one type: a field has the same one in all streams that have it. */
+static int add_share(struct rule_build *build, const int inputs[2], const struct cel_node *key, struct error *err)
+{
+    struct aggregate share = {
+        .function = AGGREGATE_SHARE, .input = inputs[0], .field = -1, .detects = !build->validating};
+    struct aggregate part = {.function = AGGREGATE_DISTINCT, .input = inputs[0], .part = true};
+    share.over = add_function(build, part, key, err);
+    TRY(share.over < 0);
+    part.input = inputs[1];
+    share.of = add_function(build, part, key, err);
+    TRY(share.of < 0);
+    struct buf text = {0};
+    cel_node_print(key, &text);
+    share.text = str_of(arena_printf(build->loader->arena, "share(%.*s, %.*s, %.*s)",
+                                     STR_ARG(build->rule->inputs[inputs[0]].name),
+                                     STR_ARG(build->rule->inputs[inputs[1]].name), STR_ARG(buf_str(&text))));
+    buf_fini(&text);
+    return add(build, &share, err);
+}
+
+/* The input that an argument names, which so takes part; -1 and an error where it names none. */
+static int input_of(struct rule_build *build, struct str function, const struct cel_node *arg, bool first,
+                    struct error *err)
+{
+    struct str name;
+    if (!cel_node_is_name(arg, &name))
+        return error_set(err, ERROR_BAD_INPUT, "the %s argument of %.*s() is the name of an input",
+                         first ? "first" : "second", STR_ARG(function));
+    if (build->rule->input_count == 0) /* reported before */
+        return 0;
+    int input = rule_find_input(build->rule, name);
+    if (input < 0)
+        return unknown_input(build, function, name, err);
+    if (build->validating)
+        build->named_validating[input] = true;
+    else
+        build->named_detecting[input] = true;
+    return input;
 }
 
 /* NOLINTNEXTLINE(readability-function-size): the parameters are those of cel_env.call. */
@@ -155,34 +218,24 @@ int aggregate_call(void *context, struct str function, struct cel_node *const *a
         return error_set(err, ERROR_BAD_INPUT, "%.*s() is of detector 'window'; '%s' has outputs of its own",
                          STR_ARG(function), detector_type_names[build->rule->type]);
     TRY(check_count((enum aggregate_function)kind, function, n_args, bad_arg, err));
-    struct str name;
-    *bad_arg = 0;
-    if (!cel_node_is_name(args[0], &name))
-        return error_set(err, ERROR_BAD_INPUT, "the first argument of %.*s() is the name of an input",
-                         STR_ARG(function));
-    int input_number = rule_find_input(build->rule, name);
     *out = aggregate_slot(build->rule, 0);
-    if (build->rule->input_count == 0) /* reported before; the set will not be used */
+    int inputs[2] = {0};
+    size_t n_inputs = kind == AGGREGATE_SHARE ? 2 : 1;
+    bool known = true; /* else that was reported before; the set will not be used */
+    for (size_t i = 0; i < n_inputs; i++) {
+        *bad_arg = (int)i;
+        inputs[i] = input_of(build, function, args[i], i == 0, err);
+        TRY(inputs[i] < 0);
+        known &= build->rule->input_count > 0 && build->rule->inputs[inputs[i]].stream != NULL;
+    }
+    if (!known)
         return 0;
-    if (input_number < 0)
-        return unknown_input(build, function, name, err);
-    const struct rule_input *input = &build->rule->inputs[input_number];
-    if (build->validating)
-        build->named_validating[input_number] = true;
-    else
-        build->named_detecting[input_number] = true;
-    if (input->stream == NULL) /* as above */
-        return 0;
-    struct aggregate aggregate = {.function = (enum aggregate_function)kind,
-                                  .input = input_number,
-                                  .field = -1,
-                                  .detects = !build->validating,
-                                  .text = canonical(build, function, input, args, n_args)};
-    *bad_arg = n_args == 2 ? 1 : -1;
-    if (kind != AGGREGATE_COUNT)
-        TRY(compile_expr(build, function, n_args == 2 ? args[1] : NULL, &aggregate, err));
-    *bad_arg = -1;
-    int index = add(build, &aggregate, err);
+    if (n_inputs == 2 && inputs[0] == inputs[1])
+        return error_set(err, ERROR_BAD_INPUT, "share() compares two inputs; of one in itself it is always 1");
+    *bad_arg = n_args > n_inputs ? (int)n_inputs : -1;
+    const struct cel_node *arg = n_args > n_inputs ? args[n_inputs] : NULL;
+    struct aggregate one = {.function = (enum aggregate_function)kind, .input = inputs[0]};
+    int index = kind == AGGREGATE_SHARE ? add_share(build, inputs, arg, err) : add_function(build, one, arg, err);
     TRY(index < 0);
     *out = aggregate_slot(build->rule, (size_t)index);
     return 0;

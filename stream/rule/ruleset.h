@@ -75,7 +75,8 @@ enum aggregate_function {
     AGGREGATE_P50,
     AGGREGATE_P90,
     AGGREGATE_P95,
-    AGGREGATE_P99
+    AGGREGATE_P99,
+    AGGREGATE_SHARE /* folds nothing: it compares two distincts */
 };
 
 /* One function call of `when`, a template or a measure: slot rule_aggregate_slot. */
@@ -86,6 +87,8 @@ struct aggregate {
     int field;              /* -1, or the event's field that expr is */
     struct str text;        /* as written, canonical: "avg(latency)" */
     bool detects;           /* false: only a measure of validate reads it */
+    bool part;              /* only share reads it: nobody asked for its value */
+    int over, of;           /* of share: the distincts of its inputs among the rule's aggregates */
 };
 
 enum category {

@@ -105,23 +105,27 @@ static void warn_group_key(const struct rule_build *build, size_t key)
     }
 }
 
-/* The number of distinct ids of rows is a fair question; of event ids it is count(), of prose seldom meant. */
+/* The number of distinct ids of rows is a fair question; of event ids it is count(), of prose seldom meant. The
+ * distincts of a share are told of once, by the share. */
 static void warn_distinct(const struct rule_build *build, const struct aggregate *aggregate)
 {
+    const struct rule *rule = build->rule;
     const struct yaml_node *when = yaml_get(detect_of(build), "when");
-    struct endless endless = {.stream = build->rule->inputs[aggregate->input].stream, .field = -1};
-    if (aggregate->function != AGGREGATE_DISTINCT || when == NULL)
+    bool shares = aggregate->function == AGGREGATE_SHARE;
+    const struct aggregate *kept = shares ? &rule->aggregates[aggregate->over] : aggregate;
+    struct endless endless = {.stream = rule->inputs[kept->input].stream, .field = -1};
+    if (kept->function != AGGREGATE_DISTINCT || aggregate->part || when == NULL)
         return;
-    cel_passes(aggregate->expr, see_passing, &endless);
+    cel_passes(kept->expr, see_passing, &endless);
     if (endless.field < 0 || endless.key.n > 0)
         return;
     const char *name = endless.stream->fields[endless.field].name;
-    if (strcmp(name, "event_id") == 0)
-        diagnostic_at(diagnostics_of(build), when, "cardinality",
-                      "%.*s counts events; write count(%.*s), which is cheaper", STR_ARG(aggregate->text),
-                      STR_ARG(build->rule->inputs[aggregate->input].name));
-    else if (is_prose(str_of(name)))
+    if (is_prose(str_of(name)))
         warn_endless(build, when, 0, &endless, "what is kept grows");
+    else if (!shares && strcmp(name, "event_id") == 0)
+        diagnostic_at(diagnostics_of(build), when, "cardinality",
+                      "%.*s counts events; write count(%.*s), which is cheaper", STR_ARG(kept->text),
+                      STR_ARG(rule->inputs[kept->input].name));
 }
 
 /* Values that are remembered. One thing's id may well come back: that is how a rollback shows. */

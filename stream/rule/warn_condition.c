@@ -153,6 +153,8 @@ static struct cel_domain domain_of_aggregate(const struct aggregate *aggregate)
 {
     if (aggregate->function == AGGREGATE_COUNT)
         return from_zero(true);
+    if (aggregate->function == AGGREGATE_SHARE)
+        return (struct cel_domain){.maybe_null = true, .low = value_double(0), .high = value_double(1)};
     struct cel_domain domain = aggregate->function == AGGREGATE_DISTINCT ? from_zero(false) : anything();
     if (aggregate->function == AGGREGATE_STDDEV)
         domain.low = value_double(0);

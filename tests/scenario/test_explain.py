@@ -74,6 +74,8 @@ def test_what_a_hopping_window_means(explained):
     assert "a week of the calendar in Europe/Berlin, from Monday" in weekly and "when time passes its end + 2h (wait)" in weekly
     assert facts["detection"]["window"] == {"kind": "calendar", "unit": "week", "timezone": "Europe/Berlin", "wait_ms": 7_200_000}
     assert "Each percentile keeps up to 64 KiB a pane" in weekly
+    hopping = explained(window="{size: 30m, slide: 10m}", when="share(cpu, bad, event.environment) > 0.5")[0]
+    assert "Each distinct() and input of share() keeps up to 78 KiB a pane" in hopping
     session, facts = explained(window="{gap: 30m, max: 12h}")
     assert "For each service, over each session, in which they are at most 30m apart, it fires if" in session
     assert "when time passes its last event + 30m, or its first + 12h if that comes first" in session
@@ -93,6 +95,7 @@ def test_what_a_hopping_window_means(explained):
     ("count(cpu) > 0 && services.exists(s, s.startsWith('c'))", "the number of cpu is more than 0 and services.exists(s, s.startsWith('c'))"),
     ("sum(cpu) > min(cpu) && distinct(bad, event.component) == 1 && max(bad, event.reopened) <= 2",
      "the sum of cpu is more than the least of cpu and the number of different component among bad is 1 and the greatest reopened of bad is at most 2"),
+    ("share(bad, cpu, event.service) > 0.1", "the part of different service among bad that cpu has too is more than 0.1"),
     ("count(bad) > 0 && stddev(cpu) > 3.0 && p50(cpu) < 1.0", "the number of bad is more than 0 and the standard deviation of cpu is more than 3 and "
                                                                "the median of cpu is less than 1")])
 def test_conditions_in_words(explained, when, words):

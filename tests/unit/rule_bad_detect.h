@@ -5,7 +5,9 @@
 
 #include "rule_bad.h"
 
-#define CALENDAR "{calendar: week, timezone: Europe/Berlin, wait: 0s}"
+#define TWO_IN     "{d: {stream: deployment}, x: {stream: incident}}"
+#define SHARE_ARGS "share() takes two inputs and a key: share(OVER, OF, event.FIELD)\n"
+#define CALENDAR   "{calendar: week, timezone: Europe/Berlin, wait: 0s}"
 
 static const struct bad_case bad_detect[] = {
     /* the file */
@@ -307,7 +309,21 @@ static const struct bad_case bad_detect[] = {
      "6:55: error: stddev() takes numbers, not durations; write its getSeconds()\n"},
     {RULE(TELEMETRY, "{window: {size: 10m, slide: 1m}, when: p75(x) > 1}", ""),
      "6:50: error: unknown function p75(); did you mean 'p95'?\n"},
-    {RULE(IN, WHEN("\"share(x, x, event.service) > 1\""), ""), "6:39: error: function 'share' is not built yet\n"},
+    {RULE(IN, WHEN("\"share(x, x, event.service) > 0.1\""), ""),
+     "6:48: error: share() compares two inputs; of one in itself it is always 1\n"},
+    {RULE(IN, WHEN("\"share(x, event.service) > 0.1\""), ""), "6:39: error: " SHARE_ARGS},
+    {RULE(IN, WHEN("share() > 0.1"), ""), "6:38: error: " SHARE_ARGS},
+    {RULE(TWO_IN, WHEN("\"share(x, d, event.service, 1) > 0.1\""), ""), "6:66: error: " SHARE_ARGS},
+    {RULE(TWO_IN, WHEN("\"share(x, y, event.service) > 0.1\""), ""),
+     "6:48: error: unknown input 'y' in share(); inputs are d or x\n"},
+    {RULE(TWO_IN, WHEN("\"share(event.service, d, event.service) > 0.1\""), ""),
+     "6:51: error: the first argument of share() is the name of an input\n"},
+    {RULE(TWO_IN, WHEN("\"share(x, 1, event.service) > 0.1\""), ""),
+     "6:48: error: the second argument of share() is the name of an input\n"},
+    {RULE(TWO_IN, WHEN("\"share(d, x, event.version) > 0.1\""), ""),
+     "6:57: error: the stream incident has no field version; it has event_id incident_id status occurred_at service "
+     "environment severity title root_cause component started_at detected_at acknowledged_at resolved_at detected_by "
+     "deployment_id code_refs labels opened_at updated_at worst_severity reopened ttd ttr\n"},
     {RULE(IN, WHEN("cont(x) > 1"), ""), "6:38: error: unknown function cont(); did you mean 'count'?\n"},
     {RULE(IN, WHEN("count(x)"), ""), "6:38: error: a bool is wanted; this is a double\n"},
     {RULE(IN, WHEN("'false'"), ""), "6:38: error: this is never true, so the rule cannot fire\n"},

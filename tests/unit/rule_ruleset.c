@@ -284,6 +284,58 @@ static void test_per(void **state)
     ruleset_free(set);
 }
 
+#define SHARE(when, rest)                                                                                              \
+    RULE("{d: {stream: deployment}, x: {stream: incident}, y: {stream: incident}}",                                    \
+         "{window: {size: 1d}, when: \"" when "\"}", rest)
+
+/* A share brings the distincts that it compares, which count as asked for only where something else asks. */
+static void test_share(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text;
+        bool part, detects;
+    } wanted[] = {{"distinct(d, event.deployment_id)", true, true},
+                  {"distinct(x, event.deployment_id)", false, true},
+                  {"share(d, x, event.deployment_id)", false, true},
+                  {"distinct(y, event.deployment_id)", true, false},
+                  {"share(y, x, event.deployment_id)", false, false}};
+    struct ruleset *set =
+        good(SHARE("share(d,x,event.deployment_id) > 0.1 && distinct(x, event.deployment_id) > 1.0",
+                   REC("") "  validate: {measures: {a: {value: \"share(y, x, event.deployment_id)\", met: after < "
+                           "before}, b: {value: \"distinct(d, event.deployment_id)\", met: after < before}}}\n"));
+    const struct rule *rule = &set->rules[0];
+    assert_int_equal(rule->aggregate_count, sizeof wanted / sizeof *wanted);
+    for (size_t i = 0; i < rule->aggregate_count; i++) {
+        assert_true(str_is(rule->aggregates[i].text, wanted[i].text));
+        assert_int_equal(rule->aggregates[i].part, wanted[i].part);
+        assert_int_equal(rule->aggregates[i].detects, wanted[i].detects);
+    }
+    assert_true(rule->aggregates[2].over == 0 && rule->aggregates[2].of == 1);
+    assert_true(rule->aggregates[4].over == 3 && rule->aggregates[4].of == 1);
+    assert_true(rule->inputs[0].detects && rule->inputs[1].detects && !rule->inputs[2].detects);
+    assert_int_equal(rule->inputs[1].reads, FIELD_BIT(INCIDENT_DEPLOYMENT_ID));
+    ruleset_free(set);
+    const uint64_t hash = hash_of(SHARE("share(d, x, event.service) > 0.1 && count(y) > 0.0", ""));
+    assert_int_equal(hash, hash_of(SHARE("share(d,x,event.service)  >  0.1 && count(y) > 0.0", "")));
+    assert_int_not_equal(hash, hash_of(SHARE("share(x, d, event.service) > 0.1 && count(y) > 0.0", "")));
+    assert_int_not_equal(hash, hash_of(SHARE("share(d, y, event.service) > 0.1 && count(x) > 0.0", "")));
+}
+
+/* So the keys of a share are of one type. */
+static void test_fields_of_a_name_are_of_one_kind(void **state)
+{
+    (void)state;
+    for (int a = 0; a < STREAM_COUNT; a++)
+        for (int b = 0; b < a; b++)
+            for (int i = 0; i < stream_get(a)->field_count; i++) {
+                const struct stream_field *field = &stream_get(a)->fields[i];
+                int other = stream_field_find(stream_get(b), str_of(field->name));
+                if (other >= 0)
+                    assert_int_equal(field->kind, stream_get(b)->fields[other].kind);
+            }
+}
+
 static void test_overrides(void **state)
 {
     (void)state;
@@ -388,6 +440,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_hash_of_detectors, setup, teardown),
         cmocka_unit_test_setup_teardown(test_reads_of_detectors, setup, teardown),
         cmocka_unit_test_setup_teardown(test_per, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_share, setup, teardown),
+        cmocka_unit_test(test_fields_of_a_name_are_of_one_kind),
         cmocka_unit_test_setup_teardown(test_overrides, setup, teardown),
         cmocka_unit_test_setup_teardown(test_folder, setup, teardown),
         cmocka_unit_test_setup_teardown(test_many, setup, teardown),

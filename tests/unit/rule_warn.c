@@ -10,6 +10,9 @@
 
 #define HEAD  "apiVersion: forestall.io/v1\nkind: RuleSet\n"
 #define RULES HEAD "rules:\n"
+#define SHARE(key, rest)                                                                                               \
+    RULES "- id: a\n  from: {x: {stream: incident, match: {severity: sev1}}, y: {stream: incident}}\n"                 \
+          "  detect:\n    window: {size: 1d}\n    when: share(y, x, " key ") " rest "\n"
 #define WHERE(rest)                                                                                                    \
     RULES "- id: a\n  from: {x: {stream: incident, " rest "}}\n  detect: {window: {size: 1d}, when: count(x) > 1}\n"
 #define WHEN(when)                                                                                                     \
@@ -78,6 +81,10 @@ static const struct warn_case cases[] = {
     {WHEN("stddev(x, event.reopened) < 0"), "8:11 cannot-fire this is never true, so the rule cannot fire\n"},
     {WHEN("stddev(x, event.reopened) >= 0"), ""}, /* null and NaN are neither */
     {WHEN("p50(x, event.reopened) < 0"), ""},
+    {SHARE("event.service", "> 1"), "8:11 cannot-fire this is never true, so the rule cannot fire\n"},
+    {SHARE("event.service", "< 0"), "8:11 cannot-fire this is never true, so the rule cannot fire\n"},
+    {SHARE("event.service", "<= 1"), ""}, /* null is neither */
+    {SHARE("event.service", "== 0.5"), ""},
     {WHEN("count(x) == 2.5"), "8:11 cannot-fire this is never true, so the rule cannot fire\n"},
     {RULES
      "- id: a\n  from: {x: {stream: deployment}}\n  detect: {type: new_value, of: x, value: event.version, memory: "
@@ -128,6 +135,10 @@ static const struct warn_case cases[] = {
      "fingerprint(event.message), which is the same for texts of one pattern\n"
      "8:11 cardinality distinct(x, event.event_id) counts events; write count(x), which is cheaper\n"},
     {WHEN("distinct(x, event.deployment_id) > 3"), ""},
+    {SHARE("event.event_id", "> 0.1"), ""}, /* counting would not tell */
+    {SHARE("event.title", "> 0.1"),
+     "8:11 cardinality 'title' seldom has a value twice, so what is kept grows without bound; take "
+     "fingerprint(event.title), which is the same for texts of one pattern\n"},
     {RULES "- id: a\n  from: {x: {stream: telemetry}}\n  detect: {type: trend, of: x, window: {size: 7d, slide: 1d}, "
            "limit: 9, horizon: 9d, when: \"fit > 0.9 && (slope_per_hour < 0 || eta < duration('1h'))\"}\n",
      "6:82 unused where 'when' is written 'horizon' is without effect; write eta <= duration('9d') into it, or leave "
