@@ -21,8 +21,7 @@ static int order_hashes(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-/* Sorts, drops doubles and keeps the smallest DISTINCT_MAX + 1: one more than is exact, as the sign of overflow.
- */
+/* Sorts, drops doubles and keeps the smallest DISTINCT_MAX + 1: one more than is exact is the sign of overflow. */
 static void settle(struct distinct *set)
 {
     if (set->sorted == set->n)

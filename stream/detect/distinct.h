@@ -1,7 +1,7 @@
 /* The set of different values, as hashes: exact up to DISTINCT_MAX, and beyond that its smallest hashes, a random
  * sample that does not depend on the order of values and merges (bottom-k sketch, Cohen and Kaplan 2007).
  *
- * Memory: 8 bytes a value, of few times DISTINCT_MAX at most. Adding is O(log n) amortised. */
+ * Memory: 8 bytes a value, at most a few times DISTINCT_MAX of them. Adding is O(log n) amortised. */
 #ifndef FORESTALL_DETECT_DISTINCT_H
 #define FORESTALL_DETECT_DISTINCT_H
 
@@ -21,8 +21,7 @@ void distinct_fini(struct distinct *set);
 size_t distinct_bytes(const struct distinct *set); /* on the heap */
 void distinct_add(struct distinct *set, struct value v);
 void distinct_merge(struct distinct *set, const struct distinct *other);
-/* How many different values there were. *approximate is set where the set kept a sample: the result is about 1 % off.
- */
+/* How many different values there were. *approximate is set where that comes from a sample: it is about 1 % off. */
 double distinct_count(struct distinct *set, bool *approximate);
 /* The part of `over` that is in `of` too: a double, or null where `over` is empty. *approximate is set where either
  * kept a sample: the result is over the values of `over` that both samples would have, on average m = DISTINCT_MAX *

@@ -106,7 +106,9 @@ static struct str canonical(struct rule_build *build, struct str function, const
 static int check_count(enum aggregate_function kind, struct str function, size_t n_args, int *bad_arg,
                        struct error *err)
 {
-    if (kind == AGGREGATE_SHARE && n_args != SHARE_ARGS) {
+    if (kind == AGGREGATE_SHARE && n_args == SHARE_ARGS)
+        return 0;
+    if (kind == AGGREGATE_SHARE) {
         *bad_arg = n_args > SHARE_ARGS ? SHARE_ARGS : -1;
         return error_set(err, ERROR_BAD_INPUT, "share() takes two inputs and a key: share(OVER, OF, event.FIELD)");
     }
@@ -118,7 +120,7 @@ static int check_count(enum aggregate_function kind, struct str function, size_t
     }
     if (kind == AGGREGATE_DISTINCT && n_args == 1)
         return error_set(err, ERROR_BAD_INPUT, "distinct() needs what to tell apart: distinct(INPUT, event.FIELD)");
-    if (n_args > 2 && kind != AGGREGATE_SHARE) {
+    if (n_args > 2) {
         *bad_arg = 2;
         return error_set(err, ERROR_BAD_INPUT, "%.*s() takes an input and one expression", STR_ARG(function));
     }

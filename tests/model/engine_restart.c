@@ -51,7 +51,7 @@ static const char *const rules_texts[] = {
     "10.0}}\n"
     "  detect: {group_by: [service], window: {size: 20m, slide: 5m}, when: avg(cpu) > 45 && count(all) > 3}\n"
     "  recommend: {category: architecture, title: \"{{ avg(cpu) }} {{ max(cpu) }}\", cooldown: 0s, spec: {problem: "
-    "\"{{ sum(cpu) }} {{ distinct(all, event.name) }}\", solution: s}}\n"
+    "\"{{ sum(cpu) }} {{ distinct(all, event.name) }} {{ share(cpu, all, event.occurred_at) }}\", solution: s}}\n"
     "- id: hopping-by-name\n"
     "  from: {all: {stream: telemetry}}\n"
     "  detect: {group_by: [name], window: {size: 1h, slide: 20m, wait: 7m}, when: min(all) < 5}\n"
