@@ -25,6 +25,8 @@ static const char usage[] =
     "  --allow CODE       leave out warnings of this code, repeatable; a warning ends with its code in brackets\n"
     "  --output FORMAT    text (default), json, or sarif for code scanning; the last two on standard output\n";
 
+static const char configuration[] = "forestall.yaml";
+
 enum output { OUTPUT_TEXT, OUTPUT_JSON, OUTPUT_SARIF };
 
 struct options {
@@ -41,9 +43,11 @@ struct tally {
 };
 
 /* Rules say apiVersion; a file that forgot it is still told apart by kind, or by rules that are written out. A path
- * that cannot be told, since it is no YAML, is taken for rules: the message is the same. */
+ * that cannot be told, since it is no YAML, is taken for rules: the message is the same. An empty file says nothing, so
+ * its name does. */
 static bool is_configuration(const char *path)
 {
+    const char *slash = strrchr(path, '/');
     struct stat info;
     if (stat(path, &info) != 0 || !S_ISREG(info.st_mode))
         return false;
@@ -55,6 +59,8 @@ static bool is_configuration(const char *path)
         rules != NULL && rules->kind == YAML_SEQUENCE && rules->count > 0 && rules->items[0]->kind == YAML_MAPPING;
     bool result = root != NULL && root->kind == YAML_MAPPING && yaml_get(root, "apiVersion") == NULL &&
                   yaml_get(root, "kind") == NULL && !written_out;
+    if (result && root->count == 0)
+        result = strcmp(slash != NULL ? slash + 1 : path, configuration) == 0;
     diagnostics_fini(&ignored);
     arena_fini(&scratch);
     return result;
@@ -237,7 +243,7 @@ static bool read_words(struct options *options, const char *output)
 
 int cli_check(int argc, char **argv)
 {
-    static const char *const fallback[] = {"forestall.yaml"};
+    static const char *const fallback[] = {configuration};
     struct options options = {.allowed.items = mem_alloc((size_t)argc * sizeof(char *))};
     const char *output = "text";
     const struct cli_option table[] = {{.name = "strict", .flag = &options.strict},

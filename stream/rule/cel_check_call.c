@@ -39,6 +39,14 @@ static const char *near_function(struct str name, int style)
     return best;
 }
 
+static void print_functions(int style, struct buf *out)
+{
+    for (size_t t = 0; t < TABLES; t++)
+        for (const struct cel_function *f = tables[t]; f->name != NULL; f++)
+            if ((f->style & style) != 0)
+                buf_printf(out, " %s", f->name);
+}
+
 static int unknown_function(struct cel_checker *ck, const struct cel_node *node)
 {
     struct str name = node->text;
@@ -58,7 +66,12 @@ static int unknown_function(struct cel_checker *ck, const struct cel_node *node)
     const char *near = near_function(name, method ? FUNCTION_METHOD : FUNCTION_CALL);
     if (near != NULL)
         return cel_fail(ck->err, node->offset, "unknown function %.*s(); did you mean %s?", STR_ARG(name), near);
-    return cel_fail(ck->err, node->offset, "unknown function %.*s()", STR_ARG(name));
+    struct buf names = {0};
+    print_functions(method ? FUNCTION_METHOD : FUNCTION_CALL, &names);
+    (void)cel_fail(ck->err, node->offset, "unknown function %.*s(); %s are%.*s", STR_ARG(name),
+                   method ? "methods" : "functions", STR_ARG(buf_str(&names)));
+    buf_fini(&names);
+    return -1;
 }
 
 /* "an int, a string or a list" of a mask. */

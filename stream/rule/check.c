@@ -15,7 +15,22 @@ static const char *kind_name(const struct yaml_node *node)
     return yaml_is_null(node) ? "empty" : names[node->kind];
 }
 
-const char *check_suggest(struct arena *arena, struct str text, const char *const *names, const char *otherwise)
+/* The only name that begins with the text, which so was cut short; NULL: none or several. */
+static const char *find_begun(struct str text, const char *const *names)
+{
+    const char *found = NULL;
+    for (const char *const *name = names; text.n > 1 && *name != NULL; name++) {
+        if (!str_starts(str_of(*name), text))
+            continue;
+        if (found != NULL)
+            return NULL;
+        found = *name;
+    }
+    return found;
+}
+
+/* The name that was most likely meant; NULL: none. */
+static const char *find_near(struct str text, const char *const *names)
 {
     int best = 3;
     const char *near = NULL;
@@ -26,6 +41,12 @@ const char *check_suggest(struct arena *arena, struct str text, const char *cons
             near = *name;
         }
     }
+    return near != NULL || names == NULL ? near : find_begun(text, names);
+}
+
+const char *check_suggest(struct arena *arena, struct str text, const char *const *names, const char *otherwise)
+{
+    const char *near = find_near(text, names);
     if (near != NULL)
         return arena_printf(arena, "; did you mean '%s'?", near);
     if (otherwise == NULL || names == NULL || names[0] == NULL)
@@ -49,17 +70,59 @@ bool check_map(struct diagnostics *diagnostics, const struct yaml_node *node, co
     return false;
 }
 
+static bool is_known(struct str key, const char *const *known)
+{
+    while (*known != NULL && !str_is(key, *known))
+        known++;
+    return *known != NULL;
+}
+
+/* `{size:30d}` or `{size 30d}`, which YAML reads as a key without a value: mended, and said so. */
+static bool mend_colon(struct diagnostics *diagnostics, struct yaml_node *key, struct yaml_node *value,
+                       const char *const *known)
+{
+    if (!yaml_is_null(value) || value->text.n > 0)
+        return false;
+    for (const char *const *name = known; *name != NULL; name++) {
+        size_t n = strlen(*name);
+        if (key->text.n <= n + 1 || !str_starts(key->text, str_of(*name)) ||
+            (key->text.p[n] != ':' && key->text.p[n] != ' '))
+            continue;
+        struct str rest = {key->text.p + n + 1, key->text.n - n - 1};
+        diagnostic_at(diagnostics, key, NULL, "'%.*s' is a key without a value; write '%s: %.*s'", STR_ARG(key->text),
+                      *name, STR_ARG(rest));
+        value->text = rest;
+        key->text = str_of(*name);
+        return true;
+    }
+    return false;
+}
+
+void check_spelling(struct diagnostics *diagnostics, const struct yaml_node *mapping, const char *what,
+                    const char *const *known)
+{
+    for (size_t i = 0; i < mapping->count && !diagnostics_full(diagnostics); i++) {
+        struct yaml_node *key = mapping->keys[i];
+        if (is_known(key->text, known) || mend_colon(diagnostics, key, mapping->items[i], known))
+            continue;
+        const char *near = find_near(key->text, known);
+        if (near == NULL || yaml_get(mapping, near) != NULL)
+            continue;
+        diagnostic_at(diagnostics, key, NULL, "unknown key '%.*s' in %s; did you mean '%s'?", STR_ARG(key->text), what,
+                      near);
+        key->text = str_of(near);
+    }
+}
+
 bool check_mapping(struct diagnostics *diagnostics, const struct yaml_node *node, const char *what,
                    const char *const *known)
 {
     if (!check_map(diagnostics, node, what))
         return false;
+    check_spelling(diagnostics, node, what, known);
     for (size_t i = 0; i < node->count; i++) {
         struct str key = node->keys[i]->text;
-        const char *const *name = known;
-        while (*name != NULL && !str_is(key, *name))
-            name++;
-        if (*name == NULL)
+        if (!is_known(key, known))
             diagnostic_at(diagnostics, node->keys[i], NULL, "unknown key '%.*s' in %s%s", STR_ARG(key), what,
                           diagnostics_full(diagnostics) ? ""
                                                         : check_suggest(diagnostics->arena, key, known, "known are "));
@@ -91,8 +154,9 @@ bool check_text(struct diagnostics *diagnostics, const struct yaml_node *node, c
     if (node == NULL)
         return false;
     if (node->kind != YAML_SCALAR || yaml_is_null(node) || node->text.n == 0) {
-        diagnostic_at(diagnostics, node, false, "%s must be text, not %s", what,
-                      node->kind == YAML_SCALAR ? "empty" : kind_name(node));
+        diagnostic_at(diagnostics, node, false, "%s must be text, not %s%s", what,
+                      node->kind == YAML_SCALAR ? "empty" : kind_name(node),
+                      node->kind == YAML_MAPPING ? "; text with ': ' in it needs quotes" : "");
         return false;
     }
     *text = node->text;

@@ -8,9 +8,13 @@
 
 #include "rule/yaml.h"
 
-/* `node` is a mapping with no other keys than `known` (NULL-terminated); `what` names it: "a rule", "detect". */
+/* `node` is a mapping with no other keys than `known` (NULL-terminated); `what` names it: "a rule", "detect". A key
+ * that is near to one that is missing is wrong, and from then on is that one: its absence is no mistake of its own. */
 bool check_mapping(struct diagnostics *diagnostics, const struct yaml_node *node, const char *what,
                    const char *const *known);
+/* The same of the near ones only, for those who look into the mapping before all its keys are known. */
+void check_spelling(struct diagnostics *diagnostics, const struct yaml_node *mapping, const char *what,
+                    const char *const *known);
 /* The same for a mapping with keys of the file's own choice. */
 bool check_map(struct diagnostics *diagnostics, const struct yaml_node *node, const char *what);
 bool check_sequence(struct diagnostics *diagnostics, const struct yaml_node *node, const char *what);

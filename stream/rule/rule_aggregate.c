@@ -10,9 +10,9 @@ static const char *const function_names[] = {
     "p50",   "p90",      "p95", "p99", "share", NULL}; /* by aggregate_function */
 static const char *const later_functions[] = {"ago", NULL};
 
-const char *aggregate_suggest(const struct rule_build *build, struct str name)
+const char *aggregate_suggest(const struct rule_build *build, struct str name, const char *otherwise)
 {
-    return check_suggest(build->loader->diagnostics->arena, name, function_names, NULL);
+    return check_suggest(build->loader->diagnostics->arena, name, function_names, otherwise);
 }
 
 static int find_name(const char *const *names, struct str name)

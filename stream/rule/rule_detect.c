@@ -142,11 +142,14 @@ void rule_detect_read(struct rule_build *build, const struct yaml_node *detect)
 {
     struct diagnostics *diagnostics = build->loader->diagnostics;
     size_t errors_before = diagnostics->errors;
-    int type = read_type(diagnostics, detect);
     build->outputs_known = false;
-    if (!(type < 0 ? check_map(diagnostics, detect, "detect")
-                   : check_mapping(diagnostics, detect, "detect", detectors[type].keys)))
+    if (!check_map(diagnostics, detect, "detect"))
         return;
+    static const char *const type_key[] = {"type", NULL};
+    check_spelling(diagnostics, detect, "detect", type_key);
+    int type = read_type(diagnostics, detect);
+    if (type >= 0)
+        (void)check_mapping(diagnostics, detect, "detect", detectors[type].keys);
     rule_group_read(build, detect);
     if (type < 0 || detectors[type].read == NULL)
         return;

@@ -93,9 +93,11 @@ static void read_macros(struct loader *loader, struct rule_file *file, const str
             *map_slot(&file->wrong, node->keys[i]->text) = node->items[i];
             continue;
         }
-        if (map_get(&file->lists, node->keys[i]->text) != NULL)
+        if (map_get(&file->lists, node->keys[i]->text) != NULL) {
             diagnostic_at(loader->diagnostics, node->keys[i], false, "'%.*s' is a list of this file too",
                           STR_ARG(node->keys[i]->text));
+            continue;
+        }
         *map_slot(&file->macros, node->keys[i]->text) = node->items[i];
     }
 }
@@ -132,7 +134,9 @@ static void add_source(struct loader *loader, struct rule_file *file, struct yam
     struct diagnostics *diagnostics = loader->diagnostics;
     if (!check_map(diagnostics, node, "a rule"))
         return;
+    static const char *const id_key[] = {"id", NULL};
     struct rule_source source = {.file = file, .node = node};
+    check_spelling(diagnostics, node, "a rule", id_key);
     const struct yaml_node *id = check_need(diagnostics, node, "a rule", "id");
     if (check_id(diagnostics, id, "a rule's id", &source.id)) {
         void **slot = map_slot(&loader->ids, source.id);
@@ -151,7 +155,15 @@ static void add_source(struct loader *loader, struct rule_file *file, struct yam
 
 void rule_file_read(struct loader *loader, struct rule_file *file)
 {
-    if (!check_map(loader->diagnostics, file->root, "a rule file") || !read_head(loader, file))
+    if (!check_map(loader->diagnostics, file->root, "a rule file"))
+        return;
+    if (file->root->count == 0) {
+        diagnostic_at(loader->diagnostics, file->root, NULL,
+                      "this file is empty; a rule file begins with 'apiVersion: forestall.io/v1' and 'kind: RuleSet'");
+        return;
+    }
+    check_spelling(loader->diagnostics, file->root, "a rule file", file_keys);
+    if (!read_head(loader, file))
         return;
     (void)check_mapping(loader->diagnostics, file->root, "a rule file", file_keys);
     read_metadata(loader, yaml_get(file->root, "metadata"));

@@ -117,8 +117,9 @@ static size_t own_index(const struct yaml_node *own, const struct yaml_node *sha
     return i;
 }
 
+/* `said`: of which of the shared keys it was said what is wrong. */
 static bool read_input_keys(struct rule_build *build, struct rule_input *input, const struct yaml_node *own,
-                            const struct yaml_node *shared)
+                            const struct yaml_node *shared, bool *said)
 {
     struct rule *rule = build->rule;
     const struct yaml_node *node = own != NULL ? own : shared;
@@ -127,7 +128,11 @@ static bool read_input_keys(struct rule_build *build, struct rule_input *input, 
     struct group_key *keys = arena_zalloc(build->loader->arena, (rule->group_count + 1) * sizeof *keys);
     bool good = true;
     for (size_t i = 0; i < rule->group_count; i++) {
-        good &= read_key(build, node, own_index(node, shared, i), input, &keys[i]);
+        if (own != NULL || !said[i]) {
+            bool known = read_key(build, node, own_index(node, shared, i), input, &keys[i]);
+            said[i] |= own == NULL && !known;
+            good &= known;
+        }
         keys[i].name = rule->group[i].name;
     }
     input->group = keys;
@@ -148,15 +153,19 @@ void rule_group_read(struct rule_build *build, const struct yaml_node *detect)
             .name = shared->kind == YAML_MAPPING ? shared->keys[i]->text : shared->items[i]->text, .field = -1};
     rule->group = keys;
     bool first = true;
+    bool said[RULE_GROUP_KEYS_MAX] = {false};
     for (size_t i = 0; i < rule->input_count; i++) {
         struct rule_input *input = &rule->inputs[i];
         const struct yaml_node *own = yaml_get(build->input_nodes[i], "group_by");
         input->group = keys;
-        if (input->stream == NULL || !read_input_keys(build, input, own, shared))
+        if (input->stream == NULL || !read_input_keys(build, input, own, shared, said))
             continue;
         if (first && own == NULL) {
             rule->group = input->group;
             first = false;
         }
     }
+    /* What reads a misspelt key by its right name is right. */
+    for (size_t i = 0; i < rule->group_count; i++)
+        build->group_known &= !said[i];
 }

@@ -126,8 +126,8 @@ int rule_aggregate_add(struct rule_build *build, enum aggregate_function functio
                        const struct yaml_node *expr, const struct yaml_node *at, const char *what);
 /* A function over inputs, built or not. */
 bool aggregate_is_function(struct str name);
-/* "; did you mean 'count'?" where a function over inputs is near to `name`, else "". */
-const char *aggregate_suggest(const struct rule_build *build, struct str name);
+/* "; did you mean 'count'?" where a function over inputs is near to `name`, else as check_suggest. */
+const char *aggregate_suggest(const struct rule_build *build, struct str name, const char *otherwise);
 
 /* rule_file.c: a file's head, lists and macros; its rules are added to the loader's sources. */
 void rule_file_read(struct loader *loader, struct rule_file *file);

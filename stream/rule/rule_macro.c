@@ -115,10 +115,12 @@ bool rule_macro_check(struct loader *loader, struct rule_file *file, struct str 
         const struct yaml_node *within = name.n > 0 ? map_get(&file->macros, name) : NULL;
         bool circle = str_starts(str_of(err.error.message), STR_LIT("the macro "));
         struct cel_error deeper;
-        if (within == NULL || circle || err.too_large)
+        if (circle || err.too_large)
             break;
-        if (map_get(&file->wrong, name) != NULL)
+        if (name.n > 0 && map_get(&file->wrong, name) != NULL)
             return false;
+        if (within == NULL)
+            break;
         if (makes_sense(loader, file, within, &deeper))
             break;
         node = within;

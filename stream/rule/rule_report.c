@@ -30,14 +30,18 @@ static struct str unknown_name(const struct cel_error *err, bool *call)
 }
 
 /* What a rule's writer who used a name that is not known most likely meant, else the compiler's own words. */
-static const char *better_words(const struct scope *scope, const struct cel_error *err)
+static const char *better_words(const struct scope *scope, const struct yaml_node *node, const struct cel_error *err)
 {
     struct arena *arena = scope->build->loader->diagnostics->arena;
     bool call;
     struct str name = unknown_name(err, &call);
     if (name.n == 0)
         return err->error.message;
-    const char *near = call && scope->kind == SCOPE_OUTPUT ? aggregate_suggest(scope->build, name) : "";
+    bool method = err->offset > 0 && node->text.p[err->offset - 1] == '.';
+    bool suggested = strstr(err->error.message, "; did you mean") != NULL;
+    const char *near = call && !method && scope->kind == SCOPE_OUTPUT
+                           ? aggregate_suggest(scope->build, name, suggested ? NULL : "functions over inputs are ")
+                           : "";
     if (*near != '\0')
         return arena_printf(arena, "unknown function %.*s()%s", STR_ARG(name), near);
     if (call)
@@ -79,8 +83,8 @@ void scope_report(struct scope *scope, const struct yaml_node *node, const struc
     /* What is too large by itself is mended first. */
     scope->build->loader->budget.said |= err->too_large;
     if (!macro || err->too_large)
-        diagnostic_within(diagnostics, node, err->offset, NULL, "%s", better_words(scope, err));
+        diagnostic_within(diagnostics, node, err->offset, NULL, "%s", better_words(scope, node, err));
     else if (rule_macro_check(scope->build->loader, file, name))
         diagnostic_within(diagnostics, node, err->offset, NULL, "the macro %.*s does not fit here: %s", STR_ARG(name),
-                          better_words(scope, err));
+                          better_words(scope, node, err));
 }

@@ -142,6 +142,16 @@ static const struct {
 };
 enum { KIND_CALENDAR, KIND_SESSION, KIND_SIZED, KIND_COUNT };
 
+static const char *const window_keys[] = {"size", "slide", "wait", "calendar", "timezone", "gap", "max", NULL};
+
+static bool is_known(struct str name)
+{
+    const char *const *key = window_keys;
+    while (*key != NULL && !str_is(name, *key))
+        key++;
+    return *key != NULL;
+}
+
 /* The kind, an index of `kinds`; -1 and errors where no key, or keys of several, say which. */
 static int read_kind(struct diagnostics *diagnostics, const struct yaml_node *node)
 {
@@ -158,7 +168,7 @@ static int read_kind(struct diagnostics *diagnostics, const struct yaml_node *no
         const char *const *key = kinds[kind].keys;
         while (*key != NULL && !str_is(node->keys[i]->text, *key))
             key++;
-        if (*key != NULL)
+        if (*key != NULL || !is_known(node->keys[i]->text))
             continue;
         diagnostic_at(diagnostics, node->keys[i], false, "'%.*s' does not go with '%s'; such a window is written %s",
                       STR_ARG(node->keys[i]->text), kinds[kind].key, kinds[kind].written);
@@ -169,12 +179,11 @@ static int read_kind(struct diagnostics *diagnostics, const struct yaml_node *no
 
 void rule_window_read(struct rule_build *build, const struct yaml_node *detect)
 {
-    static const char *const known[] = {"size", "slide", "wait", "calendar", "timezone", "gap", "max", NULL};
     struct diagnostics *diagnostics = build->loader->diagnostics;
     struct window *window = &build->rule->window;
     const struct yaml_node *node = check_need(diagnostics, detect, "detect", "window");
     window->kind = WINDOW_SLIDING;
-    if (node == NULL || !check_mapping(diagnostics, node, "window", known))
+    if (node == NULL || !check_mapping(diagnostics, node, "window", window_keys))
         return;
     int kind = read_kind(diagnostics, node);
     if (kind < 0)

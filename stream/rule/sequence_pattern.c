@@ -7,7 +7,7 @@
  */
 #include "rule/sequence_pattern.h"
 
-enum { NONE = UINT32_MAX };
+static const uint32_t NONE = UINT32_MAX;
 
 /* A conjunction of literals. */
 struct guard {

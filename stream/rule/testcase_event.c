@@ -272,6 +272,29 @@ static const struct stream *item_stream(struct test_load *load, const struct yam
     return only;
 }
 
+enum { EVENT_KEYS_MAX = STREAM_FIELDS_MAX + 8 };
+
+/* What an event of the stream may have, NULL-terminated. */
+static void event_keys(const struct stream *stream, const char *names[EVENT_KEYS_MAX])
+{
+    int count = 0;
+    for (int i = 0; i < stream->record_field_count; i++)
+        names[count++] = stream->fields[i].name;
+    for (int i = 0; item_keys[i] != NULL; i++)
+        names[count++] = item_keys[i];
+    names[count] = NULL;
+}
+
+static void check_item_spelling(struct diagnostics *diagnostics, const struct yaml_node *node,
+                                const struct stream *stream)
+{
+    const char *names[EVENT_KEYS_MAX];
+    char what[64];
+    event_keys(stream, names);
+    (void)snprintf(what, sizeof what, "an event of stream '%s'", stream->name);
+    check_spelling(diagnostics, node, what, names);
+}
+
 static void add_field(struct test_item *item, const struct yaml_node *key, const struct yaml_node *node, bool own)
 {
     struct diagnostics *diagnostics = item->load->diagnostics;
@@ -279,12 +302,8 @@ static void add_field(struct test_item *item, const struct yaml_node *key, const
     if (field < 0 || item->stream->fields[field].derived) {
         if (!own)
             return;
-        const char *names[STREAM_FIELDS_MAX + 8] = {0};
-        int count = 0;
-        for (int i = 0; i < item->stream->record_field_count; i++)
-            names[count++] = item->stream->fields[i].name;
-        for (int i = 0; item_keys[i] != NULL; i++)
-            names[count++] = item_keys[i];
+        const char *names[EVENT_KEYS_MAX] = {0};
+        event_keys(item->stream, names);
         diagnostic_at(diagnostics, key, false, "%s '%.*s' in an event of stream '%s'%s",
                       field < 0 ? "unknown key" : "derived field", STR_ARG(key->text), item->stream->name,
                       check_suggest(diagnostics->arena, key->text, names, field < 0 ? "known are " : NULL));
@@ -384,6 +403,7 @@ void test_event_read(struct test_load *load, const struct yaml_node *node)
     if (item.stream == NULL)
         return;
     size_t errors_before = load->diagnostics->errors;
+    check_item_spelling(load->diagnostics, node, item.stream);
     const struct yaml_node *given = load->given;
     for (size_t i = 0; given != NULL && i < given->count; i++)
         if (!is_item_key(given->keys[i]->text))

@@ -3,6 +3,7 @@
 #include "rule/yaml.h"
 
 #include "base/map.h"
+#include "rule/yaml_slip.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -17,6 +18,7 @@ enum { YAML_DEPTH_MAX = 64, YAML_BYTES_MAX = 10 * 1024 * 1024, YAML_NODES_MAX = 
 struct open_node {
     struct yaml_node *node;
     size_t start;
+    bool flow; /* within [ ] or { } */
 };
 
 struct builder {
@@ -34,6 +36,10 @@ struct builder {
     /* libyaml counts characters: character `at_char` is byte `at_byte`. Only moves forward. */
     size_t at_char;
     size_t at_byte;
+    /* The scalar before, for what is said of text that is no YAML. */
+    bool quoted;
+    yaml_mark_t scalar;
+    yaml_mark_t scalar_end;
 };
 
 static int refuse(const struct builder *builder, yaml_mark_t mark, const char *message)
@@ -85,14 +91,18 @@ static struct yaml_node *node_new(struct builder *builder, enum yaml_kind kind, 
     return node;
 }
 
+/* What begins with an anchor's, alias' or tag's sign is as often an expression. */
+static const char no_anchors[] =
+    "anchors and aliases are not taken: write the value where it is used; text that begins with & or * needs quotes";
+static const char no_tags[] = "tags are not taken; text that begins with ! needs quotes";
+
 static int refuse_decorated(const struct builder *builder, const yaml_event_t *event, const yaml_char_t *anchor,
                             const yaml_char_t *tag)
 {
     if (anchor != NULL)
-        return refuse(builder, event->start_mark,
-                      "anchors and aliases are not taken; write the value where it is used");
+        return refuse(builder, event->start_mark, no_anchors);
     if (tag != NULL)
-        return refuse(builder, event->start_mark, "tags are not taken; every key knows the type of its value");
+        return refuse(builder, event->start_mark, no_tags);
     return 0;
 }
 
@@ -105,27 +115,45 @@ static int on_scalar(struct builder *builder, const yaml_event_t *event)
     node->block = style == YAML_LITERAL_SCALAR_STYLE || style == YAML_FOLDED_SCALAR_STYLE;
     node->text =
         arena_str(builder->arena, (struct str){(const char *)event->data.scalar.value, event->data.scalar.length});
+    if (at_key(builder) && !node->quoted && str_is(node->text, "<<"))
+        return refuse(builder, event->start_mark, "merge keys are not taken: write the keys where they are used");
     if (memchr(node->text.p, '\0', node->text.n) != NULL)
         return refuse(builder, event->start_mark, "a NUL character is not taken");
     size_t from = byte_of(builder, event->start_mark.index);
     size_t to = byte_of(builder, event->end_mark.index);
     node->raw = (struct str){builder->text.p + from, to - from};
+    builder->quoted = style == YAML_SINGLE_QUOTED_SCALAR_STYLE || style == YAML_DOUBLE_QUOTED_SCALAR_STYLE;
+    builder->scalar = event->start_mark;
+    builder->scalar_end = event->end_mark;
     return push(builder, node, event->start_mark);
+}
+
+/* A collection as a key: `{{ … }}` without quotes, as a rule. */
+static int refuse_key(struct builder *builder, const yaml_event_t *event)
+{
+    yaml_mark_t mark = event->start_mark;
+    size_t byte = byte_of(builder, mark.index);
+    if (byte == 0 || mark.column == 0 || strncmp(builder->text.p + byte - 1, "{{", 2) != 0)
+        return refuse(builder, mark, "a key must be a scalar");
+    mark.column--;
+    return refuse(builder, mark, "text that begins with '{{' needs quotes");
 }
 
 static int on_open(struct builder *builder, const yaml_event_t *event, enum yaml_kind kind)
 {
+    bool flow = kind == YAML_SEQUENCE ? event->data.sequence_start.style == YAML_FLOW_SEQUENCE_STYLE
+                                      : event->data.mapping_start.style == YAML_FLOW_MAPPING_STYLE;
     if (kind == YAML_SEQUENCE)
         TRY(refuse_decorated(builder, event, event->data.sequence_start.anchor, event->data.sequence_start.tag));
     else
         TRY(refuse_decorated(builder, event, event->data.mapping_start.anchor, event->data.mapping_start.tag));
     if (at_key(builder))
-        return refuse(builder, event->start_mark, "a key must be a scalar");
+        return refuse_key(builder, event);
     if (builder->depth == YAML_DEPTH_MAX)
         return refuse(builder, event->start_mark, "nested more than 64 deep");
     struct yaml_node *node = node_new(builder, kind, event->start_mark);
     TRY(push(builder, node, event->start_mark));
-    builder->open[builder->depth++] = (struct open_node){node, builder->node_count};
+    builder->open[builder->depth++] = (struct open_node){node, builder->node_count, flow};
     return 0;
 }
 
@@ -157,6 +185,16 @@ static int check_duplicates(const struct builder *builder, const struct yaml_nod
     return result;
 }
 
+static int check_commas(const struct builder *builder, const struct yaml_node *node)
+{
+    const struct yaml_node *rest = yaml_cut_by_comma(node);
+    if (rest == NULL)
+        return 0;
+    diagnostic_at(builder->diagnostics, rest, NULL,
+                  "the ',' before this ends the text; text with ',' in it needs quotes");
+    return -1;
+}
+
 static int on_close(struct builder *builder)
 {
     ASSERT(builder->depth > 0);
@@ -171,7 +209,7 @@ static int on_close(struct builder *builder)
         node->count = children;
         node->items = arena_alloc(builder->arena, children * sizeof(void *));
         memcpy(node->items, from, children * sizeof(void *));
-        return 0;
+        return top.flow ? check_commas(builder, node) : 0;
     }
     node->count = children / 2;
     node->items = arena_alloc(builder->arena, node->count * sizeof(void *));
@@ -180,6 +218,8 @@ static int on_close(struct builder *builder)
         node->keys[i] = from[2 * i];
         node->items[i] = from[2 * i + 1];
     }
+    if (top.flow)
+        TRY(check_commas(builder, node));
     return check_duplicates(builder, node);
 }
 
@@ -190,11 +230,10 @@ static int on_event(struct builder *builder, const yaml_event_t *event)
         if (builder->root != NULL)
             return refuse(builder, event->start_mark, "one file holds one document");
         if (event->data.document_start.tag_directives.start != event->data.document_start.tag_directives.end)
-            return refuse(builder, event->start_mark, "tags are not taken; every key knows the type of its value");
+            return refuse(builder, event->start_mark, no_tags);
         return 0;
     case YAML_ALIAS_EVENT:
-        return refuse(builder, event->start_mark,
-                      "anchors and aliases are not taken; write the value where it is used");
+        return refuse(builder, event->start_mark, no_anchors);
     case YAML_SCALAR_EVENT:
         return on_scalar(builder, event);
     case YAML_SEQUENCE_START_EVENT:
@@ -231,14 +270,34 @@ static yaml_mark_t mark_of_byte(struct str text, size_t byte)
     return mark;
 }
 
+static int refuse_character(const struct builder *builder, const yaml_parser_t *parser)
+{
+    yaml_mark_t mark = mark_of_byte(builder->text, parser->problem_offset);
+    diagnostic_file(builder->diagnostics, builder->file, (int)mark.line + 1, (int)mark.column + 1,
+                    "a control character (U+%04X) is not taken", (unsigned)parser->problem_value);
+    return -1;
+}
+
+static struct yaml_spot spot_of(yaml_mark_t mark)
+{
+    return (struct yaml_spot){mark.line, mark.column};
+}
+
 static int refuse_syntax(const struct builder *builder, const yaml_parser_t *parser)
 {
-    yaml_mark_t mark = parser->problem_mark;
     if (parser->error == YAML_READER_ERROR)
-        mark = mark_of_byte(builder->text, parser->problem_offset);
-    diagnostic_file(builder->diagnostics, builder->file, (int)mark.line + 1, (int)mark.column + 1, "not YAML: %s%s%s",
-                    parser->problem != NULL ? parser->problem : "out of memory", parser->context != NULL ? " " : "",
-                    parser->context != NULL ? parser->context : "");
+        return refuse_character(builder, parser);
+    struct yaml_fault fault = {.text = builder->text,
+                               .problem = parser->problem != NULL ? parser->problem : "out of memory",
+                               .at = spot_of(parser->problem_mark),
+                               .context = parser->context != NULL ? parser->context : "",
+                               .since = spot_of(parser->context_mark),
+                               .quoted = builder->quoted,
+                               .scalar = spot_of(builder->scalar),
+                               .scalar_end = spot_of(builder->scalar_end)};
+    struct yaml_slip slip = yaml_slip_of(builder->arena, &fault);
+    diagnostic_file(builder->diagnostics, builder->file, (int)slip.at.line + 1, (int)slip.at.column + 1, "%s",
+                    slip.words);
     return -1;
 }
 

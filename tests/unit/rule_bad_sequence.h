@@ -8,7 +8,6 @@
 
 static const struct bad_case bad_sequence[] = {
     {RULE(STEPS, "{type: sequence, within: 1h, step: [a]}", ""),
-     "6:11: error: detect has no 'steps'\n"
      "6:40: error: unknown key 'step' in detect; did you mean 'steps'?\n"},
     {RULE(STEPS, "{type: sequence, steps: a}", ""), "6:35: error: steps must be a list, not a scalar\n"},
     {RULE(STEPS, "{type: sequence, steps: []}", ""), "6:35: error: a sequence has from 1 to 24 steps, not 0\n"},
@@ -113,12 +112,11 @@ static const struct bad_case bad_sequence[] = {
      "6:36: error: within must be more than 0s and at most 3660d\n"},
     {RULE(STEPS, "{type: sequence, within: 1h, max_gap: 2h, steps: [a, b]}", ""),
      "6:49: error: max_gap is longer than within, so it would never end a match\n"},
-    {RULE(STEPS, "{type: sequence, within: 1h, skip: past, steps: [a, b]}", ""),
-     "6:46: error: unknown skip strategy 'past'; known are no_skip, to_next, past_last, to_first:STEP or "
+    {RULE(STEPS, "{type: sequence, within: 1h, skip: all, steps: [a, b]}", ""),
+     "6:46: error: unknown skip strategy 'all'; known are no_skip, to_next, past_last, to_first:STEP or "
      "to_last:STEP\n"},
     {RULE(STEPS, "{type: sequence, within: 1h, skip: to_first, steps: [a, b]}", ""),
-     "6:46: error: unknown skip strategy 'to_first'; known are no_skip, to_next, past_last, to_first:STEP or "
-     "to_last:STEP\n"},
+     "6:46: error: unknown skip strategy 'to_first'; did you mean 'to_first:STEP'?\n"},
     {RULE(STEPS, "{type: sequence, within: 1h, skip: 'to_first:d', steps: [a, b]}", ""),
      "6:46: error: skip goes to 'd', which is no step that takes events; those are a or b\n"},
     {RULE(STEPS, "{type: sequence, within: 1h, skip: 'to_last:c', steps: [a, {not: c}, b]}", ""),

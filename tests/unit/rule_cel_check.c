@@ -156,7 +156,16 @@ static void names(void **state)
         {"1 + broken", 4, "in the macro broken, at its byte 4: an expression is missing at the end"},
         {"siez('a')", 0, "unknown function siez(); did you mean size?"},
         {"event.name.startWith('a')", 11, "unknown function startWith(); did you mean startsWith?"},
-        {"frobnicate(1)", 0, "unknown function frobnicate()"},
+        {"frobnicate(1)", 0,
+         "unknown function frobnicate(); functions are size matches fingerprint int uint double string bool bytes "
+         "timestamp "
+         "duration dyn type coalesce"},
+        {"'a'.frobnicate()", 4,
+         "unknown function frobnicate(); methods are size startsWith endsWith contains matches lowerAscii upperAscii "
+         "trim "
+         "split join charAt indexOf lastIndexOf replace substring getFullYear getMonth getDate getDayOfMonth "
+         "getDayOfWeek "
+         "getDayOfYear getHours getMinutes getSeconds getMilliseconds"},
         {"startsWith('a', 'b')", 0, "startsWith is a method: write x.startsWith(...)"},
         {"'a'.int()", 4, "int is a function: write int(...)"},
         {"[1].map(x)", 4, "map() is written list.map(x, expression of x)"},

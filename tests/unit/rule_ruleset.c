@@ -83,6 +83,15 @@ static void test_bad_recommend(void **state)
     check_bad(bad_recommend, sizeof bad_recommend / sizeof *bad_recommend);
 }
 
+static void test_functions_listed(void **state)
+{
+    (void)state;
+    assert_null(ruleset_load_text("rules.yaml", STR_LIT(RULE(IN, WHEN("rate(x) > 1"), "")), &diagnostics));
+    assert_int_equal(diagnostics.count, 1);
+    const char *start = "unknown function rate(); functions over inputs are count, distinct, sum, avg, ";
+    assert_memory_equal(diagnostics.items[0].message, start, strlen(start));
+}
+
 /* Loads what must be good. */
 static struct ruleset *good(const char *text)
 {
@@ -434,6 +443,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_bad_sequence, setup, teardown),
         cmocka_unit_test_setup_teardown(test_bad_trend, setup, teardown),
         cmocka_unit_test_setup_teardown(test_bad_recommend, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_functions_listed, setup, teardown),
         cmocka_unit_test_setup_teardown(test_good_base, setup, teardown),
         cmocka_unit_test_setup_teardown(test_meaning, setup, teardown),
         cmocka_unit_test_setup_teardown(test_hash, setup, teardown),

@@ -39,17 +39,21 @@ static const char *refusal(struct str text)
     return arena_printf(&arena, "%d:%d: %s", item->line, item->column, item->message);
 }
 
+#define ANCHORS                                                                                                        \
+    "anchors and aliases are not taken: write the value where it is used; text that begins with & or * needs quotes"
+#define TAGS "tags are not taken; text that begins with ! needs quotes"
+
 static void test_refused(void **state)
 {
     (void)state;
     static const char *const cases[][2] = {
-        {"a: &x 1\n", "1:4: anchors and aliases are not taken; write the value where it is used"},
-        {"a: *x\n", "1:4: anchors and aliases are not taken; write the value where it is used"},
-        {"a: &x [1]\n", "1:4: anchors and aliases are not taken; write the value where it is used"},
-        {"a: !!str 1\n", "1:4: tags are not taken; every key knows the type of its value"},
-        {"a: ! 1\n", "1:4: tags are not taken; every key knows the type of its value"},
-        {"a: !t {}\n", "1:4: tags are not taken; every key knows the type of its value"},
-        {"%TAG ! tag:x,2000:\n---\na: 1\n", "1:1: tags are not taken; every key knows the type of its value"},
+        {"a: &x 1\n", "1:4: " ANCHORS},
+        {"a: *x\n", "1:4: " ANCHORS},
+        {"a: &x [1]\n", "1:4: " ANCHORS},
+        {"a: !!str 1\n", "1:4: " TAGS},
+        {"a: ! 1\n", "1:4: " TAGS},
+        {"a: !t {}\n", "1:4: " TAGS},
+        {"%TAG ! tag:x,2000:\n---\na: 1\n", "1:1: " TAGS},
         {"a: 1\nb: 2\n'a': 3\n", "3:1: duplicate key 'a', first in line 1"},
         {"x: {k: 1, k: 2}\n", "1:11: duplicate key 'k', first in line 1"},
         {"[a]: 1\n", "1:1: a key must be a scalar"},
@@ -60,11 +64,66 @@ static void test_refused(void **state)
         {"\xff\xfe"
          "a",
          "1:1: this is UTF-16; save the file as UTF-8"},
-        {"a: [1\nb: 2\n", "2:2: not YAML: did not find expected ',' or ']' while parsing a flow sequence"},
-        {"a: b: c\n", "1:5: not YAML: mapping values are not allowed in this context"},
-        {"a:\n\tb\n", "2:1: not YAML: found character that cannot start any token while scanning for the next token"},
-        {"a: 1\n b: 2\n", "2:3: not YAML: mapping values are not allowed in this context"},
-        {"a: \x01\n", "1:4: not YAML: control characters are not allowed"},
+        {"a: \x01\n", "1:4: a control character (U+0001) is not taken"},
+        {"a: 1\n<<: {b: 2}\n", "2:1: merge keys are not taken: write the keys where they are used"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+        assert_string_equal(refusal(str_of(cases[i][0])), cases[i][1]);
+}
+
+/* What people write by mistake, and what they are told: the place of the mistake, not that where YAML ends. */
+static void test_slips(void **state)
+{
+    (void)state;
+#define CUT "the ',' before this ends the text; text with ',' in it needs quotes"
+    static const char *const cases[][2] = {
+        {"a:\n\tb: 1\n", "2:1: a tab indents this line; YAML indents by spaces"},
+        {"a:\n  b: 1\n  \tc: 1\n", "3:3: a tab indents this line; YAML indents by spaces"},
+        {"a\n  b: 1\n", "1:2: a ':' is missing after 'a'"},
+        {"a: 1\nb 2\nc: 3\n", "2:2: a ':' is missing after 'b'"},
+        {"a:\n  b 2\n  c: 3\n", "2:4: a ':' is missing after 'b'"},
+        {"a:\n  b:2\n  c: 3\n", "2:5: a plain space is missing after the ':'"},
+        {"a: 1\nb:\xc2\xa0"
+         "2\nc: 3\n",
+         "2:3: a plain space is missing after the ':'"},
+        {"a:\n-b: 1\n c: 2\n", "2:2: a space is missing after the '-' of a list item"},
+        {"a: b: c\n", "1:5: a value with ': ' in it needs quotes"},
+        {"- a: x ? b : c\n", "1:12: a value with ': ' in it needs quotes"},
+        {"a: 1\n b: 2\n",
+         "2:2: this is indented more than 'a' in line 1, which has its value already; keys of one mapping begin in the "
+         "same column"},
+        {"a:\n   b: 1\n  c: 2\n", "3:3: this begins in column 3, where no mapping above has its keys; keys of one "
+                                  "mapping begin in the same column"},
+        {"a: 1\n- b\n", "2:1: a list item ('- ') among the keys of a mapping"},
+        {"- a\nb: 1\n", "2:1: the list that begins in line 1 goes on by '- ' in column 1; this is no item of it"},
+        {"a: - b\n", "1:4: a list whose items begin with '- ' begins in a line of its own, below its key"},
+        {"a: 'b\nc: 1\n", "1:4: the quote that opens here is never closed"},
+        {"a: \"b\nc: \"d\"\n", "1:4: the quote that opens here is first closed in line 2"},
+        {"a: 'Don't'\n", "1:9: text goes on after its closing quote; quote all of it, with '' for a ' within"},
+        {"a: \"say \"hi\"\"\n",
+         "1:10: text goes on after its closing quote; quote all of it, with \\\" for a \" within"},
+        {"a: \"\\d\"\n", "1:5: no such escape within double quotes: write \\\\ for a backslash, or quote by '"},
+        {"a: [1\nb: 2\n", "1:4: this '[' is not closed: ']' is missing"},
+        {"a: {b: 1", "1:4: this '{' is not closed: '}' is missing"},
+        {"a: [1 #2, 3]\nb: 2\n",
+         "1:7: ' #' begins a comment, which leaves '[' open; text with ' #' in it needs quotes"},
+        {"a: [1]]\n", "1:7: this ']' closes nothing"},
+        {"a: 1}\nb: }\n", "2:4: a value is missing before '}'"},
+        {"a: [1}\n", "1:6: this '}' does not close the '[' of line 1"},
+        {"a: {b: 1 c: 2}\n", "1:11: a ',' is missing before this key, or the value has ': ' in it and needs quotes"},
+        {"a: ['b' 'c']\n", "1:9: a ',' is missing before this"},
+        {"a: [b {c}]\n", "1:7: text with '{' in it needs quotes within []"},
+        {"a: ['b'].size()\n", "1:9: text goes on after ']'; text that begins with '[' needs quotes"},
+        {"a: {{ b }} c\n", "1:4: text that begins with '{{' needs quotes"},
+        {"a:\n- {{ b }}\n", "2:3: text that begins with '{{' needs quotes"},
+        {"a: @b\n", "1:4: text that begins with '@' needs quotes"},
+        {"a: && b\n", "1:4: text that begins with '&' needs quotes"},
+        {"a: !(b)\n", "1:4: tags are not taken; text that begins with ! needs quotes"},
+        {"a: |b == 1\n", "1:4: text that begins with '|' needs quotes"},
+        {"a: {b: f(x, y), c: 1}\n", "1:13: " CUT},
+        {"a: [say (x, y), c]\n", "1:13: " CUT},
+        {"a: [say (x), y]\nb: {c: \"f('(', x\", y: }\n", ""},
+        {"a: b\n...\nc: d\n", "3:1: more follows what was a whole file already"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
         assert_string_equal(refusal(str_of(cases[i][0])), cases[i][1]);
@@ -181,6 +240,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_refused, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_slips, setup, teardown),
         cmocka_unit_test_setup_teardown(test_limits, setup, teardown),
         cmocka_unit_test_setup_teardown(test_tree, setup, teardown),
         cmocka_unit_test_setup_teardown(test_places, setup, teardown),
