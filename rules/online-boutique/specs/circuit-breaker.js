@@ -1,34 +1,53 @@
-const CircuitBreaker = require('opossum');
-const NodeCache = require('node-cache');
+// Rates from the European Central Bank behind a circuit breaker. While the circuit is open, and whenever
+// a call fails, the newest rates that ever came are served: old rates are better than none.
+const FRESH_MS = 60 * 60 * 1000;    // rates are good for an hour
+const CALL_MS = 5000;               // the longest a call may take
+const PROBE_MS = 30 * 1000;         // how long the circuit stays open before one call is let through
+const CALLS = 10;                   // the circuit judges by the last ten calls
 
-const cache = new NodeCache({ stdTTL: 3600 }); // 1 hour cache
+class RatesBreaker {
+  constructor(load, log) {
+    this.load = load;               // (signal) => rates
+    this.log = log;
+    this.failed = [];               // of the last calls: true or false
+    this.openUntil = 0;
+    this.rates = null;
+    this.ratesAt = -Infinity;
+  }
 
-async function fetchExchangeRates() {
-    const response = await fetch(ECB_API_URL, { signal: AbortSignal.timeout(5000) });
-    return parseXMLRates(await response.text());
+  note(failed) {
+    this.failed = [...this.failed, failed].slice(-CALLS);
+    const errors = this.failed.filter(Boolean).length;
+    if (failed && this.failed.length === CALLS && errors >= CALLS / 2) {
+      if (this.openUntil === 0) this.log.error({ event: 'circuit_opened', dependency: 'ecb' });
+      this.openUntil = Date.now() + PROBE_MS;
+    } else if (!failed && this.openUntil !== 0) {
+      this.log.info({ event: 'circuit_closed', dependency: 'ecb' });
+      this.openUntil = 0;
+      this.failed = [];
+    }
+  }
+
+  last(cause) {
+    if (this.rates === null) throw cause;
+    return this.rates;
+  }
+
+  async get() {
+    const now = Date.now();
+    if (now - this.ratesAt < FRESH_MS) return this.rates;
+    if (now < this.openUntil) return this.last(new Error('exchange rates are unavailable'));
+    if (this.openUntil !== 0) this.openUntil = now + PROBE_MS;   // this call is the probe, the others wait
+    try {
+      this.rates = await this.load(AbortSignal.timeout(CALL_MS));
+      this.ratesAt = Date.now();
+      this.note(false);
+      return this.rates;
+    } catch (error) {
+      this.note(true);
+      return this.last(error);
+    }
+  }
 }
 
-const breaker = new CircuitBreaker(fetchExchangeRates, {
-    timeout: 5000,
-    errorThresholdPercentage: 50,
-    resetTimeout: 30000
-});
-
-// The fallback outlives the cache: old rates are better than none.
-breaker.fallback(() => {
-    const cached = cache.get('exchange_rates_fallback');
-    if (cached) return cached;
-    throw new Error('No fallback data available');
-});
-
-breaker.on('open', () => console.error('Circuit breaker opened - ECB API unavailable'));
-
-async function getExchangeRates() {
-    const cached = cache.get('exchange_rates');
-    if (cached) return cached;
-
-    const rates = await breaker.fire();
-    cache.set('exchange_rates', rates);
-    cache.set('exchange_rates_fallback', rates, 0); // kept until it is replaced
-    return rates;
-}
+module.exports = { RatesBreaker };
