@@ -99,7 +99,8 @@ static void add_panes(struct explanation *e, int64_t span_ms, int64_t pane_ms)
                     (int64_t)sizeof(struct histogram_bucket) * HISTOGRAM_BUCKETS_MAX);
     }
     if (rows)
-        explain_entries(e, "its windows");
+        explain_entries(e,
+                        e->rule->look_back_ms > 0 ? "its windows and of those that they look back on" : "its windows");
 }
 
 void explain_panes(struct explanation *e)

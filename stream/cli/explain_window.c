@@ -88,6 +88,25 @@ static const char *session_times(const struct explanation *e)
         gap, gap, explain_span(e, e->rule->window.max_ms));
 }
 
+/* What ago() asks for. */
+static void add_look_back(struct explanation *e)
+{
+    const struct rule *rule = e->rule;
+    if (rule->look_back_ms == 0)
+        return;
+    const char *span = rule->window.kind == WINDOW_CALENDAR ? "one window" : explain_span(e, rule->look_back_ms);
+    const char *history = "as much history as that";
+    if (rule->warmup_ms >= 0)
+        history = arena_printf(e->arena, "%s of history (warmup)", explain_span(e, rule->warmup_ms));
+    explain_add(e, "detection", "look_back_ms", value_int(rule->look_back_ms),
+                arena_printf(e->arena,
+                             "It looks back by %s (ago). Nothing is evaluated until the streams of what it "
+                             "looks back on have %s.",
+                             span, history));
+    if (rule->warmup_ms >= 0)
+        explain_add(e, "detection", "warmup_ms", value_int(rule->warmup_ms), NULL);
+}
+
 void explain_window(struct explanation *e)
 {
     const struct window *window = &e->rule->window;
@@ -122,6 +141,7 @@ void explain_window(struct explanation *e)
     case WINDOW_NONE:
         break;
     }
+    add_look_back(e);
 }
 
 void explain_window_state(struct explanation *e)

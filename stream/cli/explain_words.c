@@ -69,11 +69,27 @@ static const char *share_words(const struct explanation *e, const struct aggrega
                         STR_ARG(e->rule->inputs[e->rule->aggregates[share->of].input].name));
 }
 
+/* "the mean of latency 1d before". */
+static const char *ago_words(const struct explanation *e, const struct aggregate *ago)
+{
+    const char *written = explain_canonical(e, ago->expr);
+    const char *words = explain_words(e, ago->expr, NULL);
+    const char *when = "in the window before";
+    bool single = false;
+    for (size_t i = 0; i < e->rule->aggregate_count; i++)
+        single |= str_is(e->rule->aggregates[i].text, written);
+    if (e->rule->window.kind == WINDOW_HOPPING && ago->ago_ms != e->rule->window.size_ms)
+        when = arena_printf(e->arena, "%s before", explain_span(e, ago->ago_ms));
+    return arena_printf(e->arena, single ? "%s %s" : "(%s) %s", words, when);
+}
+
 /* "the mean of latency". */
 static const char *aggregate_words(const struct explanation *e, const struct aggregate *aggregate)
 {
     if (aggregate->function == AGGREGATE_SHARE)
         return share_words(e, aggregate);
+    if (aggregate->function == AGGREGATE_AGO)
+        return ago_words(e, aggregate);
     struct str input = e->rule->inputs[aggregate->input].name;
     const struct stream *stream = e->rule->inputs[aggregate->input].stream;
     const char *what = "";

@@ -19,6 +19,7 @@ void fold_fini(struct fold *fold)
     case AGGREGATE_SHARE:
     case AGGREGATE_MIN:
     case AGGREGATE_MAX:
+    case AGGREGATE_AGO:
         break;
     case AGGREGATE_DISTINCT:
         distinct_fini(&fold->distinct);
@@ -50,6 +51,7 @@ size_t fold_bytes(const struct fold *fold)
     case AGGREGATE_SHARE:
     case AGGREGATE_MIN:
     case AGGREGATE_MAX:
+    case AGGREGATE_AGO:
         return 0;
     case AGGREGATE_DISTINCT:
         return distinct_bytes(&fold->distinct);
@@ -154,6 +156,8 @@ void fold_add(struct fold *fold, struct value v)
         fold->count++;
         quantile_add(quantile_of(fold), d);
         return;
+    case AGGREGATE_AGO:
+        return;
     }
 }
 
@@ -162,6 +166,7 @@ void fold_merge(struct fold *fold, struct fold *other)
     switch ((enum aggregate_function)fold->function) {
     case AGGREGATE_COUNT:
     case AGGREGATE_SHARE:
+    case AGGREGATE_AGO:
         break;
     case AGGREGATE_DISTINCT:
         distinct_merge(&fold->distinct, &other->distinct);
@@ -220,6 +225,7 @@ struct value fold_result(struct fold *fold, bool *approximate)
         return fold->count == 0 ? value_null()
                                 : value_double(quantile_value(fold->quantile, share_of(fold->function), approximate));
     case AGGREGATE_SHARE:
+    case AGGREGATE_AGO:
         break;
     }
     return value_null();
@@ -236,6 +242,7 @@ void fold_encode(struct buf *out, struct fold *fold)
     switch ((enum aggregate_function)fold->function) {
     case AGGREGATE_COUNT:
     case AGGREGATE_SHARE:
+    case AGGREGATE_AGO:
         break;
     case AGGREGATE_DISTINCT:
         distinct_encode(out, &fold->distinct);
@@ -268,6 +275,7 @@ bool fold_decode(struct reader *r, struct fold *fold)
     switch ((enum aggregate_function)fold->function) {
     case AGGREGATE_COUNT:
     case AGGREGATE_SHARE:
+    case AGGREGATE_AGO:
         break;
     case AGGREGATE_DISTINCT:
         return distinct_decode(r, &fold->distinct);

@@ -6,7 +6,7 @@
 
 #include <stdlib.h>
 
-enum group_flag { GROUP_PREVIOUS = 1, GROUP_CAPPED = 2, GROUP_DETECTED = 4 };
+enum group_flag { GROUP_PREVIOUS = 1, GROUP_CAPPED = 2, GROUP_DETECTED = 4, GROUP_DORMANT = 8 };
 
 #define DELETE_STATE "stop, delete the state directory and start: it is restored from the changelog"
 
@@ -107,7 +107,7 @@ void group_save(struct group *group, struct state *state)
     buf_zigzag(&value, group->last_ms);
     buf_zigzag(&value, group->evaluated_ms);
     buf_byte(&value, (uint8_t)((group->previous ? GROUP_PREVIOUS : 0) | (group->capped ? GROUP_CAPPED : 0) |
-                               (group->detected ? GROUP_DETECTED : 0)));
+                               (group->detected ? GROUP_DETECTED : 0) | (group->dormant ? GROUP_DORMANT : 0)));
     if (group->capped)
         buf_zigzag(&value, group->dropped_ms);
     state_put(state, buf_str(&key), buf_str(&value));
@@ -127,6 +127,7 @@ static bool decode_record(struct group *group, struct str value)
     group->previous = (flags & GROUP_PREVIOUS) != 0;
     group->capped = (flags & GROUP_CAPPED) != 0;
     group->detected = (flags & GROUP_DETECTED) != 0;
+    group->dormant = (flags & GROUP_DORMANT) != 0;
     if (group->capped)
         group->dropped_ms = read_zigzag(&r);
     if (group->key.p == NULL && !r.failed)
@@ -320,7 +321,7 @@ void group_remove(struct group *group, struct state *state)
     group->timer_ms = INT64_MAX;
     group->evaluated_ms = INT64_MIN;
     group->dropped_ms = INT64_MIN;
-    group->previous = group->capped = group->detected = group->unsaved = false;
+    group->previous = group->capped = group->detected = group->dormant = group->unsaved = false;
 }
 
 static int entry_order(const struct entry *entry, int64_t time_ms, const struct position *at)
@@ -350,6 +351,32 @@ struct entry *group_entry(struct group *group, int64_t time_ms, const struct pos
     group->entry_count++;
     group->entries[low] = (struct entry){.time_ms = time_ms, .at = *at};
     return &group->entries[low];
+}
+
+size_t group_first_entry(const struct group *group, int64_t time_ms)
+{
+    size_t low = 0;
+    for (size_t high = group->entry_count; low < high;) {
+        size_t middle = low + (high - low) / 2;
+        if (group->entries[middle].time_ms < time_ms)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
+}
+
+size_t group_first_pane(const struct group *group, int64_t time_ms)
+{
+    size_t low = 0;
+    for (size_t high = group->pane_count; low < high;) {
+        size_t middle = low + (high - low) / 2;
+        if (group->panes[middle]->start_ms < time_ms)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
 }
 
 void group_entry_set(struct group *group, struct state *state, struct entry *entry, const struct event *event,

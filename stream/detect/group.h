@@ -46,6 +46,7 @@ struct group {
     int64_t last_ms;      /* newest activity, for eviction: stalest first */
     int64_t evaluated_ms; /* the last window's end that was evaluated (hopping); INT64_MIN: none */
     bool previous;        /* the last evaluation was true and its window not empty */
+    bool dormant;         /* no window waits for it: the timer says when none can look back on it any more (hopping) */
     bool capped;          /* entries were dropped for the limit */
     int64_t dropped_ms;   /* the newest of them, where the detector looks at windows by time */
     bool detected;        /* it had a detection while it was known; kept for rules with `per` */
@@ -107,6 +108,9 @@ struct entry *group_entry(struct group *group, int64_t time_ms, const struct pos
 void group_entry_set(struct group *group, struct state *state, struct entry *entry, const struct event *event,
                      uint16_t inputs);
 void group_entry_drop(struct group *group, struct state *state, size_t index);
+/* The first entry at or after `time_ms`, the first pane that starts there or later; their count: there is none. */
+size_t group_first_entry(const struct group *group, int64_t time_ms);
+size_t group_first_pane(const struct group *group, int64_t time_ms);
 /* Drops entries with a time at or below `time_ms`. */
 void group_entries_expire(struct group *group, struct state *state, int64_t time_ms);
 

@@ -80,6 +80,22 @@ int64_t span_start(const struct window *window, int64_t end_ms)
     return bounded(end_ms) - window->size_ms;
 }
 
+int64_t span_end_ago(const struct window *window, int64_t end_ms, int64_t ago_ms)
+{
+    if (window->kind == WINDOW_CALENDAR)
+        return ago_ms > 0 ? span_end_before(window, end_ms) : end_ms;
+    return bounded(end_ms) - ago_ms;
+}
+
+int64_t span_end_last(const struct window *window, int64_t time_ms, int64_t ago_ms)
+{
+    time_ms = bounded(time_ms);
+    if (window->kind != WINDOW_CALENDAR)
+        return floor_div(time_ms + ago_ms, window->slide_ms) * window->slide_ms + window->size_ms;
+    int64_t end_ms = span_end_after(window, time_ms);
+    return ago_ms > 0 ? span_next_end(window, end_ms) : end_ms;
+}
+
 struct span span_pane(const struct window *window, int64_t time_ms)
 {
     time_ms = bounded(time_ms);

@@ -18,6 +18,11 @@ int64_t span_next_end(const struct window *window, int64_t end_ms);
 /* The end of the window before the one that ends at `end_ms`. */
 int64_t span_end_before(const struct window *window, int64_t end_ms);
 int64_t span_start(const struct window *window, int64_t end_ms);
+/* The end of the window that is `ago_ms`, a multiple of the slide, before the one that ends at `end_ms`; in a calendar
+ * of the one before it, unless ago_ms is 0. */
+int64_t span_end_ago(const struct window *window, int64_t end_ms, int64_t ago_ms);
+/* The end of the last window that holds `time_ms`, or that looks back on one that does by `ago_ms`. */
+int64_t span_end_last(const struct window *window, int64_t time_ms, int64_t ago_ms);
 /* The pane that holds `time_ms`: it lies wholly inside or outside of every window. In a calendar panes are counted from
  * the window's start, and the last one ends with it. */
 struct span span_pane(const struct window *window, int64_t time_ms);

@@ -3,7 +3,33 @@
 
 #include "detect/statistics.h"
 
-struct view *view_new(const struct group *group, struct arena *arena)
+_Static_assert(RULE_AGGREGATES_MAX <= 32, "a bit for each function");
+
+uint32_t view_functions_of(const struct rule *rule)
+{
+    uint32_t functions = 0;
+    for (size_t i = 0; rule->type == DETECTOR_WINDOW && i < rule->aggregate_count; i++)
+        if (rule->aggregates[i].detects && rule->aggregates[i].function != AGGREGATE_AGO)
+            functions |= UINT32_C(1) << i;
+    return functions;
+}
+
+static bool folds(const struct view *view, size_t i)
+{
+    return (view->functions >> i & 1) != 0;
+}
+
+/* What the shares among the functions compare. */
+static uint32_t parts_of(const struct rule *rule, uint32_t functions)
+{
+    uint32_t parts = 0;
+    for (size_t i = 0; i < rule->aggregate_count; i++)
+        if ((functions >> i & 1) != 0 && rule->aggregates[i].function == AGGREGATE_SHARE)
+            parts |= UINT32_C(1) << rule->aggregates[i].over | UINT32_C(1) << rule->aggregates[i].of;
+    return parts;
+}
+
+static struct view *begin(const struct group *group, uint32_t functions, size_t contributions, struct arena *arena)
 {
     struct view *view = arena_alloc(arena, sizeof *view);
     view->group = group;
@@ -12,19 +38,25 @@ struct view *view_new(const struct group *group, struct arena *arena)
     view->capped = group->capped;
     view->first_ms = INT64_MAX;
     view->last_ms = INT64_MIN;
-    view->contributions =
-        arena_alloc(arena, (group->entry_count + group->pane_count + 1) * sizeof *view->contributions);
-    view->panes = arena_alloc(arena, (group->pane_count + 1) * sizeof(struct pane *));
-    view->folding = group->rule->type == DETECTOR_WINDOW;
-    for (size_t i = 0; view->folding && i < group->rule->aggregate_count; i++)
-        fold_init(&view->folds[i], group->rule->aggregates[i].function);
+    view->contributions = arena_alloc(arena, (contributions + 1) * sizeof *view->contributions);
+    view->panes = arena_alloc(arena, (contributions + 1) * sizeof(struct pane *));
+    view->functions = functions | parts_of(group->rule, functions);
+    for (size_t i = 0; i < group->rule->aggregate_count; i++)
+        if (folds(view, i))
+            fold_init(&view->folds[i], group->rule->aggregates[i].function);
     return view;
+}
+
+struct view *view_new(const struct group *group, struct arena *arena)
+{
+    return begin(group, view_functions_of(group->rule), group->entry_count + group->pane_count, arena);
 }
 
 void view_fini(struct view *view)
 {
-    for (size_t i = 0; view->folding && i < view->group->rule->aggregate_count; i++)
-        fold_fini(&view->folds[i]);
+    for (size_t i = 0; i < view->group->rule->aggregate_count; i++)
+        if (folds(view, i))
+            fold_fini(&view->folds[i]);
 }
 
 static void see(struct view *view, int64_t first_ms, int64_t last_ms)
@@ -48,9 +80,9 @@ void view_entry(struct view *view, const struct entry *entry, bool selected_now,
 {
     const struct rule *rule = view->group->rule;
     struct event *event = detector_entry_event(entry, arena);
-    for (size_t i = 0; view->folding && i < rule->aggregate_count; i++) {
+    for (size_t i = 0; i < rule->aggregate_count; i++) {
         const struct aggregate *aggregate = &rule->aggregates[i];
-        if (aggregate->detects && (entry->inputs >> aggregate->input & 1) != 0)
+        if (folds(view, i) && (entry->inputs >> aggregate->input & 1) != 0)
             fold_add(&view->folds[i], view_value(aggregate, event, arena));
     }
     view->contributions[view->count++] = (struct contribution){.event = event, .selected_now = selected_now};
@@ -60,23 +92,26 @@ void view_entry(struct view *view, const struct entry *entry, bool selected_now,
 
 void view_pane(struct view *view, struct pane *pane)
 {
-    for (size_t i = 0; view->folding && i < pane->fold_count; i++)
-        fold_merge(&view->folds[i], &pane->folds[i]);
+    for (size_t i = 0; i < pane->fold_count; i++)
+        if (folds(view, i))
+            fold_merge(&view->folds[i], &pane->folds[i]);
     view->pane_events += pane->events;
     see(view, pane->first_ms, pane->last_ms);
     view->panes[view->pane_count++] = pane;
 }
 
-struct view *view_span(const struct group *group, int64_t start_ms, int64_t end_ms, struct arena *arena)
+struct view *view_span(const struct group *group, struct span span, uint32_t functions, struct arena *arena)
 {
-    struct view *view = view_new(group, arena);
-    view->capped = group_lacks(group, start_ms);
-    for (size_t i = 0; i < group->entry_count; i++)
-        if (group->entries[i].time_ms >= start_ms && group->entries[i].time_ms < end_ms)
-            view_entry(view, &group->entries[i], false, arena);
-    for (size_t i = 0; i < group->pane_count; i++)
-        if (group->panes[i]->start_ms >= start_ms && group->panes[i]->start_ms < end_ms)
-            view_pane(view, group->panes[i]);
+    size_t entry = group_first_entry(group, span.start_ms);
+    size_t entry_end = group_first_entry(group, span.end_ms);
+    size_t pane = group_first_pane(group, span.start_ms);
+    size_t pane_end = group_first_pane(group, span.end_ms);
+    struct view *view = begin(group, functions, entry_end - entry + pane_end - pane, arena);
+    view->capped = group_lacks(group, span.start_ms);
+    for (; entry < entry_end; entry++)
+        view_entry(view, &group->entries[entry], false, arena);
+    for (; pane < pane_end; pane++)
+        view_pane(view, group->panes[pane]);
     return view;
 }
 
@@ -127,25 +162,30 @@ static struct value result_of(struct view *view, size_t i, bool *approximate)
     return fold_result(&view->folds[i], approximate);
 }
 
+void view_results(struct view *view, bool *approximate, struct value *slots)
+{
+    for (size_t i = 0; i < view->group->rule->aggregate_count; i++)
+        if (folds(view, i))
+            slots[rule_aggregate_slot(view->group->rule, i)] = result_of(view, i, approximate);
+}
+
 /* Outputs that take work are filled before `when` only if it reads them, which it seldom does, else once it is true. */
 void view_evaluate(struct view *view, struct detector_context *context, struct evaluation *evaluation,
                    struct value *slots)
 {
     const struct rule *rule = view->group->rule;
-    const uint32_t cheap = UINT32_C(1) << OUT_FIRST_SEEN | UINT32_C(1) << OUT_LAST_SEEN | UINT32_C(1) << OUT_EVENTS;
     uint32_t read = 0;
     if (rule->when != NULL)
         cel_slots(rule->when, note_slot, &read);
     view_cheap_outputs(view, slots);
-    if ((read & ~cheap) != 0)
+    if ((read & ~VIEW_CHEAP_OUTPUTS) != 0)
         view_outputs(view, context->arena, slots);
-    for (size_t i = 0; view->folding && i < rule->aggregate_count; i++)
-        slots[rule_aggregate_slot(rule, i)] = result_of(view, i, &evaluation->approximate);
+    view_results(view, &evaluation->approximate, slots);
     evaluation->when = detector_when(context, view->group, evaluation);
-    if (evaluation->when && (read & ~cheap) == 0)
+    if (evaluation->when && (read & ~VIEW_CHEAP_OUTPUTS) == 0)
         view_outputs(view, context->arena, slots);
     evaluation->contributions = view->contributions;
     evaluation->contribution_count = view->count;
     evaluation->occurrences = view->entries;
-    evaluation->capped = view->capped;
+    evaluation->capped |= view->capped;
 }

@@ -7,8 +7,7 @@ enum { SHARE_ARGS = 3 };
 
 static const char *const function_names[] = {
     "count", "distinct", "sum", "avg", "min",   "max", "stddev",
-    "p50",   "p90",      "p95", "p99", "share", NULL}; /* by aggregate_function */
-static const char *const later_functions[] = {"ago", NULL};
+    "p50",   "p90",      "p95", "p99", "share", "ago", NULL}; /* by aggregate_function */
 
 const char *aggregate_suggest(const struct rule_build *build, struct str name, const char *otherwise)
 {
@@ -25,7 +24,7 @@ static int find_name(const char *const *names, struct str name)
 
 bool aggregate_is_function(struct str name)
 {
-    return find_name(function_names, name) >= 0 || find_name(later_functions, name) >= 0;
+    return find_name(function_names, name) >= 0;
 }
 
 static int unknown_input(const struct rule_build *build, struct str function, struct str name, struct error *err)
@@ -134,8 +133,7 @@ static struct cel_name aggregate_slot(const struct rule *rule, size_t index)
                              .type = {.type = VALUE_DOUBLE, .element = TYPE_ANY, .stream = -1}};
 }
 
-/* Adds the aggregate unless the rule has it; the slot's index, or -1. */
-static int add(struct rule_build *build, const struct aggregate *aggregate, struct error *err)
+int aggregate_add(struct rule_build *build, const struct aggregate *aggregate, struct error *err)
 {
     for (size_t i = 0; i < build->aggregate_count; i++)
         if (str_eq(build->aggregates[i].text, aggregate->text)) {
@@ -161,7 +159,7 @@ static int add_function(struct rule_build *build, struct aggregate aggregate, co
     aggregate.text = canonical(build, function, &build->rule->inputs[aggregate.input], arg);
     if (aggregate.function != AGGREGATE_COUNT)
         TRY(compile_expr(build, function, arg, &aggregate, err));
-    return add(build, &aggregate, err);
+    return aggregate_add(build, &aggregate, err);
 }
 
 /* share(over, of, key) is made of distinct(over, key) and distinct(of, key), which come before it. Their keys are of
@@ -182,7 +180,7 @@ static int add_share(struct rule_build *build, const int inputs[2], const struct
                                      STR_ARG(build->rule->inputs[inputs[0]].name),
                                      STR_ARG(build->rule->inputs[inputs[1]].name), STR_ARG(buf_str(&text))));
     buf_fini(&text);
-    return add(build, &share, err);
+    return aggregate_add(build, &share, err);
 }
 
 /* The input that an argument names, which so takes part; -1 and an error where it names none. */
@@ -211,14 +209,14 @@ int aggregate_call(void *context, struct str function, struct cel_node *const *a
 {
     struct rule_build *build = ((struct scope *)context)->build;
     *bad_arg = -1;
-    if (find_name(later_functions, function) >= 0)
-        return error_set(err, ERROR_BAD_INPUT, "function '%.*s' is not built yet", STR_ARG(function));
     int kind = find_name(function_names, function);
     if (kind < 0)
         return 1;
     if (build->rule->type != DETECTOR_WINDOW && !build->validating && !build->functions_detect)
         return error_set(err, ERROR_BAD_INPUT, "%.*s() is of detector 'window'; '%s' has outputs of its own",
                          STR_ARG(function), detector_type_names[build->rule->type]);
+    if (kind == AGGREGATE_AGO)
+        return ago_call(context, args, n_args, out, bad_arg, err);
     TRY(check_count((enum aggregate_function)kind, function, n_args, bad_arg, err));
     *out = aggregate_slot(build->rule, 0);
     int inputs[2] = {0};
@@ -276,5 +274,5 @@ int rule_aggregate_add(struct rule_build *build, enum aggregate_function functio
                                          STR_ARG(from->name), STR_ARG(buf_str(&text))));
     aggregate.field = cel_is_field(aggregate.expr);
     buf_fini(&text);
-    return add(build, &aggregate, &cel_err.error);
+    return aggregate_add(build, &aggregate, &cel_err.error);
 }

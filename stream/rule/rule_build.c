@@ -41,7 +41,7 @@ static void check_windows(struct rule_build *build)
     for (size_t i = 0; i < sizeof keys / sizeof *keys && length == NULL; i++)
         length = yaml_get(window, keys[i]);
     int64_t retention = build->loader->options.row_retention_ms;
-    if (length == NULL || rule->window.size_ms <= retention)
+    if (length == NULL || rule->window.size_ms + rule->look_back_ms <= retention)
         return;
     for (size_t i = 0; i < rule->input_count; i++) {
         const struct rule_input *input = &rule->inputs[i];
@@ -50,8 +50,9 @@ static void check_windows(struct rule_build *build)
         struct buf text = {0};
         duration_print(&text, retention);
         diagnostic_at(diagnostics, length, false,
-                      "a window over %ss is at most %.*s, for which their rows are kept (state.row_retention)",
-                      input->stream->name, STR_ARG(buf_str(&text)));
+                      "a window over %ss%s is at most %.*s, for which their rows are kept (state.row_retention)",
+                      input->stream->name, rule->look_back_ms > 0 ? ", with what ago() looks back on," : "",
+                      STR_ARG(buf_str(&text)));
         buf_fini(&text);
         return;
     }
@@ -78,7 +79,7 @@ static void mark_reads(struct rule *rule)
     if (rule->type == DETECTOR_NEW_VALUE || rule->type == DETECTOR_REVERT)
         rule->inputs[rule->spec.memory->of].reads |= cel_event_fields(rule->spec.memory->value);
     for (size_t i = 0; i < rule->aggregate_count; i++)
-        if (rule->aggregates[i].expr != NULL)
+        if (rule->aggregates[i].expr != NULL && rule->aggregates[i].input >= 0)
             rule->inputs[rule->aggregates[i].input].reads |= cel_event_fields(rule->aggregates[i].expr);
 }
 
@@ -110,6 +111,7 @@ void rule_build(struct loader *loader, const struct rule_source *source, struct 
     /* Which inputs are used is not known while something could not be read. */
     if (diagnostics->errors == errors_before && !build.unsound)
         decide_detecting(&build);
+    rule_ago_finish(&build);
     check_windows(&build);
     if (diagnostics->errors == errors_before && !build.unsound) {
         mark_reads(rule);

@@ -13,7 +13,7 @@ static const struct {
     const char *keys[16];
     void (*read)(struct rule_build *build, const struct yaml_node *detect);
 } detectors[DETECTOR_TYPE_COUNT] = {
-    [DETECTOR_WINDOW] = {{"type", "group_by", "window", "when", NULL}, rule_window_read},
+    [DETECTOR_WINDOW] = {{"type", "group_by", "window", "when", "warmup", NULL}, rule_window_read},
     [DETECTOR_SEQUENCE] = {{"type", "group_by", "when", "within", "max_gap", "skip", "steps", "warmup", NULL},
                            rule_sequence_read},
     [DETECTOR_ABSENCE] = {{"type", "group_by", "when", "of", "every", NULL}, rule_absence_read},
@@ -98,6 +98,17 @@ static void see_slot(void *context, int slot)
     slots->over_all |= slot < OUT_FIXED_COUNT && slot != OUT_GROUP;
 }
 
+/* What a condition reads, by way of ago() too. */
+static struct slots_read slots_of(const struct rule_build *build, const struct cel *when)
+{
+    struct slots_read slots = {0};
+    cel_slots(when, see_slot, &slots);
+    for (size_t i = 0; i < build->aggregate_count; i++)
+        if (build->aggregates[i].function == AGGREGATE_AGO)
+            cel_slots(build->aggregates[i].expr, see_slot, &slots);
+    return slots;
+}
+
 /* `when`, or what stands for it where it is left out; NULL: nothing does. */
 static const struct yaml_node *when_of(struct rule_build *build, const struct yaml_node *detect)
 {
@@ -128,8 +139,7 @@ static void read_when(struct rule_build *build, const struct yaml_node *detect)
     build->rule->when = scope_compile(&scope, node, "when", VALUE_BOOL);
     if (build->rule->when == NULL)
         return;
-    struct slots_read slots = {0};
-    cel_slots(build->rule->when, see_slot, &slots);
+    struct slots_read slots = slots_of(build, build->rule->when);
     build->when_takes_all = build->rule->type == DETECTOR_WINDOW && (slots.over_all || !slots.any);
     struct value value;
     if (slots.any || !constant_value(build->rule->when, &value))

@@ -58,12 +58,17 @@ static void put_input(struct buf *out, const struct rule *rule, const struct rul
 static void put_aggregates(struct buf *out, const struct rule *rule)
 {
     for (size_t i = 0; i < rule->aggregate_count; i++) {
-        if (!rule->aggregates[i].detects)
+        const struct aggregate *aggregate = &rule->aggregates[i];
+        if (!aggregate->detects)
             continue;
         buf_varint(out, i);
-        buf_byte(out, (uint8_t)rule->aggregates[i].function);
-        buf_text(out, rule->inputs[rule->aggregates[i].input].name);
-        put_cel(out, rule->aggregates[i].expr);
+        buf_byte(out, (uint8_t)aggregate->function);
+        buf_text(out, aggregate->input >= 0 ? rule->inputs[aggregate->input].name : STR_LIT(""));
+        put_cel(out, aggregate->expr);
+        if (aggregate->function != AGGREGATE_AGO)
+            continue;
+        buf_zigzag(out, aggregate->ago_ms);
+        buf_zigzag(out, rule->warmup_ms);
     }
 }
 

@@ -14,6 +14,9 @@
 /* No window, and no other span of a detector, is longer. */
 #define RULE_SPAN_MS_MAX (INT64_C(3660) * DAY_MS)
 
+/* What a window and those that it looks back on fall into. */
+enum { RULE_WINDOW_PANES_MAX = 100000 };
+
 /* A YAML file and the names that belong to it. */
 struct rule_file {
     const char *path;
@@ -65,6 +68,8 @@ struct rule_build {
     size_t aggregate_count;
     bool validating;                        /* calls made now are validate's */
     bool functions_detect;                  /* calls made now are the detector's own, whatever its type */
+    bool within_ago;                        /* calls made now are within ago() */
+    bool window_wrong;                      /* `window` has an error */
     struct str when_default;                /* in place of a `when` that is left out; empty: it is always true */
     bool named_detecting[RULE_INPUTS_MAX];  /* by `when` or a template */
     bool named_validating[RULE_INPUTS_MAX]; /* by a measure */
@@ -119,6 +124,14 @@ struct str rule_identifier_at(struct str text, size_t offset);
 /* rule_aggregate.c: cel_env.call for SCOPE_OUTPUT. */
 int aggregate_call(void *context, struct str function, struct cel_node *const *args, size_t n_args,
                    struct cel_name *out, int *bad_arg, struct error *err);
+
+/* Adds the function unless the rule has it; its number among the rule's aggregates, or -1. */
+int aggregate_add(struct rule_build *build, const struct aggregate *aggregate, struct error *err);
+/* rule_ago.c: a call of ago(), as aggregate_call; and, once the functions and inputs of the rule are known, which
+ * inputs each reads, and `warmup`. */
+int ago_call(struct scope *scope, struct cel_node *const *args, size_t n_args, struct cel_name *out, int *bad_arg,
+             struct error *err);
+void rule_ago_finish(struct rule_build *build);
 
 /* A function that a detector folds for itself: of input `input`, over `expr`, a number (NULL: event.value). Its number
  * among the rule's aggregates; -1 and an error, at `expr` or else at `at`. `what` names the key that says it. */

@@ -1,7 +1,7 @@
 /* `window`: its kind, by the keys that it has, and its measures. */
 #include "rule/rule_load.h"
 
-enum { WINDOW_PANES_MAX = 100000, SESSION_MAX_DEFAULT_MS = 24 * HOUR_MS };
+enum { SESSION_MAX_DEFAULT_MS = 24 * HOUR_MS };
 
 static const char *const unit_names[] = {"day", "week", "month", "quarter", NULL};
 
@@ -45,11 +45,11 @@ static bool read_span(struct diagnostics *diagnostics, const struct yaml_node *w
 static void check_panes(struct diagnostics *diagnostics, const struct yaml_node *at, const struct window *window,
                         const char *key)
 {
-    if (window->size_ms / window->pane_ms > WINDOW_PANES_MAX)
+    if (window->size_ms / window->pane_ms > RULE_WINDOW_PANES_MAX)
         diagnostic_at(diagnostics, at, false,
                       "this window falls into %lld panes of %lld ms, of which at most %d are kept; take a %s that "
                       "shares a larger divisor with size",
-                      (long long)(window->size_ms / window->pane_ms), (long long)window->pane_ms, WINDOW_PANES_MAX,
+                      (long long)(window->size_ms / window->pane_ms), (long long)window->pane_ms, RULE_WINDOW_PANES_MAX,
                       key);
 }
 
@@ -182,7 +182,9 @@ void rule_window_read(struct rule_build *build, const struct yaml_node *detect)
     struct diagnostics *diagnostics = build->loader->diagnostics;
     struct window *window = &build->rule->window;
     const struct yaml_node *node = check_need(diagnostics, detect, "detect", "window");
+    size_t errors_before = diagnostics->errors;
     window->kind = WINDOW_SLIDING;
+    build->window_wrong = true;
     if (node == NULL || !check_mapping(diagnostics, node, "window", window_keys))
         return;
     int kind = read_kind(diagnostics, node);
@@ -194,6 +196,7 @@ void rule_window_read(struct rule_build *build, const struct yaml_node *detect)
         read_session(diagnostics, node, window);
     else
         read_sized(diagnostics, node, window);
+    build->window_wrong = diagnostics->errors > errors_before;
     build->rule->reach_ms = window->size_ms;
     if (window->kind != WINDOW_SLIDING) /* it holds its start, and is evaluated `wait` after its end or deadline */
         build->rule->reach_ms += window->wait_ms + 1;

@@ -76,19 +76,22 @@ enum aggregate_function {
     AGGREGATE_P90,
     AGGREGATE_P95,
     AGGREGATE_P99,
-    AGGREGATE_SHARE /* folds nothing: it compares two distincts */
+    AGGREGATE_SHARE, /* folds nothing: it compares two distincts */
+    AGGREGATE_AGO    /* folds nothing: what others fold, over the same window some time before */
 };
 
 /* One function call of `when`, a template or a measure: slot rule_aggregate_slot. */
 struct aggregate {
     enum aggregate_function function;
-    int input;
-    const struct cel *expr; /* NULL for count */
+    int input;              /* -1: of ago */
+    const struct cel *expr; /* NULL for count; of ago over outputs and other functions */
     int field;              /* -1, or the event's field that expr is */
     struct str text;        /* as written, canonical: "avg(latency)" */
     bool detects;           /* false: only a measure of validate reads it */
     bool part;              /* only share reads it: nobody asked for its value */
     int over, of;           /* of share: the distincts of its inputs among the rule's aggregates */
+    int64_t ago_ms;         /* of ago: how much earlier; of calendar windows it is the one before, whatever this says */
+    uint16_t ago_inputs;    /* of ago: bit i: it reads input i */
 };
 
 enum category {
@@ -178,6 +181,7 @@ struct rule {
     size_t output_count;
     int64_t reach_ms;       /* how long after a row's opened_at, or an event's time, an evaluation may still list it */
     int64_t look_back_ms;   /* how far before its window an evaluation looks (ago) */
+    int64_t warmup_ms;      /* of a window with ago: the history that it waits for; -1: as far as each looks back */
     const struct cel *when; /* NULL: always */
     struct aggregate *aggregates;
     size_t aggregate_count;

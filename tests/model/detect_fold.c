@@ -161,6 +161,7 @@ static double expected(enum aggregate_function function, const double *values, s
     case AGGREGATE_P99:
         return n == 0 ? 0 : quantile_of(values, n, shares[function - AGGREGATE_P50], false);
     case AGGREGATE_SHARE: /* detect_share.c */
+    case AGGREGATE_AGO:   /* folds nothing */
         break;
     }
     return 0;

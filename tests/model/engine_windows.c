@@ -39,6 +39,7 @@ static struct detector_context detector(bool capped)
     return (struct detector_context){.state = model->state,
                                      .arena = &model->call,
                                      .window_events_max = capped ? CAP : 10000,
+                                     .first_ms = model->first_ms,
                                      .counters = &model->counters};
 }
 
@@ -79,10 +80,17 @@ static void fire(struct timer timer)
         return;
     struct detector_context context = detector(false);
     struct str key = arena_str(&model->arena, group->key);
+    bool dormant = group->dormant;
     detector_of(group->rule)->on_timer(&context, group, timer.time_ms);
-    assert_int_equal(context.evaluation_count, group->rule->window.kind != WINDOW_SLIDING);
-    if (context.evaluation_count > 0)
-        check_hopping(timer.rule, key, timer.time_ms - group->rule->window.wait_ms, context.evaluations[0]);
+    if (dormant) {
+        assert_true(context.evaluation_count == 0 && group_is_empty(group));
+        model->slept++;
+    } else if (group->rule->window.kind == WINDOW_SLIDING) {
+        assert_int_equal(context.evaluation_count, 0);
+    } else {
+        check_hopping(timer.rule, key, timer.time_ms - group->rule->window.wait_ms,
+                      context.evaluation_count > 0 ? context.evaluations[0] : NULL);
+    }
     settle(group, timer.time_ms, false);
 }
 
@@ -168,6 +176,9 @@ static void apply(const struct event *before, const struct event *after, const s
         struct detector_context context = detector(capped);
         int64_t timer_ms = group->timer_ms;
         bool newcomer = group_is_empty(group);
+        assert_true(model->touched_count < TOUCHES_MAX);
+        model->touched[model->touched_count++] =
+            (struct touched){touch->rule_number, arena_str(&model->arena, touch->key), either->time_ms};
         detector_of(rule)->on_event(&context, group, touch->event, touch->selection, model->now_ms);
         assert_int_equal(context.evaluation_count, rule->window.kind == WINDOW_SLIDING);
         if (context.evaluation_count > 0)
@@ -198,9 +209,16 @@ static void change_fields(struct event *row)
     row->values[INCIDENT_SERVICE] = below(2) == 0 ? value_text("cart") : value_text("ad");
 }
 
+static void see_first(enum stream_id stream)
+{
+    if (model->first_ms[stream] == INT64_MAX)
+        model->first_ms[stream] = model->now_ms;
+}
+
 static void update_row(void)
 {
     struct thing *thing = &model->rows[below(ROWS)];
+    see_first(STREAM_INCIDENT);
     struct event before = thing->now;
     struct event after = thing->now;
     bool existed = thing->exists;
@@ -248,6 +266,7 @@ static void telemetry(void)
     struct exchange_match matches[16];
     const struct touch *touches;
     size_t n = 0;
+    see_first(STREAM_TELEMETRY);
     event_clear(event, stream_get(STREAM_TELEMETRY));
     event->time_ms = model->now_ms;
     event->at = (struct position){1, (int32_t)below(2), model->offset++};
@@ -324,12 +343,14 @@ static void test_windows(void **unused)
     for (size_t i = 0; i < diagnostics.count; i++)
         if (!diagnostics.items[i].warning)
             fail_msg("%d:%d: %s", diagnostics.items[i].line, diagnostics.items[i].column, diagnostics.items[i].message);
-    size_t evaluations = 0, firings = 0, detections = 0;
+    size_t evaluations = 0, firings = 0, detections = 0, looked_back = 0, slept = 0;
     for (int i = 0; i < rounds; i++) {
         struct error err;
         print_message("seed %llu\n", (unsigned long long)seed);
         model = mem_zalloc(sizeof *model);
         model->rules = rules;
+        for (int stream = 0; stream < STREAM_COUNT; stream++)
+            model->first_ms[stream] = INT64_MAX;
         model->state = state_new(store_memory_new());
         model->touches = touches_new(rules);
         model->groups = groups_new(&(struct groups_options){
@@ -340,6 +361,8 @@ static void test_windows(void **unused)
         evaluations += model->evaluations;
         firings += model->firings;
         detections += model->detections;
+        looked_back += model->looked_back;
+        slept += model->slept;
         groups_free(model->groups);
         touches_free(model->touches);
         state_free(model->state);
@@ -348,6 +371,8 @@ static void test_windows(void **unused)
         free(model);
     }
     print_message("%zu evaluations, %zu firings, %zu detections\n", evaluations, firings, detections);
+    print_message("%zu evaluations looked back, %zu groups fell dormant\n", looked_back, slept);
+    assert_true(looked_back > 0 && slept > 0);
     assert_true(detections > 0 && firings > detections && evaluations > firings);
     ruleset_free(rules);
     diagnostics_fini(&diagnostics);

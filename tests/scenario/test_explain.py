@@ -191,6 +191,24 @@ def test_values_that_are_remembered(forestall_does, tmp_path):
     assert facts["detection"] == {"type": "revert", "of": "d", "value": "version", "memory_ms": 7 * 86_400_000}
 
 
+def test_looking_back(forestall_does, tmp_path):
+    traffic = {"traffic": {"stream": "telemetry", "match": {"name": "requests"}}}
+    detect = {"window": {"size": "10m", "slide": "1m"}, "when": "avg(traffic) > 2 * ago(avg(traffic), '1d') || ago(count(traffic) + 1) < 1"}
+    text, facts = explain_detector(forestall_does, tmp_path, traffic, detect)
+    assert ("it fires if the mean of traffic is more than 2 times the mean of traffic 1d before or (the number of traffic plus 1) in the window "
+            "before is less than 1.") in text
+    assert "It looks back by 1d (ago). Nothing is evaluated until the streams of what it looks back on have as much history as that." in text
+    assert facts["detection"]["look_back_ms"] == 86_400_000 and "warmup_ms" not in facts["detection"]
+    assert facts["state"]["panes_max"] == 1 + 10 + 1440
+    incidents = {"x": {"stream": "incident"}}
+    detect = {"window": {"calendar": "week"}, "warmup": "2d", "when": "count(x) > ago(count(x))"}
+    text, facts = explain_detector(forestall_does, tmp_path, incidents, detect)
+    assert "it fires if the number of x is more than the number of x in the window before." in text
+    assert "It looks back by one window (ago). Nothing is evaluated until the streams of what it looks back on have 2d of history (warmup)." in text
+    assert "A group keeps the rows and events of its windows and of those that they look back on one by one" in text
+    assert facts["detection"]["warmup_ms"] == 2 * 86_400_000
+
+
 def test_a_change_of_meaning_changes_the_hash(explained):
     hash_of = lambda **parts: explained(**parts)[1]["meaning"]["hash"]
     assert hash_of() == hash_of(description="Other words") != hash_of(window="{size: 8d}")

@@ -24,13 +24,13 @@ static void load(int64_t applied_ms)
     assert_int_equal(group_load(&at.group, at.state, &options, &err), 0);
 }
 
-static void open_rule(const char *window)
+static void open_rule(const char *window, const char *when)
 {
     struct diagnostics diagnostics = {.arena = &at.arena};
     char *text = arena_printf(&at.arena,
                               "apiVersion: forestall.io/v1\nkind: RuleSet\nrules:\n- {id: r, from: {x: {stream: "
-                              "incident}}, detect: {window: %s, when: count(x) > 0}}\n",
-                              window);
+                              "incident}}, detect: {window: %s, when: %s}}\n",
+                              window, when);
     at.rules = ruleset_load_text("r.yaml", str_of(text), &diagnostics);
     assert_non_null(at.rules);
     diagnostics_fini(&diagnostics);
@@ -48,8 +48,13 @@ static void close_rule(void)
 
 static struct detector_context context(void)
 {
-    return (struct detector_context){
-        .state = at.state, .arena = &at.arena, .window_events_max = 2, .since_ms = INT64_MIN, .counters = &at.counters};
+    static const int64_t first_ms[STREAM_COUNT];
+    return (struct detector_context){.state = at.state,
+                                     .arena = &at.arena,
+                                     .window_events_max = 2,
+                                     .first_ms = first_ms,
+                                     .since_ms = INT64_MIN,
+                                     .counters = &at.counters};
 }
 
 /* A new row, of which a window holds two at most; the evaluation that it led to, if any. */
@@ -87,7 +92,7 @@ static void test_sliding(void **state)
 {
     (void)state;
     for (int restarts = 0; restarts < 2; restarts++) {
-        open_rule("{size: 10ms}");
+        open_rule("{size: 10ms}", "count(x) > 0");
         static const struct {
             int64_t time_ms;
             bool capped;
@@ -104,7 +109,7 @@ static void test_hopping(void **state)
 {
     (void)state;
     for (int restarts = 0; restarts < 2; restarts++) {
-        open_rule("{size: 20ms, slide: 10ms}");
+        open_rule("{size: 20ms, slide: 10ms}", "count(x) > 0");
         for (int64_t time_ms = 1; time_ms <= 3; time_ms++)
             assert_null(see(time_ms));
         reload(restarts != 0, 10);
@@ -120,8 +125,28 @@ static void test_hopping(void **state)
     }
 }
 
+/* What is looked back on lacks them too. */
+static void test_ago(void **state)
+{
+    (void)state;
+    for (int restarts = 0; restarts < 2; restarts++) {
+        open_rule("{size: 10ms, slide: 10ms}, warmup: 0s", "\"count(x) > ago(count(x), '20ms')\"");
+        assert_null(see(9));
+        assert_false(close_window(10)->capped);
+        assert_false(close_window(20)->capped);
+        assert_null(see(21));
+        assert_null(see(22)); /* 9 goes */
+        reload(restarts != 0, 25);
+        assert_true(close_window(30)->capped);
+        reload(restarts != 0, 35);
+        assert_false(close_window(40)->capped); /* of [10, 20) nothing went */
+        close_rule();
+    }
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_sliding), cmocka_unit_test(test_hopping)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_sliding), cmocka_unit_test(test_hopping),
+                                       cmocka_unit_test(test_ago)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -333,7 +333,6 @@ static const struct bad_case bad_detect[] = {
      "deployment_id code_refs labels opened_at updated_at worst_severity reopened ttd ttr\n"},
     {RULE(IN, WHEN("\"avg(1) > 1\""), ""), "6:43: error: the first argument of avg() is the name of an input\n"},
     {RULE(IN, WHEN("\"avg(x, event.reopened, 3) > 1\""), ""), "6:62: error: avg() takes an input and one expression\n"},
-    {RULE(IN, WHEN("ago(count(x)) > 1"), ""), "6:38: error: function 'ago' is not built yet\n"},
     {RULE(IN, WHEN("p99(x) > 1"), ""), "6:38: error: stream 'incident' has no value; write p99(x, event.FIELD)\n"},
     {RULE(IN, WHEN("\"stddev(x, event.ttr) > 1\""), ""),
      "6:55: error: stddev() takes numbers, not durations; write its getSeconds()\n"},

@@ -12,6 +12,7 @@
 
 #include "base/clock.h"
 #include "rule/ruleset.h"
+#include "rule_bad_ago.h"
 #include "rule_bad_detect.h"
 #include "rule_bad_recommend.h"
 #include "rule_bad_sequence.h"
@@ -75,6 +76,12 @@ static void test_bad_trend(void **state)
 {
     (void)state;
     check_bad(bad_trend, sizeof bad_trend / sizeof *bad_trend);
+}
+
+static void test_bad_ago(void **state)
+{
+    (void)state;
+    check_bad(bad_ago, sizeof bad_ago / sizeof *bad_ago);
 }
 
 static void test_bad_recommend(void **state)
@@ -241,6 +248,35 @@ static void test_hash_of_detectors(void **state)
     }
     assert_int_equal(hash_of(DETECTED("type: cascade, of: x, within: 24h, when: size(affected)>=2")), hashes[4]);
     assert_int_equal(hash_of(DETECTED("type: new_value" VALUES(", warmup: 24h"))), hashes[8]);
+}
+
+/* What ago() looks at, how far back, and what it waits for. */
+static void test_hash_of_ago(void **state)
+{
+#define AGO(more, when)                                                                                                \
+    RULE("{x: {stream: telemetry}}", "{window: {size: 1h, slide: 1h}, " more "when: count(x) > 1}",                    \
+         REC(", spec: {problem: \"" when "\", solution: s}"))
+    static const char *const texts[] = {
+        AGO("", "{{ count(x) }}"),
+        AGO("", "{{ ago(count(x)) }}"),
+        AGO("", "{{ ago(count(x), '2h') }}"),
+        AGO("", "{{ ago(count(x) + 1, '2h') }}"),
+        AGO("warmup: 0s, ", "{{ ago(count(x), '2h') }}"),
+    };
+    (void)state;
+    uint64_t hashes[sizeof texts / sizeof *texts];
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
+        hashes[i] = hash_of(texts[i]);
+        for (size_t j = 0; j < i; j++)
+            assert_int_not_equal(hashes[i], hashes[j]);
+    }
+    assert_int_equal(hash_of(AGO("", "{{ ago( count(x),'120m' ) }} {{ count(x) }}")), hashes[2]);
+    struct ruleset *set = good(AGO("", "{{ ago(avg(x), '3h') }} {{ ago(count(x), '2h') }}"));
+    assert_int_equal(set->rules[0].look_back_ms, 3 * HOUR_MS);
+    assert_int_equal(set->rules[0].warmup_ms, -1);
+    assert_true(str_is(set->rules[0].aggregates[2].text, "ago(avg(x), '3h')"));
+    assert_int_equal(set->rules[0].aggregates[2].ago_inputs, 1);
+    ruleset_free(set);
 }
 
 /* The fields that a detector reads are asked of the decoders. */
@@ -442,12 +478,14 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_bad_detect, setup, teardown),
         cmocka_unit_test_setup_teardown(test_bad_sequence, setup, teardown),
         cmocka_unit_test_setup_teardown(test_bad_trend, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_bad_ago, setup, teardown),
         cmocka_unit_test_setup_teardown(test_bad_recommend, setup, teardown),
         cmocka_unit_test_setup_teardown(test_functions_listed, setup, teardown),
         cmocka_unit_test_setup_teardown(test_good_base, setup, teardown),
         cmocka_unit_test_setup_teardown(test_meaning, setup, teardown),
         cmocka_unit_test_setup_teardown(test_hash, setup, teardown),
         cmocka_unit_test_setup_teardown(test_hash_of_detectors, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_hash_of_ago, setup, teardown),
         cmocka_unit_test_setup_teardown(test_reads_of_detectors, setup, teardown),
         cmocka_unit_test_setup_teardown(test_per, setup, teardown),
         cmocka_unit_test_setup_teardown(test_share, setup, teardown),
