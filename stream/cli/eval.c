@@ -4,12 +4,14 @@
 
 #include "cli/commands.h"
 #include "codec/json.h"
+#include "codec/json_fault.h"
 #include "rule/cel.h"
 
 static const char usage[] =
     "usage: forestall eval EXPR [--with JSON]\n"
     "\n"
-    "Evaluates an expression of the rule language and prints its value as JSON, or `error: ...` with exit status 1.\n"
+    "Evaluates an expression of the rule language and prints its value as JSON, or `error: ...`, with its\n"
+    "line and column where it has a place, and exit status 1.\n"
     "\n"
     "  --with JSON   an object whose members are the expression's names: 1 is an int, 1.0 a double\n"
     "\n"
@@ -20,13 +22,14 @@ struct options {
     struct str expression;
     struct str with;
     bool help;
+    const char *wrong; /* what is wrong with the arguments; NULL: nothing */
 };
 
-/* False on wrong usage. The first argument that is no option is the expression, also where it begins with '-'. */
-static bool parse_options(int argc, char **argv, struct options *options)
+/* The first argument that is no option is the expression, also where it begins with '-'. */
+static void parse_options(int argc, char **argv, struct options *options)
 {
     bool only_expression = false;
-    for (int i = 1; i < argc; i++) {
+    for (int i = 1; i < argc && options->wrong == NULL; i++) {
         const char *arg = argv[i];
         if (!only_expression && strcmp(arg, "--") == 0) {
             only_expression = true;
@@ -35,16 +38,18 @@ static bool parse_options(int argc, char **argv, struct options *options)
         } else if (!only_expression && strncmp(arg, "--with=", 7) == 0) {
             options->with = str_of(arg + 7);
         } else if (!only_expression && strcmp(arg, "--with") == 0) {
-            if (++i == argc)
-                return false;
-            options->with = str_of(argv[i]);
+            if (i + 1 == argc)
+                options->wrong = "--with takes a JSON object";
+            else
+                options->with = str_of(argv[++i]);
         } else if (options->expression.p == NULL) {
             options->expression = str_of(arg);
         } else {
-            return false;
+            options->wrong = "one expression is evaluated; quote it for the shell";
         }
     }
-    return options->expression.p != NULL || options->help;
+    if (options->expression.p == NULL && options->wrong == NULL)
+        options->wrong = "an expression is missing";
 }
 
 static struct cel_name with_name(void *context, struct str name)
@@ -143,8 +148,14 @@ static void put_value(struct buf *out, struct value v)
 
 /* NOLINTEND(misc-no-recursion) */
 
-/* The expression's line at the offset and a caret under it, on standard error. */
-static void show_place(struct str text, size_t offset)
+/* A place in a text that was given as an argument. */
+struct place {
+    struct str line;
+    int number; /* from 1, as the column */
+    int column;
+};
+
+static struct place place_of(struct str text, size_t offset)
 {
     if (offset > text.n)
         offset = text.n;
@@ -154,15 +165,28 @@ static void show_place(struct str text, size_t offset)
         start--;
     while (end < text.n && text.p[end] != '\n')
         end++;
-    int columns = 0;
+    struct place place = {{text.p + start, end - start}, 1, 1};
     for (size_t i = start; i < offset; i++)
-        columns += ((unsigned char)text.p[i] & 0xC0) != 0x80;
-    (void)fprintf(stderr, "  %.*s\n  %*s^\n", (int)(end - start), text.p + start, columns, "");
+        place.column += ((unsigned char)text.p[i] & 0xC0) != 0x80;
+    for (size_t i = 0; i < start; i++)
+        place.number += text.p[i] == '\n';
+    return place;
 }
 
-static int fail(struct str message)
+/* The line at the place and a caret under it, on standard error. */
+static void show_place(struct place place)
 {
-    (void)printf("error: %.*s\n", STR_ARG(message));
+    enum { SHOWN_MAX = 160 };
+    if (place.line.n <= SHOWN_MAX)
+        (void)fprintf(stderr, "  %.*s\n  %*s^\n", STR_ARG(place.line), place.column - 1, "");
+}
+
+static int fail(const struct options *options, struct str message, size_t offset)
+{
+    struct place place = place_of(options->expression, offset);
+    (void)printf("error: %d:%d: %.*s\n", place.number, place.column, STR_ARG(message));
+    (void)fflush(stdout);
+    show_place(place);
     return 1;
 }
 
@@ -171,23 +195,17 @@ static int evaluate(struct arena *arena, const struct options *options, struct v
     struct cel_env env = {.context = with, .name = with_name, .unchecked = true};
     struct cel_error err = {0};
     const struct cel *cel;
-    if (cel_compile(arena, options->expression, &env, TYPE_ANY, &cel, &err) != 0) {
-        int status = fail(str_of(err.error.message));
-        (void)fflush(stdout);
-        show_place(options->expression, err.offset);
-        return status;
-    }
+    if (cel_compile(arena, options->expression, &env, TYPE_ANY, &cel, &err) != 0)
+        return fail(options, str_of(err.error.message), err.offset);
     struct cel_frame frame = {.arena = arena};
     struct value v = cel_eval(cel, &frame);
     if (v.type == VALUE_ERROR) {
-        int status = fail(value_as_str(v));
         /* The checker knows the place of what is wrong whatever the values are. */
         env.unchecked = false;
-        if (cel_compile(arena, options->expression, &env, TYPE_ANY, &cel, &err) != 0) {
-            (void)fflush(stdout);
-            show_place(options->expression, err.offset);
-        }
-        return status;
+        if (cel_compile(arena, options->expression, &env, TYPE_ANY, &cel, &err) != 0)
+            return fail(options, value_as_str(v), err.offset);
+        (void)printf("error: %.*s\n", STR_ARG(value_as_str(v)));
+        return 1;
     }
     struct buf out = {0};
     put_value(&out, v);
@@ -197,32 +215,43 @@ static int evaluate(struct arena *arena, const struct options *options, struct v
     return written ? 0 : 1;
 }
 
+/* Reads --with; false and what is wrong with it, and where. */
+static bool read_with(struct arena *arena, struct str text, struct value *with)
+{
+    struct error err = {.class = ERROR_NONE};
+    struct json_parser *parser = json_parser_new();
+    bool good = json_parse(parser, text, arena, with, &err) == 0;
+    json_parser_free(parser);
+    if (good && with->type == VALUE_MAP)
+        return true;
+    struct json_fault fault = json_fault_find(text);
+    if (!good && fault.words == NULL) {
+        (void)fprintf(stderr, "error: --with: %s\n", err.message);
+        return false;
+    }
+    struct place place = place_of(text, good ? 0 : fault.offset);
+    (void)fprintf(stderr, "error: --with: %d:%d: %s\n", place.number, place.column,
+                  good ? "an object is wanted, as in {\"n\": 1}" : fault.words);
+    show_place(place);
+    return false;
+}
+
 int cli_eval(int argc, char **argv)
 {
-    struct options options = {{NULL, 0}, {NULL, 0}, false};
-    if (!parse_options(argc, argv, &options)) {
-        (void)fputs(usage, stderr);
-        return 2;
-    }
+    struct options options = {.help = false};
+    parse_options(argc, argv, &options);
     if (options.help) {
         (void)fputs(usage, stdout);
         return 0;
     }
+    if (options.wrong != NULL) {
+        (void)fprintf(stderr, "error: %s\n\n%s", options.wrong, usage);
+        return 2;
+    }
     struct arena arena = {0};
     struct value with = value_map(NULL, 0);
-    struct error err = {.class = ERROR_NONE};
-    int status = 0;
-    if (options.with.p != NULL) {
-        struct json_parser *parser = json_parser_new();
-        if (json_parse(parser, options.with, &arena, &with, &err) != 0 || with.type != VALUE_MAP) {
-            (void)fprintf(stderr, "forestall eval: --with takes a JSON object%s%s\n",
-                          err.class != ERROR_NONE ? ": " : "", err.message);
-            status = 2;
-        }
-        json_parser_free(parser);
-    }
-    if (status == 0)
-        status = evaluate(&arena, &options, &with);
+    bool given = options.with.p == NULL || read_with(&arena, options.with, &with);
+    int status = given ? evaluate(&arena, &options, &with) : 2;
     arena_fini(&arena);
     return status;
 }

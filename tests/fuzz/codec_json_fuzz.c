@@ -2,6 +2,7 @@
 #include "codec/decoder.h"
 #include "codec/field.h"
 #include "codec/json.h"
+#include "codec/json_fault.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -40,8 +41,11 @@ static void as_value(struct str text, struct arena *arena)
     struct value again;
     struct buf first = {0};
     struct buf second = {0};
-    if (json_parse(parser, text, arena, &value, &err) != 0)
+    if (json_parse(parser, text, arena, &value, &err) != 0) {
+        ASSERT(json_fault_find(text).offset <= text.n);
         return;
+    }
+    ASSERT(json_fault_find(text).words == NULL);
     value_json(&first, value);
     ASSERT(json_parse(parser, buf_str(&first), arena, &again, &err) == 0);
     value_json(&second, again);

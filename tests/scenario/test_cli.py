@@ -61,6 +61,22 @@ def test_eval_errors(forestall_does, expression):
     assert forestall_does("eval", expression, status=1).stdout.startswith("error: ")
 
 
+def test_eval_tells_the_place(forestall_does):
+    done = forestall_does("eval", "1 +\n  2 * nothing", status=1)
+    assert done.stdout == "error: 2:7: unknown name nothing\n"
+    assert done.stderr == "    2 * nothing\n        ^\n"
+    done = forestall_does("eval", "a", "--with", '{"a": 1,\n "b": nul}', status=2)
+    assert done.stderr.startswith("error: --with: 2:7: this is no value")
+    assert "an object is wanted" in forestall_does("eval", "a", "--with", "[1]", status=2).stderr
+
+
+@pytest.mark.parametrize("arguments, wrong", [
+    ([], "an expression is missing"), (["1", "2"], "one expression is evaluated"), (["1", "--with"], "--with takes")])
+def test_eval_usage(forestall_does, arguments, wrong):
+    text = forestall_does("eval", *arguments, status=2).stderr
+    assert text.startswith(f"error: {wrong}") and "usage: forestall eval" in text
+
+
 def test_check_names_the_place(forestall_does, small):
     assert "no errors" in forestall_does("check", "rules.yaml", "forestall.yaml").stdout
     (small / "bad.yaml").write_text(RULES.replace("group_by", "gruop_by").replace("count(x)", "cuont(x)"))

@@ -10,6 +10,7 @@
 
 #include "codec/decoder.h"
 #include "codec/json.h"
+#include "codec/json_fault.h"
 
 static struct arena arena;
 static struct error err;
@@ -193,12 +194,63 @@ static void test_depth(void **state)
     json_parser_free(parser);
 }
 
+/* Where hand-written text is no JSON; what is right has no fault. */
+static void test_faults(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text;
+        size_t offset;
+        const char *words; /* NULL: it is JSON */
+    } rows[] = {
+        {"{\"a\": [1, -2.5e+3, \"\\u00e9\\ud83d\\ude00\\n\", true, false, null, {}, []]}", 0, NULL},
+        {" 18446744073709551615 ", 0, NULL},
+        {"-9223372036854775808", 0, NULL},
+        {"", 0, "a value is missing here"},
+        {"{\"a\": }", 6, "a value is missing here"},
+        {"[1,]", 3, "a value is missing here"},
+        {"{\"a\": 1", 7, "a ',' or '}' is missing here"},
+        {"{\"a\": 1 \"b\": 2}", 8, "a ',' or '}' is missing here"},
+        {"[1}", 2, "a ',' or ']' is missing here"},
+        {"{\"a\": 1,}", 8, "the ',' before this is one too many"},
+        {"{a: 1}", 1, "a name is missing here, within double quotes"},
+        {"{\"a\" 1}", 5, "a ':' is missing here"},
+        {"{} x", 3, "more follows what was whole already"},
+        {"[tru]", 1, "this is no value: true, false, null, a number, \"text\", [ or {"},
+        {"['a']", 1, "text is written within double quotes"},
+        {"[\"a]", 1, "the text that begins here is not closed: \" is missing"},
+        {"[\"a\tb\"]", 3, "control characters are written \\n, \\t or \\uHHHH in text"},
+        {"[\"a\\qb\"]", 3, "no such escape; known are \\\" \\\\ \\/ \\b \\f \\n \\r \\t and \\uHHHH"},
+        {"[\"\\u12\"]", 4, "four hexadecimal digits are missing after \\u"},
+        {"[\"\\ud800\"]", 2, "the escape stands for no Unicode character"},
+        {"[\"\\udc00\"]", 2, "the escape stands for no Unicode character"},
+        {"[01]", 1, "a number does not begin with 0"},
+        {"[1.]", 3, "a digit is missing here"},
+        {"[1e+]", 4, "a digit is missing here"},
+        {"[-]", 2, "a digit is missing here"},
+        {"[1e999]", 1, "the number does not fit"},
+        {"[18446744073709551616]", 1, "the number does not fit; write it with a point, as a double"},
+        {"[-9223372036854775809]", 1, "the number does not fit; write it with a point, as a double"},
+    };
+    struct json_parser *parser = json_parser_new();
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct value value;
+        struct json_fault fault = json_fault_find(str_of(rows[i].text));
+        assert_int_equal(json_parse(parser, str_of(rows[i].text), &arena, &value, &err) == 0, rows[i].words == NULL);
+        if (rows[i].words == NULL
+                ? fault.words != NULL
+                : fault.words == NULL || strcmp(fault.words, rows[i].words) != 0 || fault.offset != rows[i].offset)
+            fail_msg("%s: %zu: %s", rows[i].text, fault.offset, fault.words != NULL ? fault.words : "nothing");
+    }
+    json_parser_free(parser);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_events),     cmocka_unit_test(test_wanted), cmocka_unit_test(test_refusals),
         cmocka_unit_test(test_truncation), cmocka_unit_test(test_values), cmocka_unit_test(test_value_types),
-        cmocka_unit_test(test_depth),
+        cmocka_unit_test(test_depth),      cmocka_unit_test(test_faults),
     };
     for (int i = 0; i <= STREAM_FEEDBACK; i++) {
         struct decoder_options options = {.stream = stream_get(i), .format = FORMAT_JSON, .wanted = ~(field_mask)0};
