@@ -239,8 +239,8 @@ static void trend_detection(struct explanation *e)
 
 static const char *burn_phrase(const struct explanation *e)
 {
-    return arena_printf(e->arena, "when the error budget of %g %% burns too fast in both windows of a pair",
-                        100 * (1 - e->rule->spec.burn->objective));
+    return arena_printf(e->arena, "by how fast the error budget of %g %% burns in pairs of windows, each minute",
+                        100 * e->rule->spec.burn->budget);
 }
 
 static void burn_detection(struct explanation *e)
@@ -251,17 +251,21 @@ static void burn_detection(struct explanation *e)
     for (size_t i = 0; i < spec->pair_count; i++) {
         const struct burn_pair *pair = &spec->pairs[i];
         pairs[i] = EXPLAIN_MAP(e, value_text("long_ms"), value_int(pair->long_ms), value_text("short_ms"),
-                               value_int(pair->short_ms), value_text("rate"), value_double(pair->rate));
+                               value_int(pair->short_ms), value_text("factor"), value_double(pair->factor));
         text = arena_printf(e->arena, "%s%s%s and %s at %g times", text, i == 0 ? "" : ", ",
-                            explain_span(e, pair->long_ms), explain_span(e, pair->short_ms), pair->rate);
+                            explain_span(e, pair->long_ms), explain_span(e, pair->short_ms), pair->factor);
     }
+    explain_add(e, "detection", "bad", value_str(e->rule->aggregates[spec->bad_aggregate].text), NULL);
+    explain_add(e, "detection", "all", value_str(e->rule->aggregates[spec->all_aggregate].text), NULL);
     explain_add(e, "detection", "objective", value_double(spec->objective), NULL);
     explain_add(
         e, "detection", "pairs", value_list(pairs, spec->pair_count),
         arena_printf(
             e->arena,
-            "It is evaluated each minute, over these pairs of windows: %s the even use of the budget; both windows "
-            "of one pair must reach its rate. Each evaluation with 'when' true is a firing.",
+            "It is evaluated at the end of each minute, over these pairs of windows: %s the even use of the budget. A "
+            "pair fires while both of its windows burn faster; the first that does gives burn_long, burn_short and "
+            "burn_factor. Of a group up to and including the first minute at which its longest window is empty. Each "
+            "evaluation with 'when' true is a firing.",
             text));
 }
 
@@ -346,15 +350,6 @@ static void sequence_state(struct explanation *e)
                                explain_number(e, most), explain_number(e, events)));
 }
 
-static void burn_state(struct explanation *e)
-{
-    const struct burn_spec *spec = e->rule->spec.burn;
-    int64_t longest_ms = 0;
-    for (size_t i = 0; i < spec->pair_count; i++)
-        longest_ms = spec->pairs[i].long_ms > longest_ms ? spec->pairs[i].long_ms : longest_ms;
-    add_panes(e, longest_ms, e->rule->window.pane_ms > 0 ? e->rule->window.pane_ms : MINUTE_MS);
-}
-
 static const struct description {
     const char *(*phrase)(const struct explanation *e);
     void (*detection)(struct explanation *e);
@@ -365,7 +360,7 @@ static const struct description {
     [DETECTOR_ABSENCE] = {absence_phrase, absence_detection, absence_state},
     [DETECTOR_CASCADE] = {cascade_phrase, cascade_detection, cascade_state},
     [DETECTOR_TREND] = {trend_phrase, trend_detection, explain_panes},
-    [DETECTOR_BURN_RATE] = {burn_phrase, burn_detection, burn_state},
+    [DETECTOR_BURN_RATE] = {burn_phrase, burn_detection, explain_panes},
     [DETECTOR_NEW_VALUE] = {new_value_phrase, memory_detection, memory_state},
     [DETECTOR_REVERT] = {revert_phrase, memory_detection, memory_state},
 };

@@ -20,8 +20,10 @@ const struct detector_ops *detector_of(const struct rule *rule)
         return &detector_revert;
     case DETECTOR_TREND:
         return &detector_trend;
+    case DETECTOR_BURN_RATE:
+        return &detector_burn_rate;
     default:
-        return NULL; /* the loader refuses it */
+        return NULL;
     }
 }
 
@@ -33,6 +35,8 @@ bool detector_folds(const struct rule *rule, const struct rule_input *input)
         return plain && (rule->window.kind == WINDOW_HOPPING || rule->window.kind == WINDOW_CALENDAR);
     case DETECTOR_TREND: /* its resets are needed one by one */
         return plain && input == &rule->inputs[rule->spec.trend->of];
+    case DETECTOR_BURN_RATE:
+        return plain;
     default:
         return false;
     }

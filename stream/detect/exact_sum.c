@@ -152,7 +152,10 @@ void exact_sum_take_away(struct exact_sum *sum, const struct exact_sum *other)
 {
     const double *parts = parts_view(other);
     for (uint32_t i = 0; i < other->count; i++)
-        exact_sum_add(sum, -parts[i]);
+        if (fabs(parts[i]) < HUGE_LIMIT)
+            exact_sum_add(sum, -parts[i]);
+        else /* so it was counted when it was merged */
+            *(parts[i] > 0 ? &sum->huge_positive : &sum->huge_negative) -= 1;
     sum->huge_positive -= other->huge_positive;
     sum->huge_negative -= other->huge_negative;
     sum->nans -= other->nans;

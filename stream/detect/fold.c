@@ -197,6 +197,19 @@ void fold_merge(struct fold *fold, struct fold *other)
     fold->count += other->count;
 }
 
+bool fold_can_lose(enum aggregate_function function)
+{
+    return function == AGGREGATE_COUNT || function == AGGREGATE_SUM || function == AGGREGATE_AVG;
+}
+
+void fold_take_away(struct fold *fold, const struct fold *other)
+{
+    ASSERT(fold_can_lose((enum aggregate_function)fold->function) && fold->count >= other->count);
+    if (fold->function != AGGREGATE_COUNT)
+        exact_sum_take_away(&fold->sum, &other->sum);
+    fold->count -= other->count;
+}
+
 static double share_of(enum aggregate_function function)
 {
     return function == AGGREGATE_P50 ? 0.5 : function == AGGREGATE_P90 ? 0.9 : function == AGGREGATE_P95 ? 0.95 : 0.99;

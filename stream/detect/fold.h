@@ -31,6 +31,9 @@ size_t fold_bytes(const struct fold *fold); /* on the heap */
 /* Adds one event's value (ignored for count). Null and error values are left out. */
 void fold_add(struct fold *fold, struct value v);
 void fold_merge(struct fold *fold, struct fold *other);
+/* Takes away what was merged before, as if it had never been; only of functions that fold_can_lose. */
+void fold_take_away(struct fold *fold, const struct fold *other);
+bool fold_can_lose(enum aggregate_function function);
 /* The function's result: double, or null of nothing where it is not a count or a sum. *approximate is set where
  * distinct counted, or a percentile saw, more than it keeps. */
 struct value fold_result(struct fold *fold, bool *approximate);

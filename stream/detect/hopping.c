@@ -100,7 +100,8 @@ static bool evaluate(struct detector_context *context, struct group *group, int6
     struct span span = {span_start(window, end_ms), end_ms};
     struct evaluation *out = NULL;
     struct value *slots = NULL;
-    if (span.start_ms >= context->since_ms && ago_is_known(context, group, end_ms))
+    int64_t needed_ms = window->least_ms > 0 ? end_ms - window->least_ms : span.start_ms;
+    if (needed_ms >= context->since_ms && ago_is_known(context, group, end_ms))
         out = detector_evaluation(context, group, end_ms + window->wait_ms, &slots);
     bool empty = measure(context, group, span, out, slots);
     if (out != NULL) {

@@ -6,8 +6,9 @@
 #include "detect/span.h"
 #include "detect/view.h"
 
-/* Decides one window: fills `out` (outputs, `when`, contributions) and its slots. They are NULL where the window began
- * before the rule was in force: then only the answer counts. True: nothing lies in the window. */
+/* Decides one window: fills `out` (outputs, `when`, contributions) and its slots. They are NULL where too
+ * little of the window lies in the time that the rule is in force (window.least_ms): then only the answer counts. True:
+ * nothing lies in the window. */
 typedef bool (*hopping_measure)(struct detector_context *context, struct group *group, struct span window,
                                 struct evaluation *out, struct value *slots);
 

@@ -116,6 +116,8 @@ field_mask cel_event_fields(const struct cel *cel);
 void cel_slots(const struct cel *cel, void (*visit)(void *context, int slot), void *context);
 /* The expression is `event.FIELD` alone: the field's number, else -1 (a fast path for group keys and aggregates). */
 int cel_is_field(const struct cel *cel);
+/* The expression is one slot alone: the slot's number, else -1. */
+int cel_is_slot(const struct cel *cel);
 /* The expression is a constant (folded ones too): its value, which lives as long as the expression. */
 bool cel_is_constant_value(const struct cel *cel, struct value *constant);
 /* Visits the event's fields whose value gets into the expression's own: not those that are only compared or tested, nor

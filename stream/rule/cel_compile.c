@@ -155,6 +155,11 @@ int cel_is_field(const struct cel *cel)
     return cel->root->op == CEL_FIELD ? cel->root->index : -1;
 }
 
+int cel_is_slot(const struct cel *cel)
+{
+    return cel->root->op == CEL_SLOT ? cel->root->index : -1;
+}
+
 bool cel_is_constant_value(const struct cel *cel, struct value *constant)
 {
     if (cel->root->op != CEL_CONSTANT || cel_is_error(cel->root->constant))

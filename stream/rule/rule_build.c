@@ -40,6 +40,8 @@ static void check_windows(struct rule_build *build)
     const struct yaml_node *length = NULL;
     for (size_t i = 0; i < sizeof keys / sizeof *keys && length == NULL; i++)
         length = yaml_get(window, keys[i]);
+    if (rule->type == DETECTOR_BURN_RATE)
+        length = yaml_get(build->node, "detect");
     int64_t retention = build->loader->options.row_retention_ms;
     if (length == NULL || rule->window.size_ms + rule->look_back_ms <= retention)
         return;

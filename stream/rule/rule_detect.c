@@ -7,8 +7,7 @@ const char *const detector_type_names[DETECTOR_TYPE_COUNT + 1] = {
     [DETECTOR_NEW_VALUE] = "new_value", [DETECTOR_REVERT] = "revert",
 };
 
-/* The keys of each detector, and what reads them. NULL: not built yet, known by name so that a file that uses it is
- * told so, and a slip in its keys is found all the same. */
+/* The keys of each detector, and what reads them. */
 static const struct {
     const char *keys[16];
     void (*read)(struct rule_build *build, const struct yaml_node *detect);
@@ -21,7 +20,8 @@ static const struct {
     [DETECTOR_TREND] = {{"type", "group_by", "when", "window", "of", "value", "step", "limit", "horizon", "min_points",
                          "min_fit", "method", "reset", NULL},
                         rule_trend_read},
-    [DETECTOR_BURN_RATE] = {{"type", "group_by", "when", "bad", "all", "objective", "pairs", NULL}, NULL},
+    [DETECTOR_BURN_RATE] = {{"type", "group_by", "when", "bad", "all", "objective", "pairs", NULL},
+                            rule_burn_rate_read},
     [DETECTOR_NEW_VALUE] = {{"type", "group_by", "when", "of", "value", "memory", "warmup", NULL}, rule_memory_read},
     [DETECTOR_REVERT] = {{"type", "group_by", "when", "of", "value", "memory", NULL}, rule_memory_read},
 };
@@ -32,10 +32,7 @@ static int read_type(struct diagnostics *diagnostics, const struct yaml_node *de
     const struct yaml_node *node = yaml_get(detect, "type");
     if (node == NULL)
         return DETECTOR_WINDOW;
-    int type = check_symbol(diagnostics, node, "detector", detector_type_names);
-    if (type >= 0 && detectors[type].read == NULL)
-        diagnostic_at(diagnostics, node, false, "detector '%s' is not built yet", detector_type_names[type]);
-    return type;
+    return check_symbol(diagnostics, node, "detector", detector_type_names);
 }
 
 int rule_input_of(struct rule_build *build, const struct yaml_node *node, const char *what)
@@ -109,6 +106,19 @@ static struct slots_read slots_of(const struct rule_build *build, const struct c
     return slots;
 }
 
+const struct yaml_node *rule_text_node(struct rule_build *build, const struct yaml_node *at, struct str text)
+{
+    struct yaml_node *made = arena_alloc(build->loader->arena, sizeof *made);
+    *made = (struct yaml_node){.kind = YAML_SCALAR,
+                               .quoted = true,
+                               .text = text,
+                               .raw = text,
+                               .file = at->file,
+                               .line = at->line,
+                               .column = at->column};
+    return made;
+}
+
 /* `when`, or what stands for it where it is left out; NULL: nothing does. */
 static const struct yaml_node *when_of(struct rule_build *build, const struct yaml_node *detect)
 {
@@ -117,15 +127,7 @@ static const struct yaml_node *when_of(struct rule_build *build, const struct ya
         return check_need(build->loader->diagnostics, detect, "detect", "when");
     if (build->when_default.n == 0)
         return NULL;
-    struct yaml_node *made = arena_alloc(build->loader->arena, sizeof *made);
-    *made = (struct yaml_node){.kind = YAML_SCALAR,
-                               .quoted = true,
-                               .text = build->when_default,
-                               .raw = build->when_default,
-                               .file = detect->file,
-                               .line = detect->line,
-                               .column = detect->column};
-    return made;
+    return rule_text_node(build, detect, build->when_default);
 }
 
 static void read_when(struct rule_build *build, const struct yaml_node *detect)
@@ -161,7 +163,7 @@ void rule_detect_read(struct rule_build *build, const struct yaml_node *detect)
     if (type >= 0)
         (void)check_mapping(diagnostics, detect, "detect", detectors[type].keys);
     rule_group_read(build, detect);
-    if (type < 0 || detectors[type].read == NULL)
+    if (type < 0)
         return;
     build->rule->type = (enum detector_type)type;
     detectors[type].read(build, detect);

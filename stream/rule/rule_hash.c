@@ -129,6 +129,25 @@ static void put_trend(struct buf *out, const struct rule *rule, const struct tre
     buf_text(out, spec->reset >= 0 ? rule->inputs[spec->reset].name : STR_LIT(""));
 }
 
+/* As of a trend. */
+static void put_burn_rate(struct buf *out, const struct rule *rule, const struct burn_spec *spec)
+{
+    const int sides[] = {spec->bad_aggregate, spec->all_aggregate};
+    for (size_t i = 0; i < 2; i++) {
+        const struct aggregate *side = &rule->aggregates[sides[i]];
+        buf_byte(out, (uint8_t)side->function);
+        buf_text(out, rule->inputs[side->input].name);
+        put_cel(out, side->expr);
+    }
+    buf_double(out, spec->objective);
+    buf_varint(out, spec->pair_count);
+    for (size_t i = 0; i < spec->pair_count; i++) {
+        buf_zigzag(out, spec->pairs[i].long_ms);
+        buf_zigzag(out, spec->pairs[i].short_ms);
+        buf_double(out, spec->pairs[i].factor);
+    }
+}
+
 /* What the detector's own keys say, beside group, window and `when`. */
 static void put_spec(struct buf *out, const struct rule *rule)
 {
@@ -147,6 +166,9 @@ static void put_spec(struct buf *out, const struct rule *rule)
         break;
     case DETECTOR_TREND:
         put_trend(out, rule, rule->spec.trend);
+        break;
+    case DETECTOR_BURN_RATE:
+        put_burn_rate(out, rule, rule->spec.burn);
         break;
     case DETECTOR_NEW_VALUE:
     case DETECTOR_REVERT:

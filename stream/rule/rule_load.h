@@ -185,6 +185,8 @@ void rule_burn_rate_read(struct rule_build *build, const struct yaml_node *detec
 void rule_memory_read(struct rule_build *build, const struct yaml_node *detect); /* new_value and revert */
 /* The input that a key of `detect` names, which so takes part in detection; -1 and an error where there is none. */
 int rule_input_of(struct rule_build *build, const struct yaml_node *node, const char *what);
+/* A scalar as if `text` stood at `at`; the text must outlive it. */
+const struct yaml_node *rule_text_node(struct rule_build *build, const struct yaml_node *at, struct str text);
 /* An output of the detector; at most RULE_OUTPUTS_MAX, whose number the caller bounds. */
 void rule_output_add(struct rule_build *build, struct str name, struct cel_type type);
 /* A duration that must be there, more than nothing and at most 3660 d; false and an error else. */

@@ -41,6 +41,7 @@ struct window {
     int64_t pane_ms; /* the longest pane: of hopping one that divides size and slide, of calendar 10 min */
     int64_t gap_ms;  /* of session, as max_ms */
     int64_t max_ms;
+    int64_t least_ms; /* of a new rule's first windows so much must lie in its time; 0: all of it */
     enum calendar_unit calendar;
     const struct cel_zone *zone; /* of calendar; NULL: UTC */
     struct str zone_name;
@@ -77,17 +78,21 @@ struct trend_spec {
     int reset; /* an input; -1: none */
 };
 
+enum { RULE_BURN_PAIRS_MAX = 8 };
+
 struct burn_pair {
-    int64_t long_ms;
+    int64_t long_ms; /* whole minutes, as short_ms, which is less */
     int64_t short_ms;
-    double rate; /* burns at this multiple of the budget's even use */
+    double factor; /* it fires above this multiple of the budget's even use */
 };
 
-/* `burn_rate`: bad over all, against the error budget 1 - objective, in pairs of windows. */
+/* `burn_rate`: bad over all, against the error budget, in pairs of windows. The rule's window is the longest of them.
+ */
 struct burn_spec {
     int bad_aggregate;
     int all_aggregate;
     double objective; /* in (0, 1) */
+    double budget;    /* 1 - objective */
     const struct burn_pair *pairs;
     size_t pair_count;
 };

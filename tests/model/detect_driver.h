@@ -26,7 +26,8 @@ struct driver {
     int64_t now_ms;      /* what lies before it is applied */
     int64_t offset;
     uint64_t seed;
-    int restarts; /* about one event in so many; 0: none */
+    int restarts;     /* about one event in so many; 0: none */
+    int64_t since_ms; /* the rule is in force since then; 0: long ago */
     struct detector_counters counters;
     size_t timers; /* fired */
     void (*evaluated)(struct driver *driver, const struct evaluation *evaluation);
@@ -102,7 +103,7 @@ static inline struct detector_context driver_context(struct driver *driver)
     return (struct detector_context){.state = driver->state,
                                      .arena = &driver->call,
                                      .window_events_max = 10000,
-                                     .since_ms = INT64_MIN,
+                                     .since_ms = driver->since_ms,
                                      .counters = &driver->counters};
 }
 

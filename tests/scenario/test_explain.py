@@ -209,6 +209,20 @@ def test_looking_back(forestall_does, tmp_path):
     assert facts["detection"]["warmup_ms"] == 2 * 86_400_000
 
 
+def test_a_burn_rate(forestall_does, tmp_path):
+    inputs = {"errors": {"stream": "telemetry", "match": {"name": "errors"}}, "requests": {"stream": "telemetry", "match": {"name": "requests"}}}
+    text, facts = explain_detector(forestall_does, tmp_path, inputs,
+                                   {"type": "burn_rate", "bad": "errors", "all": "sum(requests)", "objective": 0.999})
+    assert "For each service, by how fast the error budget of 0.1 % burns in pairs of windows, each minute, it fires if burn_factor is known." in text
+    assert "1h and 5m at 14.4 times, 6h and 30m at 6 times, 3d and 6h at 1 times the even use of the budget" in text
+    assert "A group keeps panes of 1m, at most 4,321" in text and facts["inputs"]["errors"]["transport"] == "folded"
+    hour, minute = 3_600_000, 60_000
+    assert facts["detection"] == {"type": "burn_rate", "bad": "count(errors)", "all": "sum(requests)", "objective": 0.999, "pairs": [
+        {"long_ms": hour, "short_ms": 5 * minute, "factor": 14.4}, {"long_ms": 6 * hour, "short_ms": 30 * minute, "factor": 6},
+        {"long_ms": 72 * hour, "short_ms": 6 * hour, "factor": 1}]}
+    assert facts["when"]["condition"] == "burn_factor != null"
+
+
 def test_a_change_of_meaning_changes_the_hash(explained):
     hash_of = lambda **parts: explained(**parts)[1]["meaning"]["hash"]
     assert hash_of() == hash_of(description="Other words") != hash_of(window="{size: 8d}")

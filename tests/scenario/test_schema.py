@@ -103,6 +103,7 @@ MAPPINGS = [
     *((("rules.0.detect"), {"detect": {"type": type_}}, f"detect_{type_}")
       for type_ in SCHEMA["$defs"]["detect"]["properties"]["type"]["enum"]),
     ("rules.0.detect.window", {}, "window"),
+    ("rules.0.detect.pairs.0", {"detect": {"type": "burn_rate", "pairs": [{}]}}, "pair"),
     ("rules.0.detect.steps.0.x", {"detect": {"type": "sequence", "steps": [{"x": {}}]}}, "step_options"),
     ("rules.0.detect.steps.0.not.x", {"detect": {"type": "sequence", "steps": [{"not": {"x": {}}}]}}, "negated_input"),
     ("rules.0.detect.steps.0.x.until.x", {"detect": {"type": "sequence", "steps": [{"x": {"times": "1..", "until": {"x": {}}}}]}}, "ending_input"),

@@ -209,8 +209,6 @@ static const struct bad_case bad_detect[] = {
      "6:12: error: unknown key 'windows' in detect; did you mean 'window'?\n"},
     {RULE(IN, "{type: windw, window: {size: 1d}, when: count(x) > 1}", ""),
      "6:18: error: unknown detector 'windw'; did you mean 'window'?\n"},
-    {RULE(IN, "{type: burn_rate, bad: x, all: x, objective: 0.99}", ""),
-     "6:18: error: detector 'burn_rate' is not built yet\n"},
     /* detectors that match events */
     {RULE(IN, "{type: absence}", ""), "6:11: error: detect has no 'every'\n"
                                       "6:11: error: detect has no 'of'\n"},

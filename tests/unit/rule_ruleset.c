@@ -13,6 +13,7 @@
 #include "base/clock.h"
 #include "rule/ruleset.h"
 #include "rule_bad_ago.h"
+#include "rule_bad_burn_rate.h"
 #include "rule_bad_detect.h"
 #include "rule_bad_recommend.h"
 #include "rule_bad_sequence.h"
@@ -70,6 +71,12 @@ static void test_bad_sequence(void **state)
 {
     (void)state;
     check_bad(bad_sequence, sizeof bad_sequence / sizeof *bad_sequence);
+}
+
+static void test_bad_burn_rate(void **state)
+{
+    (void)state;
+    check_bad(bad_burn_rate, sizeof bad_burn_rate / sizeof *bad_burn_rate);
 }
 
 static void test_bad_trend(void **state)
@@ -479,6 +486,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_bad_sequence, setup, teardown),
         cmocka_unit_test_setup_teardown(test_bad_trend, setup, teardown),
         cmocka_unit_test_setup_teardown(test_bad_ago, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_bad_burn_rate, setup, teardown),
         cmocka_unit_test_setup_teardown(test_bad_recommend, setup, teardown),
         cmocka_unit_test_setup_teardown(test_functions_listed, setup, teardown),
         cmocka_unit_test_setup_teardown(test_good_base, setup, teardown),
