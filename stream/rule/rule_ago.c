@@ -15,7 +15,7 @@ static int check_place(const struct rule_build *build, struct error *err)
         return error_set(err, ERROR_BAD_INPUT, "ago() is of detector 'window'");
     if (build->within_ago)
         return error_set(err, ERROR_BAD_INPUT, "an ago() holds no other; write the whole span into one");
-    if (build->rule->window.kind == WINDOW_SLIDING)
+    if (build->rule->window.kind == WINDOW_SLIDING && !build->window_wrong)
         return error_set(err, ERROR_BAD_INPUT,
                          "a sliding window has none before it; for ago() write a slide, as in {size: 10m, slide: 1m}");
     if (build->rule->window.kind == WINDOW_SESSION)
@@ -130,9 +130,9 @@ int ago_call(struct scope *scope, struct cel_node *const *args, size_t n_args, s
     struct aggregate ago = {.function = AGGREGATE_AGO, .input = -1, .field = -1, .detects = true};
     *bad_arg = -1;
     *out = (struct cel_name){.kind = CEL_NAME_SLOT, .type = cel_type_of(TYPE_ANY)};
-    if (build->window_wrong && !build->validating) /* reported before; the set will not be used */
-        return 0;
     TRY(check_place(build, err));
+    if (build->window_wrong || build->rule->window.kind == WINDOW_NONE) /* reported before; the set will not be used */
+        return 0;
     if (n_args == 0 || n_args > 2)
         return error_set(err, ERROR_BAD_INPUT,
                          "ago() takes an expression and how much earlier, as in ago(avg(latency), '7d')");

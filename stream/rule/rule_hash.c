@@ -65,10 +65,8 @@ static void put_aggregates(struct buf *out, const struct rule *rule)
         buf_byte(out, (uint8_t)aggregate->function);
         buf_text(out, aggregate->input >= 0 ? rule->inputs[aggregate->input].name : STR_LIT(""));
         put_cel(out, aggregate->expr);
-        if (aggregate->function != AGGREGATE_AGO)
-            continue;
-        buf_zigzag(out, aggregate->ago_ms);
-        buf_zigzag(out, rule->warmup_ms);
+        if (aggregate->function == AGGREGATE_AGO)
+            buf_zigzag(out, aggregate->ago_ms);
     }
 }
 
@@ -148,10 +146,22 @@ static void put_burn_rate(struct buf *out, const struct rule *rule, const struct
     }
 }
 
+/* How long the rule is silent: two rules are compared without their functions, but not where one begins later. */
+static void put_look_back(struct buf *out, const struct rule *rule)
+{
+    if (rule->look_back_ms == 0)
+        return;
+    buf_zigzag(out, rule->look_back_ms);
+    buf_zigzag(out, rule->warmup_ms);
+}
+
 /* What the detector's own keys say, beside group, window and `when`. */
 static void put_spec(struct buf *out, const struct rule *rule)
 {
     switch (rule->type) {
+    case DETECTOR_WINDOW:
+        put_look_back(out, rule);
+        break;
     case DETECTOR_SEQUENCE:
         put_sequence(out, rule, rule->spec.sequence);
         break;

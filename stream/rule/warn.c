@@ -113,9 +113,9 @@ static void warn_distinct(const struct rule_build *build, const struct aggregate
     const struct yaml_node *when = yaml_get(detect_of(build), "when");
     bool shares = aggregate->function == AGGREGATE_SHARE;
     const struct aggregate *kept = shares ? &rule->aggregates[aggregate->over] : aggregate;
-    struct endless endless = {.stream = rule->inputs[kept->input].stream, .field = -1};
     if (kept->function != AGGREGATE_DISTINCT || aggregate->part || when == NULL)
         return;
+    struct endless endless = {.stream = rule->inputs[kept->input].stream, .field = -1};
     cel_passes(kept->expr, see_passing, &endless);
     if (endless.field < 0 || endless.key.n > 0)
         return;

@@ -146,7 +146,17 @@ static const char *const rules_texts[] = {
     "- id: percentiles\n"
     "  from: {all: {stream: telemetry}}\n"
     "  detect: {group_by: [name], window: {size: 4h, slide: 1h}, when: p50(all) < p95(all) - stddev(all)}\n"
-    "  recommend: {category: architecture, title: \"{{ p99(all) }} {{ stddev(all) }}\", cooldown: 0s}\n",
+    "  recommend: {category: architecture, title: \"{{ p99(all) }} {{ stddev(all) }}\", cooldown: 0s}\n"
+    "- id: looks-back\n"
+    "  from: {hot: {stream: telemetry, where: event.value > 60.0}, x: {stream: incident, match: {severity: sev1}}}\n"
+    "  detect: {group_by: [service], window: {size: 20m, slide: 10m, wait: 2m}, when: \"count(hot) > ago(count(hot) + "
+    "count(x), '90m')\"}\n"
+    "  recommend: {category: architecture, title: \"{{ ago(mttr) }} {{ ago(max(hot), '90m') }}\", cooldown: 0s}\n"
+    "- id: looks-back-a-day\n"
+    "  from: {x: {stream: incident}}\n"
+    "  detect: {group_by: [service], window: {calendar: day, timezone: Europe/Berlin}, warmup: 0s, when: count(x) > "
+    "ago(count(x))}\n"
+    "  recommend: {category: architecture, title: \"{{ ago(services) }} {{ ago(mttr) }}\", cooldown: 0s}\n",
     "- id: shared-by-service\n"
     "  from: {x: {stream: incident}}\n"
     "  detect: {group_by: [service, severity, status], window: {size: 6h}, when: count(x) >= 2}\n"

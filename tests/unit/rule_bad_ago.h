@@ -79,6 +79,13 @@ static const struct bad_case bad_ago[] = {
      "avg(latency)\n"},
     {RULE(TELEMETRY, "{window: {size: 10m, slide: 3m}, when: \"avg(x) > ago(avg(x))\"}", ""),
      "6:60: error: '10m' is no multiple of the window's slide, 3m, so no window lies there\n"},
+    {HEAD "rules:\n- id: r\n  from: " TELEMETRY
+          "\n  recommend: {category: architecture, title: \"{{ ago(count(x), '1d') "
+          "}}\"}\n",
+     "4:3: error: a rule has no 'detect'\n"},
+    {RULE(TELEMETRY, "{window: {size: 1h, slide: 0s}, when: count(x) > 1}",
+          "  recommend: {category: architecture, title: \"{{ ago(count(x)) }}\"}\n"),
+     "6:38: error: slide must be more than 0s\n"},
 };
 
 #endif

@@ -161,6 +161,12 @@ static const struct warn_case cases[] = {
     {PAIR("{size: 7d}, when: count(x) >= 3", "{size: 7d}, when: count(x) <= 5"), ""},
     {PAIR("{size: 7d}, when: mttr > duration('5m')", "{size: 7d}, when: \"!(mttr <= duration('5m'))\""),
      "7:7 overlap 'b' detects the same as 'a' (r.yaml:4); make one rule of the two, or let one supersede the other\n"},
+    {PAIR("{size: 7d, slide: 1d}, when: ago(count(x)) > 2", "{size: 7d, slide: 1d}, when: ago( count(x) ) > 5"),
+     "7:7 overlap 'b' fires only together with 'a' (r.yaml:4); make one rule of the two, or let one supersede the "
+     "other\n"},
+    {PAIR("{size: 7d, slide: 1d}, when: ago(count(x)) > 2", /* one begins later */
+          "{size: 7d, slide: 1d}, warmup: 30d, when: ago(count(x)) > 5"),
+     ""},
     {PAIR("{size: 7d}, when: \"'a' in services\"", "{size: 7d}, when: \"'b' in services\""), ""},
     {RULES "- id: a\n  from: {x: {stream: telemetry}}\n  detect: {type: trend, of: x, window: {size: 7d, slide: 1d}, "
            "limit: 9, horizon: 9d}\n"
