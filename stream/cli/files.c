@@ -28,8 +28,6 @@ struct parts {
 
 static int add(struct parts *parts, struct part part, struct error *err)
 {
-    if (part.stream->id == STREAM_FEEDBACK)
-        return 0; /* not applied by this version; the command has said so */
     if (parts->count == PARTS_MAX)
         return error_set(err, ERROR_FATAL, "more than %d files and streams", PARTS_MAX);
     parts->items[parts->count++] = part;
@@ -63,7 +61,9 @@ static int add_file(struct parts *parts, struct config *config, const char *name
         part.stream = stream_find(stream);
         part.path = equals + 1;
         if (part.stream == NULL || part.stream->record == NULL)
-            return error_set(err, ERROR_FATAL, "'%.*s' is no stream that files hold: incident, deployment or telemetry",
+            return error_set(err, ERROR_FATAL,
+                             "'%.*s' is no stream that files hold: incident, deployment, telemetry or "
+                             "feedback",
                              STR_ARG(stream));
     }
     if (!ocf_is(part.path))
@@ -98,6 +98,7 @@ static struct config_source source_for(const struct config *config, const struct
     source.topic = str_of(part->stream->name);
     source.stream = part->stream;
     source.idle_lag_ms = INT64_MAX;
+    source.untimed = true;
     source.format = part->container ? FORMAT_AVRO : FORMAT_JSON;
     source.framing = FRAMING_NONE;
     source.schema_path = (struct str){"", 0};

@@ -7,20 +7,6 @@ extern char **environ;
 
 enum { ERRORS_TOLD_MAX = 20 };
 
-/* Feedback is not applied yet: its topic stays unread, so that nothing of it is lost. */
-static void leave_out_feedback(struct config *config)
-{
-    size_t kept = 0;
-    for (size_t i = 0; i < config->source_count; i++) {
-        if (config->sources[i].stream->id == STREAM_FEEDBACK)
-            log_warn("feedback is not applied by this version: its topic is not read",
-                     LOG_T("topic", config->sources[i].topic));
-        else
-            config->sources[kept++] = config->sources[i];
-    }
-    config->source_count = kept;
-}
-
 static struct ruleset *load_rules(const struct config *config, struct diagnostics *diagnostics)
 {
     struct ruleset_options options = {.row_retention_ms = config->row_retention_ms, .tests_unread = true};
@@ -58,15 +44,9 @@ bool load(struct loaded *loaded, const char *path, unsigned needs)
     bool good = loaded->config != NULL;
     if (good) {
         log_setup(loaded->config->log_level, loaded->config->log_format);
-        leave_out_feedback(loaded->config);
         if ((needs & CONFIG_NEED_RULES) != 0)
             loaded->rules = load_rules(loaded->config, &diagnostics);
         good = (needs & CONFIG_NEED_RULES) == 0 || loaded->rules != NULL;
-        if (good && (needs & CONFIG_NEED_SOURCES) != 0 && loaded->config->source_count == 0) {
-            (void)fprintf(stderr, "%s:1:1: error: no source but feedback: name the topics to read under `sources:`\n",
-                          path);
-            good = false;
-        }
     }
     diagnostics_sort(&diagnostics);
     diagnostics_print(stderr, &diagnostics);

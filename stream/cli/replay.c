@@ -85,7 +85,7 @@ static int write_record(void *context, const struct commit_record *record, struc
             &(struct kafka_record){.topic = replay->topic, .partition = -1, .key = record->key, .value = record->value},
             err);
     FILE *file = replay->files[record->output];
-    if (file == NULL)
+    if (file == NULL || record->value.p == NULL) /* a file holds versions; only a topic forgets */
         return 0;
     struct buf line = {0};
     if (record->output == OUTPUT_DEAD_LETTER) {
@@ -236,7 +236,7 @@ static int run(struct replay *replay, struct error *err)
     }
     const struct map_counters *map = engine_map_counters(engine);
     double seconds = (double)progress_end(&progress) / 1e6;
-    uint64_t dead = map->undecodable + map->too_large + map->future;
+    uint64_t dead = map->undecodable + map->too_large + map->future + engine_reduce_counters(engine)->feedback_refused;
     (void)fprintf(stderr,
                   "%llu records in %.1f s: %llu recommendations, %llu versions, %llu detections, %llu firings; %llu "
                   "late, %llu dead "

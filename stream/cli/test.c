@@ -14,9 +14,8 @@ static const char usage[] =
     "usage: forestall test [PATH...] [--filter TEXT] [--coverage] [--junit FILE]\n"
     "\n"
     "Runs the tests of rule files and folders (default: ./rules) on the engine, each by itself, with only its rule.\n"
-    "Tests that need feedback are skipped and named: this version does not apply it. Exit status: 0 all passed, 1 "
-    "some\n"
-    "failed or could not be read, 2 wrong usage.\n"
+    "Tests that expect what a validation measures are skipped and named: this version does not measure. Exit status:\n"
+    "0 all passed, 1 some failed or could not be read, 2 wrong usage.\n"
     "\n"
     "  --filter TEXT    only tests whose rule, name or file contains TEXT\n"
     "  --coverage       say which rules fire in a test, and which parts of their conditions were never true or false\n"
@@ -42,22 +41,22 @@ static bool is_chosen(const struct session *session, const struct testcase *test
 
 static void run_case(struct session *session, const struct testcase *testcase, size_t rule)
 {
-    static const struct str no_feedback = {"feedback is not applied by this version", 39};
+    static const struct str unmeasured = {"improvements are not measured by this version", 45};
     struct arena arena = {0};
     struct junit_case item = {.suite = testcase->rule->id,
                               .name = testcase->name,
                               .file = testcase->file,
                               .line = testcase->line,
                               .outcome = JUNIT_SKIPPED,
-                              .text = no_feedback};
+                              .text = unmeasured};
     const char *name = arena_printf(&arena, "%.*s: %.*s", STR_ARG(testcase->rule->id), STR_ARG(testcase->name));
     if (!is_chosen(session, testcase, name)) {
         arena_fini(&arena);
         return;
     }
-    if (testcase->needs_feedback) {
+    if (testcase->needs_validation) {
         session->skipped++;
-        (void)printf("skip %s (%.*s)\n", name, STR_ARG(no_feedback));
+        (void)printf("skip %s (%.*s)\n", name, STR_ARG(unmeasured));
     } else {
         int64_t start_us = clock_mono_us();
         struct trial_result result = trial_run(

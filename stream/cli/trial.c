@@ -8,7 +8,7 @@
 #include "cli/expect.h"
 #include "engine/engine.h"
 
-enum { RULES_GATHERED_MAX = 20000 };
+enum { RULES_GATHERED_MAX = 20000, FEEDBACK_PARTITION = 3, PARTITIONS };
 
 /* A detection that no expectation has claimed yet. */
 struct detection {
@@ -19,9 +19,15 @@ struct detection {
 /* The newest version of one recommendation. */
 struct newest {
     struct value record;
+    bool gone; /* forgotten */
     struct detection *detections;
     size_t detection_count;
     size_t detection_cap;
+};
+
+struct feedback {
+    const struct testcase_event *event;
+    bool told; /* why it has no effect */
 };
 
 struct trial {
@@ -32,18 +38,22 @@ struct trial {
     struct state *state;
     struct commit *commit;
     struct engine *engine;
-    const struct rule *rule; /* under test */
-    struct ruleset rules;    /* it, and those whose detections it reads, and so on */
-    struct map newest;       /* by id */
+    const struct rule *rule;   /* under test */
+    struct ruleset rules;      /* it, and those whose detections it reads, and so on */
+    struct map newest;         /* by id */
+    struct feedback *feedback; /* by offset */
+    size_t feedback_count;
+    struct buf refused; /* lines about feedback that had no effect */
     bool fired;
 };
 
-static int nothing(void *context, const struct commit_record *record, struct error *err)
+static void observe_expiry(void *context, struct str id, int64_t time_ms)
 {
-    (void)context;
-    (void)record;
-    (void)err;
-    return 0;
+    struct trial *trial = context;
+    struct newest *newest = map_get(&trial->newest, id);
+    (void)time_ms;
+    if (newest != NULL)
+        newest->gone = true;
 }
 
 static void observe(void *context, struct str id, struct value record, bool detection, int64_t time_ms)
@@ -58,6 +68,7 @@ static void observe(void *context, struct str id, struct value record, bool dete
         *slot = arena_zalloc(&trial->arena, sizeof(struct newest));
     struct newest *newest = *slot;
     newest->record = value_copy(&trial->arena, record);
+    newest->gone = false;
     if (!detection)
         return;
     trial->fired = true;
@@ -95,57 +106,18 @@ static void gather_rules(struct trial *trial, const struct rule *rule)
     }
 }
 
-static int open_trial(struct trial *trial, const struct rule *rule, struct error *err)
-{
-    static const struct source_partition partitions[] = {
-        {0, {"incident", 8}, 0}, {1, {"deployment", 10}, 0}, {2, {"telemetry", 9}, 0}};
-    struct diagnostics diagnostics = {.arena = &trial->arena};
-    trial->config = config_load_text("tests", STR_LIT("state: {tasks: 1}\n"), NULL, 0, &diagnostics);
-    diagnostics_fini(&diagnostics);
-    ASSERT(trial->config != NULL);
-    struct config_source *sources = arena_zalloc(&trial->config->arena, 3 * sizeof *sources);
-    for (int i = 0; i < 3; i++)
-        sources[i] = (struct config_source){.topic = partitions[i].topic_name,
-                                            .stream = stream_find(partitions[i].topic_name),
-                                            .idle_lag_ms = INT64_MAX,
-                                            .max_future_skew_ms = INT64_MAX / 4};
-    trial->config->sources = sources;
-    trial->config->source_count = 3;
-    trial->rule = rule;
-    gather_rules(trial, rule);
-    trial->source = source_memory_new(partitions, 3);
-    trial->state = state_new(store_memory_new());
-    trial->commit = commit_plain_new(nothing, NULL);
-    struct engine_options options = {.rules = &trial->rules,
-                                     .config = trial->config,
-                                     .source = trial->source,
-                                     .state = trial->state,
-                                     .commit = trial->commit,
-                                     .until_ms = INT64_MAX,
-                                     .publish_from_ms = INT64_MIN,
-                                     .observe = observe,
-                                     .observe_context = trial};
-    TRY(engine_new(&trial->engine, &options, err));
-    return engine_restore(trial->engine, err);
-}
-
-static void close_trial(struct trial *trial)
-{
-    struct map_entry *entry;
-    for (size_t i = 0; map_next(&trial->newest, &i, &entry);)
-        free(((struct newest *)entry->value)->detections);
-    map_fini(&trial->newest);
-    engine_free(trial->engine);
-    trial->commit->ops->close(trial->commit);
-    trial->source->ops->close(trial->source);
-    state_free(trial->state);
-    config_free(trial->config);
-    arena_fini(&trial->arena);
-}
-
 static size_t partition_of(const struct stream *stream)
 {
-    return stream->id == STREAM_INCIDENT ? 0 : stream->id == STREAM_DEPLOYMENT ? 1 : 2;
+    switch (stream->id) {
+    case STREAM_INCIDENT:
+        return 0;
+    case STREAM_DEPLOYMENT:
+        return 1;
+    case STREAM_FEEDBACK:
+        return FEEDBACK_PARTITION;
+    default:
+        return 2;
+    }
 }
 
 /* Detections at `at_ms` are expected: they are claimed. */
@@ -248,21 +220,22 @@ static bool check_that(const struct testcase_expect *expect, struct value record
 }
 
 /* Why no one recommendation is meant. */
-static void put_matches(struct buf *why, const struct trial *trial, const struct testcase_expect *expect,
-                        size_t matches)
+static void put_matches(struct buf *why, const struct trial *trial, struct value group, size_t matches)
 {
     buf_printf(why, "%*s", EXPECT_INDENT, "");
     if (matches == 0)
         buf_puts(why, "there is no recommendation");
     else
         buf_printf(why, "there are %zu recommendations: name one by `group:`", matches);
-    if (matches == 0 && expect->group.type == VALUE_MAP) {
+    if (matches == 0 && group.type == VALUE_MAP) {
         buf_puts(why, " of ");
-        put_group(why, expect->group);
+        put_group(why, group);
     }
     struct map_entry *entry;
     const char *before = matches == 0 ? "; there is one of " : ": ";
     for (size_t i = 0; map_next(&trial->newest, &i, &entry);) {
+        if (((struct newest *)entry->value)->gone)
+            continue;
         buf_puts(why, before);
         put_group_of(why, ((struct newest *)entry->value)->record);
         before = ", ";
@@ -270,18 +243,27 @@ static void put_matches(struct buf *why, const struct trial *trial, const struct
     buf_byte(why, '\n');
 }
 
+/* The recommendation that a group names, and how many it could be. */
+static size_t find_newest(const struct trial *trial, struct value group, struct newest **found)
+{
+    size_t matches = 0;
+    struct map_entry *entry;
+    for (size_t i = 0; map_next(&trial->newest, &i, &entry);) {
+        struct newest *newest = entry->value;
+        if (newest->gone || !expect_group(group, newest->record))
+            continue;
+        *found = newest;
+        matches++;
+    }
+    return matches;
+}
+
 /* Holds one expectation against the newest versions. */
 static bool check_expect(struct trial *trial, const struct testcase_expect *expect, struct buf *why)
 {
     struct newest *found = NULL;
-    size_t matches = 0;
-    struct map_entry *entry;
     struct buf lines = {0};
-    for (size_t i = 0; map_next(&trial->newest, &i, &entry);)
-        if (expect_group(expect->group, ((struct newest *)entry->value)->record)) {
-            found = entry->value;
-            matches++;
-        }
+    size_t matches = find_newest(trial, expect->group, &found);
     bool good = matches == 1;
     if (good) {
         claim(found, expect->at_ms);
@@ -289,7 +271,7 @@ static bool check_expect(struct trial *trial, const struct testcase_expect *expe
             good = expect_fields(expect->recommendation, found->record, &lines);
         good = check_that(expect, found->record, &trial->arena, &lines) && good;
     } else {
-        put_matches(&lines, trial, expect, matches);
+        put_matches(&lines, trial, expect->group, matches);
     }
     if (!good) {
         buf_printf(why, "    %s:%d:%d: ", trial->testcase->file, expect->line, expect->column);
@@ -325,6 +307,97 @@ static bool check_unclaimed(const struct trial *trial, struct buf *why)
     return good;
 }
 
+static void put_feedback(struct trial *trial, struct feedback *feedback)
+{
+    buf_printf(&trial->refused, "    %s:%d: ", trial->testcase->file, feedback->event->line);
+    put_at(&trial->refused, feedback->event->at_ms);
+    buf_puts(&trial->refused, ", the feedback has no effect\n");
+    feedback->told = true;
+}
+
+/* What is published is observed elsewhere; dead letters are of refused feedback alone. */
+static int take_refused(void *context, const struct commit_record *record, struct error *err)
+{
+    struct trial *trial = context;
+    (void)err;
+    for (size_t i = 0; record->output == OUTPUT_DEAD_LETTER && i < record->header_count; i++) {
+        if (strcmp(record->headers[i].name, "forestall.offset") != 0)
+            continue;
+        struct feedback *feedback = &trial->feedback[strtoull(record->headers[i].value.p, NULL, 10)];
+        if (feedback->told)
+            continue;
+        put_feedback(trial, feedback);
+        buf_printf(&trial->refused, "%*s%.*s\n", EXPECT_INDENT, "", STR_ARG(record->headers[0].value));
+    }
+    return 0;
+}
+
+/* The one of the feedback's group at its time; none where there is not exactly one. */
+static struct str name_feedback(void *context, const struct event *event)
+{
+    struct trial *trial = context;
+    struct feedback *feedback = &trial->feedback[event->at.offset];
+    struct newest *found = NULL;
+    size_t matches = find_newest(trial, feedback->event->group, &found);
+    if (matches == 1)
+        return value_as_str(*value_map_get(found->record, STR_LIT("recommendation_id")));
+    put_feedback(trial, feedback);
+    put_matches(&trial->refused, trial, feedback->event->group, matches);
+    return STR_LIT("");
+}
+
+static int open_trial(struct trial *trial, const struct rule *rule, struct error *err)
+{
+    static const struct source_partition partitions[PARTITIONS] = {
+        {0, {"incident", 8}, 0}, {1, {"deployment", 10}, 0}, {2, {"telemetry", 9}, 0}, {3, {"feedback", 8}, 0}};
+    struct diagnostics diagnostics = {.arena = &trial->arena};
+    trial->config = config_load_text("tests", STR_LIT("state: {tasks: 1}\n"), NULL, 0, &diagnostics);
+    diagnostics_fini(&diagnostics);
+    ASSERT(trial->config != NULL);
+    struct config_source *sources = arena_zalloc(&trial->config->arena, PARTITIONS * sizeof *sources);
+    for (int i = 0; i < PARTITIONS; i++)
+        sources[i] = (struct config_source){.topic = partitions[i].topic_name,
+                                            .stream = stream_find(partitions[i].topic_name),
+                                            .idle_lag_ms = INT64_MAX,
+                                            .max_future_skew_ms = INT64_MAX / 4};
+    trial->config->sources = sources;
+    trial->config->source_count = PARTITIONS;
+    trial->rule = rule;
+    trial->feedback = arena_alloc(&trial->arena, (trial->testcase->event_count + 1) * sizeof(struct feedback));
+    gather_rules(trial, rule);
+    trial->source = source_memory_new(partitions, PARTITIONS);
+    trial->state = state_new(store_memory_new());
+    trial->commit = commit_plain_new(take_refused, trial);
+    struct engine_options options = {.rules = &trial->rules,
+                                     .config = trial->config,
+                                     .source = trial->source,
+                                     .state = trial->state,
+                                     .commit = trial->commit,
+                                     .until_ms = INT64_MAX,
+                                     .publish_from_ms = INT64_MIN,
+                                     .observe = observe,
+                                     .observe_expiry = observe_expiry,
+                                     .name_feedback = name_feedback,
+                                     .observe_context = trial};
+    TRY(engine_new(&trial->engine, &options, err));
+    return engine_restore(trial->engine, err);
+}
+
+static void close_trial(struct trial *trial)
+{
+    struct map_entry *entry;
+    for (size_t i = 0; map_next(&trial->newest, &i, &entry);)
+        free(((struct newest *)entry->value)->detections);
+    map_fini(&trial->newest);
+    buf_fini(&trial->refused);
+    engine_free(trial->engine);
+    trial->commit->ops->close(trial->commit);
+    trial->source->ops->close(trial->source);
+    state_free(trial->state);
+    config_free(trial->config);
+    arena_fini(&trial->arena);
+}
+
 /* Feeds events and moves time, stopping at each expectation. */
 static int play(struct trial *trial, bool *good, struct buf *why, struct error *err)
 {
@@ -335,6 +408,8 @@ static int play(struct trial *trial, bool *good, struct buf *why, struct error *
         int64_t until_ms = last ? testcase->advance_to_ms : testcase->expects[i].at_ms;
         for (; next < testcase->event_count && (last || testcase->events[next].at_ms <= until_ms); next++) {
             struct event event = testcase->events[next].event;
+            if (event.stream->id == STREAM_FEEDBACK)
+                trial->feedback[trial->feedback_count++] = (struct feedback){&testcase->events[next], false};
             engine_event(trial->engine, partition_of(event.stream), &event);
         }
         TRY(engine_advance(trial->engine, until_ms, err));
@@ -356,6 +431,8 @@ struct trial_result trial_run(struct arena *arena, const struct testcase *testca
         status = play(&trial, &good, &why, &err);
     if (status == 0 && !check_unclaimed(&trial, &why))
         good = false;
+    good = good && trial.refused.len == 0;
+    buf_str_put(&why, buf_str(&trial.refused));
     if (status != 0)
         buf_printf(&why, "    %s\n", err.message);
     struct trial_result result = {

@@ -21,6 +21,7 @@ struct config_source {
     int64_t idle_lag_ms; /* INT64_MAX: never */
     int64_t max_future_skew_ms;
     enum late_policy late;
+    bool untimed;    /* its records have no time of their own: lines of a file */
     struct str *key; /* of rows: the fields that identify one; NULL: the stream's own */
     size_t key_count;
 };

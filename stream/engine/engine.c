@@ -6,6 +6,7 @@
 #include "base/clock.h"
 #include "codec/avro_write.h"
 #include "codec/schemas_embedded.h"
+#include "engine/dead_letter.h"
 #include "engine/idle.h"
 
 enum {
@@ -51,6 +52,36 @@ static void publish(void *context, struct str id, struct value record, bool dete
     engine->counters.published++;
 }
 
+/* A tombstone on the compacted topic. */
+static void expire(void *context, struct str id, int64_t time_ms)
+{
+    struct engine *engine = context;
+    if (engine->options.observe_expiry != NULL)
+        engine->options.observe_expiry(engine->options.observe_context, id, time_ms);
+    if (time_ms >= engine->options.publish_from_ms)
+        outbox_add(&engine->outbox, &(struct commit_record){.output = OUTPUT_RECOMMENDATIONS, .key = id});
+}
+
+static struct str name_feedback(void *context, const struct event *feedback)
+{
+    const struct engine *engine = context;
+    return engine->options.name_feedback(engine->options.observe_context, feedback);
+}
+
+static void refuse(void *context, const struct event *feedback, struct exchange_record record, const char *reason)
+{
+    struct engine *engine = context;
+    if (feedback->time_ms < engine->options.publish_from_ms)
+        return;
+    dead_letter_add(&engine->outbox,
+                    &(struct dead_letter){.topic = engine->options.config->sources[feedback->at.topic].topic,
+                                          .partition = feedback->at.partition,
+                                          .offset = feedback->at.offset,
+                                          .key = record.key,
+                                          .value = record.value,
+                                          .reason = str_of(reason)});
+}
+
 /* The two halves of the data path, for one rule set. */
 static int open_halves(struct engine *engine, struct event_map **map, struct reduce **reduce, struct error *err)
 {
@@ -60,6 +91,9 @@ static int open_halves(struct engine *engine, struct event_map **map, struct red
                                                   .state = options->state,
                                                   .counted_from_ms = options->publish_from_ms,
                                                   .publish = publish,
+                                                  .expire = expire,
+                                                  .name = options->name_feedback != NULL ? name_feedback : NULL,
+                                                  .refuse = refuse,
                                                   .context = engine});
     return event_map_new(map,
                          &(struct map_options){.rules = options->rules,
@@ -259,7 +293,7 @@ static void tell_firsts(struct engine *engine)
         const struct watermark_partition *partition = &engine->watermark.partitions[i];
         int topic = engine->options.source->partitions[i].topic;
         enum stream_id stream = engine->options.config->sources[topic].stream->id;
-        if (partition->first_ms == TIME_NONE)
+        if (partition->first_ms == TIME_NONE || stream == STREAM_FEEDBACK)
             continue;
         if (partition->first_ms < first_ms[stream])
             first_ms[stream] = partition->first_ms;
@@ -438,6 +472,7 @@ void engine_log_counters(const struct engine *engine, const char *message)
 {
     const struct map_counters *map = event_map_counters(engine->map);
     const struct reduce_counters *reduce = reduce_counters(engine->reduce);
+    const struct recommender_counters *recommend = reduce_recommend_counters(engine->reduce);
     struct buf applied = {0};
     if (reduce_applied(engine->reduce) == TIME_NONE)
         buf_puts(&applied, "none");
@@ -449,6 +484,8 @@ void engine_log_counters(const struct engine *engine, const char *message)
              LOG_I("unchanged", reduce->updates_unchanged), LOG_I("forgotten", reduce->updates_forgotten),
              LOG_I("evaluations", reduce->evaluations), LOG_I("firings", reduce->firings),
              LOG_I("detections", reduce->detections), LOG_I("published", engine->counters.published),
+             LOG_I("feedback", recommend->feedback), LOG_I("feedback_refused", reduce->feedback_refused),
+             LOG_I("feedback_repeated", recommend->repeated), LOG_I("expired", recommend->expired),
              LOG_I("commits", engine->counters.commits),
              LOG_I("where_errors", map->where_errors + reduce->where_errors),
              LOG_I("where_null", map->where_null_errors + reduce->where_null_errors),

@@ -24,7 +24,12 @@ struct engine_options {
     int64_t publish_from_ms; /* what is published before it is left out; INT64_MIN: nothing */
     /* Sees every version, beside its way to the output; may be NULL. */
     void (*observe)(void *context, struct str id, struct value record, bool detection, int64_t time_ms);
-    void *observe_context;
+    /* Sees that a recommendation is forgotten; may be NULL. */
+    void (*observe_expiry)(void *context, struct str id, int64_t time_ms);
+    /* Names the recommendation that feedback without an id is about, when it is its turn (tests of rules); NULL: nobody
+     * does. */
+    struct str (*name_feedback)(void *context, const struct event *feedback);
+    void *observe_context; /* of all three */
 };
 
 struct engine_counters {

@@ -1,4 +1,5 @@
-/* Between map and reduce: partials and forwarded events go to the task of their group or row.
+/* Between map and reduce: partials, forwarded events and feedback go to the task of their group, row or
+ * recommendation.
  *
  * exchange_local hands them over in memory, in one process. Whoever sends keeps nothing of what it sent.
  */
@@ -8,6 +9,12 @@
 #include "detect/pane.h"
 
 struct exchange;
+
+/* A record as it was read, for a dead letter. */
+struct exchange_record {
+    struct str key; /* p NULL: none */
+    struct str value;
+};
 
 /* One input of one rule that an event was selected by. */
 struct exchange_match {
@@ -22,6 +29,8 @@ struct exchange_ops {
     void (*update)(struct exchange *exchange, const struct event *event);
     /* An event that some rule does not fold, with the inputs that selected it. */
     void (*event)(struct exchange *exchange, const struct event *event, const struct exchange_match *matches, size_t n);
+    /* Feedback about a recommendation, with its record, since only its task can judge it. */
+    void (*feedback)(struct exchange *exchange, const struct event *event, struct exchange_record record);
 };
 
 struct exchange {

@@ -7,6 +7,7 @@
 #include "detect/detector.h"
 #include "detect/span.h"
 #include "engine/combiner.h"
+#include "engine/dead_letter.h"
 
 enum { RAW_EVIDENCE_MAX = 4096 };
 
@@ -53,7 +54,7 @@ static bool reads_rows(const struct ruleset *rules, enum stream_id stream)
 
 static field_mask wanted_fields(const struct event_map *map, const struct config_source *source)
 {
-    if (source->stream->rows || map->indexes[source->stream->id] == NULL)
+    if (source->stream->rows || source->stream->id == STREAM_FEEDBACK || map->indexes[source->stream->id] == NULL)
         return FIELD_BIT(source->stream->record_field_count) - 1;
     return rule_index_reads(map->indexes[source->stream->id]) | pane_evidence_fields(source->stream);
 }
@@ -134,21 +135,13 @@ static void dead_letter(struct event_map *map, size_t partition, const struct so
                         bool truncated)
 {
     const struct source_partition *from = &map->options.partitions[partition];
-    struct str number = str_of(arena_printf(&map->arena, "%d", from->partition));
-    struct str offset = str_of(arena_printf(&map->arena, "%lld", (long long)record->offset));
-    struct commit_record letter = {
-        .output = OUTPUT_DEAD_LETTER,
-        .key = {record->key, record->key_n},
-        .value = {truncated ? "" : record->value, truncated ? 0 : record->value_n},
-        .headers = {{"forestall.error", str_of(reason)},
-                    {"forestall.topic", from->topic_name},
-                    {"forestall.partition", number},
-                    {"forestall.offset", offset}},
-        .header_count = 4,
-    };
-    if (truncated)
-        letter.headers[letter.header_count++] = (struct commit_header){"forestall.truncated", STR_LIT("true")};
-    outbox_add(map->options.outbox, &letter);
+    dead_letter_add(map->options.outbox, &(struct dead_letter){.topic = from->topic_name,
+                                                               .partition = from->partition,
+                                                               .offset = record->offset,
+                                                               .key = {record->key, record->key_n},
+                                                               .value = {record->value, record->value_n},
+                                                               .reason = str_of(reason),
+                                                               .truncated = truncated});
 }
 
 /* The canonical key of the event's group, in map->key. */
@@ -224,6 +217,27 @@ static void match(struct event_map *map, size_t partition, struct event *event, 
     map->counters.matched += map->selected;
 }
 
+/* Only the recommendation's task knows what may follow. */
+static void forward_feedback(struct event_map *map, const struct event *event, const struct source_record *record,
+                             int64_t applied_ms)
+{
+    struct exchange *exchange = map->options.exchange;
+    struct exchange_record raw = {0};
+    if (record != NULL)
+        raw = (struct exchange_record){{record->key, record->key_n}, {record->value, record->value_n}};
+    if (event->time_ms >= applied_ms)
+        exchange->ops->feedback(exchange, event, raw);
+}
+
+static void take(struct event_map *map, size_t partition, struct event *event, const struct source_record *record,
+                 int64_t applied_ms)
+{
+    if (event->stream->id == STREAM_FEEDBACK)
+        forward_feedback(map, event, record, applied_ms);
+    else
+        match(map, partition, event, record, applied_ms);
+}
+
 void event_map_event(struct event_map *map, size_t partition, struct event *event, int64_t applied_ms)
 {
     struct watermark_partition *time = time_of(map, partition);
@@ -232,13 +246,22 @@ void event_map_event(struct event_map *map, size_t partition, struct event *even
     watermark_event(time, time->next_offset, event->time_ms);
     time->next_offset++;
     map->counters.events++;
-    match(map, partition, event, NULL, applied_ms);
+    take(map, partition, event, NULL, applied_ms);
     arena_reset(&map->arena);
 }
 
-/* Checks of an event that decoded: from the future, or behind its partition's watermark. False: not to be used. */
-static bool in_time(struct event_map *map, size_t partition, const struct source_record *record,
-                    const struct event *event, bool again)
+/* Feedback happens when it is said: at its record's time, or, where records have none of their own, when it says. */
+static void set_feedback_time(struct event_map *map, size_t partition, const struct source_record *record,
+                              struct event *event)
+{
+    if (event->stream->id == STREAM_FEEDBACK && !source_of(map, partition)->untimed && record->timestamp_ms >= 0)
+        event->time_ms = record->timestamp_ms;
+}
+
+/* Checks of an event that decoded: from the future, or behind its partition's watermark. False: not to be used.
+ * Feedback is not late: it happens at the watermark then. */
+static bool in_time(struct event_map *map, size_t partition, const struct source_record *record, struct event *event,
+                    bool again)
 {
     const struct config_source *source = source_of(map, partition);
     struct watermark_partition *time = time_of(map, partition);
@@ -249,6 +272,8 @@ static bool in_time(struct event_map *map, size_t partition, const struct source
                         "occurred_at is later than the record's timestamp by more than max_future_skew", false);
         return false;
     }
+    if (event->stream->id == STREAM_FEEDBACK && event->time_ms < watermark_of(time))
+        event->time_ms = watermark_of(time);
     if (event->time_ms < watermark_of(time)) {
         map->counters.late += !again;
         if (!again && source->late == LATE_DEAD_LETTER)
@@ -289,12 +314,15 @@ void event_map_record(struct event_map *map, size_t partition, const struct sour
     struct event event;
     watermark_reach(time, record->offset);
     map->counters.records++;
-    if (decode(map, partition, record, again, &event) && in_time(map, partition, record, &event, again)) {
+    bool decoded = decode(map, partition, record, again, &event);
+    if (decoded)
+        set_feedback_time(map, partition, record, &event);
+    if (decoded && in_time(map, partition, record, &event, again)) {
         event.at = (struct position){map->options.partitions[partition].topic,
                                      map->options.partitions[partition].partition, record->offset};
         watermark_event(time, record->offset, event.time_ms);
         map->counters.events++;
-        match(map, partition, &event, record, applied_ms);
+        take(map, partition, &event, record, applied_ms);
     }
     time->next_offset = record->offset + 1;
     arena_reset(&map->arena);

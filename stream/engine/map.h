@@ -1,6 +1,7 @@
 /* The first half of the data path: decode, check, match, fold or forward. Keeps no durable state.
  *
  *     record -> size -> decode -> future? -> late? -> rows: forward | rules' inputs: fold into panes, or forward
+ *                                 feedback: its record's time, never late -> forward
  *
  * Bad input goes to dead letter with its reason and the stream goes on.
  */

@@ -21,11 +21,14 @@ enum pending_kind {
     PENDING_UPDATE,       /* level 0: an update of a row */
     PENDING_CHANGE,       /* a row as it was and as it is */
     PENDING_EVENT,        /* an event forwarded for rules that do not fold it, or a detection */
+    PENDING_FEEDBACK,     /* what a person said about a recommendation, by position */
     PENDING_DEADLINE,     /* a group's timer, where what lies exactly at it still counts */
+    PENDING_UNTIL,        /* a dismissed recommendation's */
     PENDING_ROW_EXPIRY,   /* level 0, at midnight: rows not updated for row_retention */
     PENDING_RULE_EXPIRY,  /* level 0: the state of a rule that was removed */
     PENDING_COOLDOWN,
     PENDING_AGEING,
+    PENDING_EXPIRY, /* of closed recommendations */
 };
 
 struct pending_chunk;

@@ -6,6 +6,7 @@
 #include "detect/span.h"
 #include "engine/detections.h"
 #include "engine/groups.h"
+#include "engine/item_bytes.h"
 #include "engine/known_rules.h"
 #include "engine/pending.h"
 #include "engine/rows.h"
@@ -24,8 +25,10 @@ struct reduce {
     struct known_rules *known;
     struct recommender *recommender;
     int64_t first_ms[STREAM_COUNT];
-    struct arena arena; /* of one item */
-    struct buf scratch; /* what is encoded on its way into pending, which copies it */
+    struct arena arena;             /* of one item */
+    struct buf scratch;             /* what is encoded on its way into pending, which copies it */
+    struct exchange_match *matches; /* of one event and level, likewise; grows to the most that one had */
+    size_t match_cap;
     struct reduce_counters counters;
     int64_t applied_ms;
 };
@@ -86,19 +89,16 @@ static size_t push_event(struct reduce *reduce, const struct event *event, const
     const struct rule *rules = reduce->options.rules->rules;
     struct buf *bytes = &reduce->scratch;
     size_t count = 0;
-    for (size_t i = 0; i < n; i++)
-        count += rules[matches[i].rule].level == level;
-    if (count == 0)
-        return 0;
-    buf_reset(bytes);
-    buf_varint(bytes, count);
     for (size_t i = 0; i < n; i++) {
         if (rules[matches[i].rule].level != level)
             continue;
-        buf_varint(bytes, (uint64_t)matches[i].rule);
-        buf_varint(bytes, (uint64_t)matches[i].input);
+        reduce->matches = mem_grow(reduce->matches, count, &reduce->match_cap, sizeof *reduce->matches);
+        reduce->matches[count++] = matches[i];
     }
-    event_encode(bytes, event, FIELD_BIT(event->stream->field_count) - 1);
+    if (count == 0)
+        return 0;
+    buf_reset(bytes);
+    item_event_encode(bytes, &(struct item_event){event, reduce->matches, count});
     pending_push(reduce->pending, (struct pending_item){.time_ms = event->time_ms,
                                                         .level = (uint8_t)level,
                                                         .kind = PENDING_EVENT,
@@ -114,6 +114,19 @@ static void receive_event(struct exchange *exchange, const struct event *event, 
     size_t left = n;
     for (int level = LEVEL_RULE; left > 0; level++)
         left -= push_event(reduce, event, matches, n, level);
+}
+
+static void receive_feedback(struct exchange *exchange, const struct event *event, struct exchange_record record)
+{
+    struct reduce *reduce = (struct reduce *)exchange;
+    struct buf *bytes = &reduce->scratch;
+    buf_reset(bytes);
+    item_feedback_encode(bytes, event, record);
+    pending_push(reduce->pending, (struct pending_item){.time_ms = event->time_ms,
+                                                        .level = recommender_feedback_level(reduce->recommender, event),
+                                                        .kind = PENDING_FEEDBACK,
+                                                        .at = event->at,
+                                                        .bytes = buf_str(bytes)});
 }
 
 static void push_timer(struct reduce *reduce, int64_t time_ms, enum pending_kind kind, int rule, uint64_t group)
@@ -142,9 +155,14 @@ static void arm_removed(void *context, int64_t time_ms)
     push_timer(context, time_ms, PENDING_RULE_EXPIRY, 0, 0);
 }
 
+static const enum pending_kind recommend_kinds[] = {[RECOMMEND_UNTIL] = PENDING_UNTIL,
+                                                    [RECOMMEND_COOLDOWN] = PENDING_COOLDOWN,
+                                                    [RECOMMEND_AGEING] = PENDING_AGEING,
+                                                    [RECOMMEND_EXPIRY] = PENDING_EXPIRY};
+
 static void arm_recommendation(void *context, int64_t time_ms, int kind, int rule_number, uint64_t hash)
 {
-    push_timer(context, time_ms, kind == RECOMMEND_COOLDOWN ? PENDING_COOLDOWN : PENDING_AGEING, rule_number, hash);
+    push_timer(context, time_ms, recommend_kinds[kind], rule_number, hash);
 }
 
 static void publish(void *context, struct str id, struct value record, bool detection, int64_t time_ms)
@@ -153,9 +171,15 @@ static void publish(void *context, struct str id, struct value record, bool dete
     reduce->options.publish(reduce->options.context, id, record, detection, time_ms);
 }
 
+static void expire(void *context, struct str id, int64_t time_ms)
+{
+    const struct reduce *reduce = context;
+    reduce->options.expire(reduce->options.context, id, time_ms);
+}
+
 struct reduce *reduce_new(const struct reduce_options *options)
 {
-    static const struct exchange_ops ops = {receive_partial, receive_update, receive_event};
+    static const struct exchange_ops ops = {receive_partial, receive_update, receive_event, receive_feedback};
     const struct config *config = options->config;
     struct reduce *reduce = mem_zalloc(sizeof *reduce);
     reduce->exchange.ops = &ops;
@@ -187,6 +211,7 @@ struct reduce *reduce_new(const struct reduce_options *options)
                                                                         .evidence_max = config->evidence_max,
                                                                         .memory_bytes = config->state_memory_bytes / 8,
                                                                         .publish = publish,
+                                                                        .expire = expire,
                                                                         .timer = arm_recommendation,
                                                                         .context = reduce});
     return reduce;
@@ -213,6 +238,7 @@ void reduce_free(struct reduce *reduce)
     recommender_free(reduce->recommender);
     arena_fini(&reduce->arena);
     buf_fini(&reduce->scratch);
+    free(reduce->matches);
     free(reduce);
 }
 
@@ -364,12 +390,8 @@ static int apply_update(struct reduce *reduce, const struct pending_item *item, 
     reduce->counters.rows_changed++;
     struct buf *bytes = &reduce->scratch;
     buf_reset(bytes);
-    field_mask all = FIELD_BIT(update.stream->field_count) - 1;
-    buf_byte(bytes, (uint8_t)(row.existed | (row.change == ROW_CHANGED) << 1));
-    if (row.existed)
-        event_encode(bytes, &row.before, all);
-    if (row.change == ROW_CHANGED)
-        event_encode(bytes, &row.after, all);
+    item_change_encode(
+        bytes, &(struct item_change){row.existed ? &row.before : NULL, row.change == ROW_CHANGED ? &row.after : NULL});
     for (int level = LEVEL_RULE; level <= reduce->options.rules->level_max; level++)
         if (level == LEVEL_RULE || touches_rows_at(reduce->touches, level))
             pending_push(reduce->pending, (struct pending_item){.time_ms = item->time_ms,
@@ -390,50 +412,41 @@ static int apply_touches(struct reduce *reduce, const struct touch *touches, siz
 
 static int apply_change(struct reduce *reduce, const struct pending_item *item, struct error *err)
 {
-    struct reader r = reader_of(item->bytes.p, item->bytes.n);
-    struct event rows[2];
-    const struct event *before = NULL;
-    const struct event *after = NULL;
-    uint8_t has = read_byte(&r);
-    bool good = !r.failed;
-    if ((has & 1) != 0) {
-        good = good && event_decode(&r, &reduce->arena, &rows[0]);
-        before = &rows[0];
-    }
-    if ((has & 2) != 0) {
-        good = good && event_decode(&r, &reduce->arena, &rows[1]);
-        after = &rows[1];
-    }
-    ASSERT(good);
+    struct item_change change = item_change_decode(item->bytes, &reduce->arena);
     const struct touch *touches;
-    size_t n = touches_of_row(reduce->touches, before, after, item->level, &reduce->arena, &touches);
+    size_t n = touches_of_row(reduce->touches, change.before, change.after, item->level, &reduce->arena, &touches);
     touches_errors(reduce->touches, &reduce->counters.where_errors, &reduce->counters.where_null_errors);
     return apply_touches(reduce, touches, n, item, err);
 }
 
 static int apply_event(struct reduce *reduce, const struct pending_item *item, struct error *err)
 {
-    struct reader r = reader_of(item->bytes.p, item->bytes.n);
-    struct event event;
-    uint64_t n = read_varint(&r);
-    struct exchange_match *matches = arena_alloc(&reduce->arena, (size_t)n * sizeof *matches);
-    for (uint64_t i = 0; i < n; i++) {
-        matches[i].rule = (int32_t)read_varint(&r);
-        matches[i].input = (int32_t)read_varint(&r);
-    }
-    bool good = event_decode(&r, &reduce->arena, &event);
-    ASSERT(good);
+    struct item_event of = item_event_decode(item->bytes, &reduce->arena);
     const struct touch *touches;
-    size_t count = touches_of_event(reduce->touches, &event, matches, (size_t)n, &reduce->arena, &touches);
+    size_t count = touches_of_event(reduce->touches, of.event, of.matches, of.match_count, &reduce->arena, &touches);
     return apply_touches(reduce, touches, count, item, err);
+}
+
+static int apply_feedback(struct reduce *reduce, const struct pending_item *item, struct error *err)
+{
+    struct item_feedback feedback = item_feedback_decode(item->bytes, &reduce->arena);
+    struct value *id = &feedback.event->values[FEEDBACK_RECOMMENDATION_ID];
+    if (reduce->options.name != NULL && id->n == 0)
+        *id = value_str(reduce->options.name(reduce->options.context, feedback.event));
+    if (recommender_feedback(reduce->recommender, feedback.event, &reduce->arena, err) == 0)
+        return 0;
+    if (err->class != ERROR_BAD_INPUT)
+        return -1;
+    reduce->counters.feedback_refused += item->time_ms >= reduce->options.counted_from_ms;
+    reduce->options.refuse(reduce->options.context, feedback.event, feedback.record, err->message);
+    return 0;
 }
 
 static int apply_recommendation_timer(struct reduce *reduce, const struct pending_item *item, struct error *err)
 {
-    struct recommender_due due = {.time_ms = item->time_ms,
-                                  .kind = item->kind == PENDING_COOLDOWN ? RECOMMEND_COOLDOWN : RECOMMEND_AGEING,
-                                  .rule_number = item->rule,
-                                  .hash = item->group};
+    struct recommender_due due = {.time_ms = item->time_ms, .rule_number = item->rule, .hash = item->group};
+    while (recommend_kinds[due.kind] != (enum pending_kind)item->kind)
+        due.kind++;
     return recommender_timer(reduce->recommender, &due, &reduce->arena, err);
 }
 
@@ -455,8 +468,12 @@ static int apply(struct reduce *reduce, struct pending_item *item, struct error 
         return rows_expire(reduce->rows, item->time_ms, err);
     case PENDING_RULE_EXPIRY:
         return known_rules_expire(reduce->known, item->time_ms, err);
+    case PENDING_FEEDBACK:
+        return apply_feedback(reduce, item, err);
+    case PENDING_UNTIL:
     case PENDING_COOLDOWN:
     case PENDING_AGEING:
+    case PENDING_EXPIRY:
         return apply_recommendation_timer(reduce, item, err);
     }
     return 0;
@@ -495,14 +512,18 @@ int reduce_advance(struct reduce *reduce, int64_t before_ms, struct error *err)
     return 0;
 }
 
+/* Ageing and expiry would go on for as long as there is something to forget. */
+static bool forgets(const struct pending_item *item)
+{
+    return item->kind == PENDING_AGEING || item->kind == PENDING_EXPIRY || item->kind == PENDING_ROW_EXPIRY ||
+           item->kind == PENDING_RULE_EXPIRY;
+}
+
 int reduce_drain(struct reduce *reduce, struct error *err)
 {
-    /* Ageing and expiry would go on for as long as there is something to forget: they are taken out unseen. */
     struct pending_item item;
     while (pending_pop(reduce->pending, INT64_MAX, &item)) {
-        bool forgetting =
-            item.kind == PENDING_AGEING || item.kind == PENDING_ROW_EXPIRY || item.kind == PENDING_RULE_EXPIRY;
-        int result = forgetting ? 0 : apply_settled(reduce, &item, err);
+        int result = forgets(&item) ? 0 : apply_settled(reduce, &item, err);
         pending_done(reduce->pending, &item);
         arena_reset(&reduce->arena);
         TRY(result);

@@ -25,6 +25,7 @@ struct reduce_counters {
     uint64_t where_errors;
     uint64_t where_null_errors;
     uint64_t spans_left_out;
+    uint64_t feedback_refused;
     struct detector_counters detector;
 };
 
@@ -35,6 +36,12 @@ struct reduce_options {
     int64_t counted_from_ms; /* firings and detections before it do not count; INT64_MIN: all do */
     /* A version of a recommendation: its id and record. */
     void (*publish)(void *context, struct str id, struct value record, bool detection, int64_t time_ms);
+    /* A recommendation that is forgotten: its id. */
+    void (*expire)(void *context, struct str id, int64_t time_ms);
+    /* Names the recommendation that feedback without an id is about, when it is its turn; NULL: nobody does. */
+    struct str (*name)(void *context, const struct event *feedback);
+    /* Feedback that was refused: `at` says where its record was. */
+    void (*refuse)(void *context, const struct event *feedback, struct exchange_record record, const char *reason);
     void *context;
 };
 
@@ -50,7 +57,8 @@ struct exchange *reduce_exchange(struct reduce *reduce);
 void reduce_first(struct reduce *reduce, enum stream_id stream, int64_t first_ms);
 /* Applies everything strictly below `before_ms`, in order. */
 int reduce_advance(struct reduce *reduce, int64_t before_ms, struct error *err) MUST_CHECK;
-/* Applies all that waits (windows, cooldowns), whatever its time; only ageing is left out. */
+/* Applies all that waits (windows, cooldowns), whatever its time; only what
+ * forgets is left out. */
 int reduce_drain(struct reduce *reduce, struct error *err) MUST_CHECK;
 /* Everything below this is applied; INT64_MIN: nothing yet. */
 int64_t reduce_applied(const struct reduce *reduce);

@@ -92,7 +92,7 @@ static const struct stream streams[STREAM_COUNT] = {
     [STREAM_TELEMETRY] = {STREAM_TELEMETRY, "telemetry", "Telemetry", telemetry_fields, COUNT(telemetry_fields),
                           COUNT(telemetry_fields), TELEMETRY_OCCURRED_AT, TELEMETRY_SERVICE, TELEMETRY_EVENT_ID, false},
     [STREAM_FEEDBACK] = {STREAM_FEEDBACK, "feedback", "Feedback", feedback_fields, COUNT(feedback_fields),
-                         COUNT(feedback_fields), 7, -1, 0, false},
+                         COUNT(feedback_fields), FEEDBACK_OCCURRED_AT, -1, FEEDBACK_EVENT_ID, false},
     [STREAM_DETECTION] = {STREAM_DETECTION, "detection", NULL, detection_fields, COUNT(detection_fields),
                           COUNT(detection_fields), DETECTION_OCCURRED_AT, DETECTION_SERVICE, -1, false},
     [STREAM_SCORECARD] = {STREAM_SCORECARD, "scorecard", NULL, scorecard_fields, COUNT(scorecard_fields),
@@ -101,6 +101,7 @@ static const struct stream streams[STREAM_COUNT] = {
 _Static_assert(INCIDENT_TTR + 1 == sizeof incident_fields / sizeof *incident_fields, "the enum follows the table");
 _Static_assert(DEPLOYMENT_UPDATED_AT + 1 == sizeof deployment_fields / sizeof *deployment_fields, "as above");
 _Static_assert(TELEMETRY_LABELS + 1 == sizeof telemetry_fields / sizeof *telemetry_fields, "as above");
+_Static_assert(FEEDBACK_OCCURRED_AT + 1 == sizeof feedback_fields / sizeof *feedback_fields, "as above");
 _Static_assert(DETECTION_SERVICE + 1 == sizeof detection_fields / sizeof *detection_fields, "as above");
 _Static_assert(sizeof incident_fields / sizeof *incident_fields <= STREAM_FIELDS_MAX, "an event holds every field");
 

@@ -110,6 +110,16 @@ enum telemetry_field {
     TELEMETRY_LABELS
 };
 
+enum feedback_field {
+    FEEDBACK_EVENT_ID,
+    FEEDBACK_RECOMMENDATION_ID,
+    FEEDBACK_ACTION,
+    FEEDBACK_EXPECTED_VERSION,
+    FEEDBACK_UNTIL,
+    FEEDBACK_ACTOR,
+    FEEDBACK_COMMENT,
+    FEEDBACK_OCCURRED_AT
+};
 enum detection_field { DETECTION_RULE_ID, DETECTION_OCCURRED_AT, DETECTION_GROUP, DETECTION_VALUES, DETECTION_SERVICE };
 
 const struct stream *stream_get(enum stream_id id);

@@ -1,7 +1,8 @@
 /* The recommendation stage: what an evaluation, a changed row or a timer changes, and whether that is published now.
  *
- * Every call ends in decide(), which sees the recommendation as of the call's time: a detection and a new impact level
- * are published at once, anything else when no cooldown runs, and is held until its end otherwise. Where groups share a
+ * Every call ends in decide(), which sees the recommendation as of the call's time: a detection, a new impact level and
+ * what changed in its life are published at once, anything else when no cooldown runs, and is held until its end
+ * otherwise. Of a dismissed or superseded one only its life is told. Where groups share a
  * recommendation, one update may concern several of them; what is no detection then waits for recommender_settle, so
  * that a row on its way from one group to another is not published as gone.
  */
@@ -11,6 +12,7 @@
 
 #include "base/map.h"
 #include "recommend/contribute.h"
+#include "recommend/feedback.h"
 #include "recommend/newest.h"
 #include "recommend/render.h"
 #include "recommend/trace.h"
@@ -148,13 +150,17 @@ static void publish(const struct call *call, const struct impact *impact, bool d
     it->held = false;
     if (it->version > 0 && hash == it->published_hash)
         return;
+    uint64_t life_hash = render_life_hash(&rendered);
+    it->life.version += it->version == 0 || life_hash != it->life.published;
+    it->life.published = life_hash;
     it->version++;
     it->published_hash = hash;
     it->published_level = (int)impact->level;
     if (call->time_ms >= it->cooldown_until_ms)
         it->cooldown_until_ms = later(call->time_ms, it->is.rule->recommend->cooldown_ms);
     call->recommender->counters.versions++;
-    struct value record = render_stamp(&rendered, it->version, call->time_ms);
+    struct value record =
+        render_stamp(&rendered, (struct render_versions){it->version, it->life.version}, call->time_ms);
     options->publish(options->context, rendered.id, record, detection, call->time_ms);
 }
 
@@ -170,6 +176,33 @@ static bool is_made(const struct call *call, bool detection)
     return true;
 }
 
+/* It came back after it was seen to be gone. */
+static void reopen(const struct call *call)
+{
+    struct recommendation *it = call->it;
+    const struct lifecycle_step step = {
+        .to = LIFE_REOPENED, .at_ms = call->time_ms, .actor = str_of(LIFE_ENGINE), .comment = {0}};
+    if (it->life.status == LIFE_VALIDATED && recommendation_needs_met(it, call->time_ms))
+        lifecycle_transition(it, &step);
+}
+
+/* Publishes, or holds, or keeps quiet. */
+static void tell(const struct call *call, const struct impact *impact, bool detection)
+{
+    struct recommendation *it = call->it;
+    bool untold = it->life.untold;
+    it->life.untold = false;
+    if (life_is_quiet(it->life.status) && !untold) {
+        it->held = false;
+    } else if (untold || detection || (int)impact->level != it->published_level ||
+               call->time_ms >= it->cooldown_until_ms) {
+        publish(call, impact, detection);
+    } else if (!it->held) {
+        it->held = true;
+        ask_timer(call, it->cooldown_until_ms, RECOMMEND_COOLDOWN);
+    }
+}
+
 /* Ends a call: publishes or holds, asks for the timers, writes through. */
 static void decide(const struct call *call, bool detection)
 {
@@ -180,15 +213,11 @@ static void decide(const struct call *call, bool detection)
         recommendation_save(it, options->state);
         return;
     }
+    if (detection)
+        reopen(call);
     struct impact impact =
         impact_at(it, (struct impact_limits){options->impact_high, options->impact_medium}, call->time_ms);
-    bool urgent = detection || (int)impact.level != it->published_level;
-    if (urgent || call->time_ms >= it->cooldown_until_ms) {
-        publish(call, &impact, detection);
-    } else if (!it->held) {
-        it->held = true;
-        ask_timer(call, it->cooldown_until_ms, RECOMMEND_COOLDOWN);
-    }
+    tell(call, &impact, detection);
     if (impact.falls_ms != it->ageing_ms && impact.falls_ms != INT64_MAX)
         ask_timer(call, impact.falls_ms, RECOMMEND_AGEING);
     it->ageing_ms = impact.falls_ms;
@@ -326,6 +355,79 @@ int recommender_row(struct recommender *recommender, const struct group *group, 
     return row_of(recommender, &identity, group, change, arena, err);
 }
 
+uint8_t recommender_feedback_level(const struct recommender *recommender, const struct event *feedback)
+{
+    struct feedback_target target;
+    struct error unknown;
+    struct str id = value_as_str(feedback->values[FEEDBACK_RECOMMENDATION_ID]);
+    const struct ruleset *rules = recommender->options.rules;
+    return feedback_find(rules, id, &target, &unknown) == 0 ? target.rule->level : (uint8_t)rules->level_max;
+}
+
+/* The timers that a new status needs. */
+static void ask_life_timers(const struct call *call)
+{
+    const struct recommendation *it = call->it;
+    int64_t expires_ms = lifecycle_expires_ms(&it->life, it->last_seen_ms);
+    if (it->life.until_ms != INT64_MAX)
+        ask_timer(call, it->life.until_ms, RECOMMEND_UNTIL);
+    if (expires_ms != INT64_MAX)
+        ask_timer(call, expires_ms, RECOMMEND_EXPIRY);
+}
+
+int recommender_feedback(struct recommender *recommender, const struct event *feedback, struct arena *arena,
+                         struct error *err)
+{
+    struct feedback_target target;
+    struct call call = {recommender, NULL, feedback->time_ms, arena};
+    bool repeated = false;
+    TRY(feedback_find(recommender->options.rules, value_as_str(feedback->values[FEEDBACK_RECOMMENDATION_ID]), &target,
+                      err));
+    struct recommendation_identity identity =
+        per_identity_of(target.rule, target.rule_number, target.hash, recommender->options.tasks);
+    TRY(find(recommender, &identity, &call.it, err));
+    TRY(feedback_apply(call.it, feedback, &repeated, err));
+    recommender->counters.feedback += !repeated;
+    recommender->counters.repeated += repeated;
+    if (repeated)
+        return 0;
+    forget(&call);
+    ask_life_timers(&call);
+    decide(&call, false);
+    return 0;
+}
+
+/* Proposes a dismissed one again. False: it is not time, or no longer wanted. */
+static bool propose_again(const struct call *call)
+{
+    struct life *life = &call->it->life;
+    const struct lifecycle_step step = {
+        .to = LIFE_PROPOSED, .at_ms = call->time_ms, .actor = str_of(LIFE_ENGINE), .comment = {0}};
+    if (life->status != LIFE_DISMISSED || call->time_ms < life->until_ms)
+        return false;
+    lifecycle_transition(call->it, &step);
+    return true;
+}
+
+/* Forgets one that was closed long enough ago, in the state and on the output. */
+static void expire(const struct call *call)
+{
+    struct recommendation *it = call->it;
+    const struct recommender_options *options = &call->recommender->options;
+    int64_t expires_ms = lifecycle_expires_ms(&it->life, it->last_seen_ms);
+    if (expires_ms == INT64_MAX)
+        return;
+    if (call->time_ms < expires_ms) { /* it was seen since */
+        ask_timer(call, expires_ms, RECOMMEND_EXPIRY);
+        return;
+    }
+    recommendation_remove(it, options->state);
+    call->recommender->counters.expired++;
+    if (options->expire != NULL)
+        options->expire(options->context, render_id(it, call->arena), call->time_ms);
+    evict(call->recommender, it);
+}
+
 int recommender_timer(struct recommender *recommender, const struct recommender_due *due, struct arena *arena,
                       struct error *err)
 {
@@ -338,9 +440,24 @@ int recommender_timer(struct recommender *recommender, const struct recommender_
         per_identity_of(&rules->rules[due->rule_number], due->rule_number, due->hash, recommender->options.tasks);
     TRY(find(recommender, &identity, &call.it, err));
     struct recommendation *it = call.it;
-    bool wanted = due->kind == RECOMMEND_COOLDOWN ? it->held && due->time_ms >= it->cooldown_until_ms
-                                                  : due->time_ms >= it->ageing_ms;
-    if (!it->exists || !wanted)
+    if (!it->exists)
+        return 0;
+    bool wanted = false;
+    switch (due->kind) {
+    case RECOMMEND_UNTIL:
+        wanted = propose_again(&call);
+        break;
+    case RECOMMEND_COOLDOWN:
+        wanted = it->held && due->time_ms >= it->cooldown_until_ms;
+        break;
+    case RECOMMEND_AGEING:
+        wanted = due->time_ms >= it->ageing_ms;
+        break;
+    case RECOMMEND_EXPIRY:
+        expire(&call);
+        break;
+    }
+    if (!wanted)
         return 0;
     forget(&call);
     decide(&call, false);
@@ -376,6 +493,11 @@ static void arm(struct recommender *recommender, const struct recommendation_tim
             options->timer(options->context, timers->cooldown_until_ms, RECOMMEND_COOLDOWN, (int)i, timers->hash);
         if (timers->ageing_ms != INT64_MAX)
             options->timer(options->context, timers->ageing_ms, RECOMMEND_AGEING, (int)i, timers->hash);
+        if (timers->until_ms != INT64_MAX)
+            options->timer(options->context, timers->until_ms, RECOMMEND_UNTIL, (int)i, timers->hash);
+        if (timers->closed_ms != INT64_MAX) /* it is looked at then, and asked for again where that is too early */
+            options->timer(options->context, later(timers->closed_ms, LIFECYCLE_KEPT_MS), RECOMMEND_EXPIRY, (int)i,
+                           timers->hash);
     }
 }
 

@@ -25,19 +25,29 @@ struct recommender_options {
     /* One version of one recommendation: its id, and the record as a map in the order of DESIGN section 7 (what
      * value_json prints and schemas/recommendation.avsc takes). It holds during the call. */
     void (*publish)(void *context, struct str id, struct value record, bool detection, int64_t time_ms);
-    /* Asks to be called (recommender_timer) at `time_ms`; kind RECOMMEND_COOLDOWN or RECOMMEND_AGEING. A call that is
-     * no longer wanted is harmless. */
+    /* A recommendation is forgotten: its output's record goes. NULL: nobody wants to know. */
+    void (*expire)(void *context, struct str id, int64_t time_ms);
+    /* Asks to be called (recommender_timer) at `time_ms`, or as soon as can be where that has passed. A call that is no
+     * longer wanted is harmless. */
     void (*timer)(void *context, int64_t time_ms, int kind, int rule_number, uint64_t hash);
     void *context;
 };
 
-enum recommend_timer { RECOMMEND_COOLDOWN, RECOMMEND_AGEING };
+enum recommend_timer {
+    RECOMMEND_UNTIL, /* a dismissed one is proposed again */
+    RECOMMEND_COOLDOWN,
+    RECOMMEND_AGEING,
+    RECOMMEND_EXPIRY /* a closed one is forgotten */
+};
 
 struct recommender_counters {
     uint64_t versions;
     uint64_t detections;
     uint64_t template_errors;
     uint64_t spans_left_out; /* negative times to detect or resolve */
+    uint64_t feedback;       /* that took effect */
+    uint64_t repeated;       /* feedback whose event id was known */
+    uint64_t expired;
 };
 
 struct recommender *recommender_new(const struct recommender_options *options);
@@ -74,6 +84,14 @@ int recommender_row(struct recommender *recommender, const struct group *group, 
                     struct arena *arena, struct error *err) MUST_CHECK;
 /* Ends an update, after all calls about it: decides what waited for others of its groups. */
 void recommender_settle(struct recommender *recommender, int64_t time_ms, struct arena *arena);
+
+/* What a person said about a recommendation, at the event's time; it is published at once. ERROR_BAD_INPUT: it is
+ * refused, and the message is the reason for the dead letter. */
+int recommender_feedback(struct recommender *recommender, const struct event *feedback, struct arena *arena,
+                         struct error *err) MUST_CHECK;
+
+/* The level of the rule that the feedback is about; of feedback about none, the highest. */
+uint8_t recommender_feedback_level(const struct recommender *recommender, const struct event *feedback);
 
 /* A time that options.timer asked for has come. */
 struct recommender_due {

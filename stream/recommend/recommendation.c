@@ -12,7 +12,8 @@ enum record_flag {
     RECORD_HAD_INCIDENT = 2,
     RECORD_APPROXIMATE = 4,
     RECORD_CAPPED = 8,
-    RECORD_TIMES = 16 /* since_ms and the detections' times follow the rest */
+    RECORD_TIMES = 16, /* since_ms and the detections' times follow the rest */
+    RECORD_LIFE = 32   /* it is made: its life follows, in two parts */
 };
 
 static void put_key(struct buf *out, const struct recommendation *recommendation, enum state_kind kind)
@@ -32,6 +33,11 @@ static bool has_times(const struct recommendation *it)
     return it->time_count > 0 || it->since_ms != it->created_ms;
 }
 
+static bool has_life(const struct recommendation *it)
+{
+    return it->version > 0;
+}
+
 static void encode_times(struct buf *out, const struct recommendation *it)
 {
     buf_zigzag(out, it->since_ms);
@@ -45,12 +51,14 @@ static void encode(struct buf *out, const struct recommendation *it)
     buf_byte(out, RECORD_FORMAT);
     buf_byte(out, (uint8_t)((it->held ? RECORD_HELD : 0) | (it->had_incident ? RECORD_HAD_INCIDENT : 0) |
                             (it->approximate ? RECORD_APPROXIMATE : 0) | (it->capped ? RECORD_CAPPED : 0) |
-                            (has_times(it) ? RECORD_TIMES : 0)));
+                            (has_times(it) ? RECORD_TIMES : 0) | (has_life(it) ? RECORD_LIFE : 0)));
     buf_zigzag(out, it->cooldown_until_ms);
     buf_zigzag(out, it->ageing_ms);
     buf_zigzag(out, it->published_level);
     buf_u64(out, it->published_hash);
     buf_varint(out, it->version);
+    if (has_life(it))
+        life_encode_head(out, &it->life);
     buf_text(out, it->group);
     buf_zigzag(out, it->created_ms);
     buf_varint(out, it->detections);
@@ -70,9 +78,11 @@ static void encode(struct buf *out, const struct recommendation *it)
     buf_text(out, buf_str(&it->newest));
     if (has_times(it))
         encode_times(out, it);
+    if (has_life(it))
+        life_encode(out, &it->life);
 }
 
-/* The flags, of which the caller needs RECORD_TIMES again. */
+/* The flags, of which the caller needs RECORD_TIMES and RECORD_LIFE again. */
 static uint8_t decode_head(struct reader *r, struct recommendation *it)
 {
     if (read_byte(r) != RECORD_FORMAT)
@@ -87,6 +97,8 @@ static uint8_t decode_head(struct reader *r, struct recommendation *it)
     it->published_level = (int)read_zigzag(r);
     it->published_hash = read_u64(r);
     it->version = read_varint(r);
+    if ((flags & RECORD_LIFE) != 0)
+        life_decode_head(r, &it->life);
     return flags;
 }
 
@@ -154,6 +166,8 @@ static bool decode(struct recommendation *it, struct str record)
     buf_str_put(&it->newest, read_text(&r));
     if ((flags & RECORD_TIMES) != 0)
         decode_times(&r, it);
+    if ((flags & RECORD_LIFE) != 0)
+        life_decode(&r, &it->life);
     it->saved_hash = hash_bytes(record.p, record.n, 0);
     it->exists = true;
     return !r.failed && reader_left(&r) == 0 && contents_are_right(it);
@@ -168,10 +182,13 @@ bool recommendation_timers_read(struct str key, struct str record, struct recomm
     timers->rule_hash = read_u64(&k);
     timers->hash = read_u64(&k);
     struct recommendation head;
+    life_init(&head.life);
     (void)decode_head(&r, &head);
     timers->held = head.held;
     timers->cooldown_until_ms = head.cooldown_until_ms;
     timers->ageing_ms = head.ageing_ms;
+    timers->until_ms = head.life.until_ms;
+    timers->closed_ms = life_is_closed(head.life.status) ? head.life.since_ms : INT64_MAX;
     return !k.failed && !r.failed;
 }
 
@@ -216,6 +233,7 @@ int recommendation_load(struct recommendation **out, struct state *state,
 {
     struct recommendation *it = mem_zalloc(sizeof *it);
     it->is = *identity;
+    life_init(&it->life);
     it->cooldown_until_ms = it->last_seen_ms = INT64_MIN;
     it->ageing_ms = it->first_seen_ms = INT64_MAX;
     it->published_level = -1;
@@ -244,6 +262,7 @@ void recommendation_free(struct recommendation *it)
         tallies_fini(&it->settled[kind]);
     evidence_fini(&it->evidence);
     buf_fini(&it->newest);
+    life_fini(&it->life);
     free(it->times);
     free((void *)(uintptr_t)it->group.p);
     free(it);
@@ -265,10 +284,19 @@ void recommendation_save(struct recommendation *it, struct state *state)
     buf_fini(&record);
 }
 
+void recommendation_remove(struct recommendation *it, struct state *state)
+{
+    struct buf key = {0};
+    recommendation_forget(it, state, INT64_MAX);
+    put_key(&key, it, STATE_RECOMMENDATION);
+    state_del(state, buf_str(&key));
+    buf_fini(&key);
+}
+
 size_t recommendation_bytes(const struct recommendation *it)
 {
-    size_t bytes =
-        sizeof *it + it->group.n + it->newest.cap + evidence_bytes(&it->evidence) + it->time_cap * sizeof *it->times;
+    size_t bytes = sizeof *it + it->group.n + it->newest.cap + evidence_bytes(&it->evidence) +
+                   it->time_cap * sizeof *it->times + life_bytes(&it->life);
     for (size_t i = 0; i < it->service_count; i++)
         bytes += it->services[i].n + 16;
     for (int kind = 0; kind < TALLY_KINDS; kind++)

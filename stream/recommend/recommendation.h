@@ -7,6 +7,7 @@
 #define FORESTALL_RECOMMEND_RECOMMENDATION_H
 
 #include "recommend/evidence.h"
+#include "recommend/life.h"
 #include "recommend/per.h"
 #include "recommend/remembered.h"
 
@@ -46,6 +47,7 @@ struct recommendation {
     struct tallies settled[TALLY_KINDS]; /* of incidents that are remembered no longer */
     struct evidence_list evidence;
     struct buf newest; /* newest_encode */
+    struct life life;  /* from when it is made on */
 
     struct remembered **rows; /* in order of key */
     size_t row_count;
@@ -62,6 +64,8 @@ int recommendation_load(struct recommendation **out, struct state *state,
 void recommendation_free(struct recommendation *recommendation);
 /* Writes the record through if it changed. */
 void recommendation_save(struct recommendation *recommendation, struct state *state);
+/* Removes it and all that belongs to it from the state; all that is left to do with it is recommendation_free. */
+void recommendation_remove(struct recommendation *recommendation, struct state *state);
 size_t recommendation_bytes(const struct recommendation *recommendation);
 
 /* The remembered row that the event is of; NULL: none. */
@@ -90,6 +94,8 @@ struct recommendation_timers {
     bool held;
     int64_t cooldown_until_ms;
     int64_t ageing_ms;
+    int64_t until_ms;  /* of a dismissed one; INT64_MAX: none */
+    int64_t closed_ms; /* when it was closed; INT64_MAX: it is not */
 };
 bool recommendation_timers_read(struct str key, struct str record, struct recommendation_timers *timers);
 

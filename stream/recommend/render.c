@@ -1,6 +1,7 @@
 /* Recommendations as records: maps in the order of their fields. */
 #include "recommend/render.h"
 
+#include "recommend/lifecycle.h"
 #include "recommend/newest.h"
 
 enum { FIELDS_MAX = 50 };
@@ -129,12 +130,39 @@ static struct value spec(const struct recommend *recommend, const struct value *
     return record_map(&record);
 }
 
-/* Nothing is validated yet. */
-static struct value validation(struct arena *arena)
+/* Title and spec: the newest evaluation's, unless a decision froze them. */
+struct wording {
+    struct value title;
+    struct value spec;
+};
+
+static struct wording wording_of(const struct recommendation *it, const struct value *newest, struct arena *arena)
+{
+    const struct buf *frozen = &it->life.frozen;
+    if (frozen->len == 0)
+        return (struct wording){newest[NEWEST_TITLE], spec(it->is.rule->recommend, newest, arena)};
+    struct reader r = reader_of(frozen->p, frozen->len);
+    struct value parts;
+    ASSERT(value_decode(&r, arena, &parts) && parts.n == 2);
+    return (struct wording){parts.items[0], parts.items[1]};
+}
+
+void render_spec(struct buf *out, const struct recommendation *it)
+{
+    struct arena arena = {0};
+    const struct value *newest = newest_decode(buf_str(&it->newest), &arena);
+    ASSERT(newest != NULL);
+    struct value parts[] = {newest[NEWEST_TITLE], spec(it->is.rule->recommend, newest, &arena)};
+    value_encode(out, value_list(parts, 2));
+    arena_fini(&arena);
+}
+
+/* Nothing is measured yet. */
+static struct value validation(const struct recommendation *it, struct arena *arena)
 {
     struct record record = record_new(arena);
     put(&record, "state", value_text("none"));
-    put(&record, "implemented_at", value_null());
+    put(&record, "implemented_at", time_or_null(it->life.implemented_ms, INT64_MIN));
     put(&record, "before_from", value_null());
     put(&record, "before_to", value_null());
     put(&record, "after_from", value_null());
@@ -143,17 +171,35 @@ static struct value validation(struct arena *arena)
     return record_map(&record);
 }
 
+static struct value change_map(const struct life_change *change, bool first, struct arena *arena)
+{
+    struct record record = {arena, arena_alloc(arena, 10 * sizeof(struct value)), 0};
+    put(&record, "at", value_time_ms(change->at_ms));
+    put(&record, "from", first ? value_null() : value_text(life_status_name(change->from)));
+    put(&record, "to", value_text(life_status_name(change->to)));
+    put(&record, "actor", value_str(change->actor));
+    put(&record, "comment", text_or_null(change->comment));
+    return record_map(&record);
+}
+
 static struct value history(const struct recommendation *it, struct arena *arena)
 {
-    struct record change = record_new(arena);
-    put(&change, "at", value_time_ms(it->created_ms));
-    put(&change, "from", value_null());
-    put(&change, "to", value_text("proposed"));
-    put(&change, "actor", value_text("forestall"));
-    put(&change, "comment", value_null());
-    struct value *item = arena_alloc(arena, sizeof *item);
-    *item = record_map(&change);
-    return value_list(item, 1);
+    const struct life *life = &it->life;
+    const struct life_change first = {
+        .at_ms = it->created_ms, .to = LIFE_PROPOSED, .actor = str_of(LIFE_ENGINE), .comment = {0}};
+    struct value *items = arena_alloc(arena, (life->change_count + 1) * sizeof *items);
+    items[0] = change_map(&first, true, arena);
+    for (size_t i = 0; i < life->change_count; i++)
+        items[i + 1] = change_map(&life->changes[i], false, arena);
+    return value_list(items, life->change_count + 1);
+}
+
+static struct value supersedes(const struct life *life, struct arena *arena)
+{
+    struct value *items = arena_alloc(arena, (life->supersedes_count + 1) * sizeof *items);
+    for (size_t i = 0; i < life->supersedes_count; i++)
+        items[i] = value_str(life->supersedes[i]);
+    return value_list(items, life->supersedes_count);
 }
 
 static struct value notes(const struct recommendation *it, bool capped, struct arena *arena)
@@ -173,8 +219,8 @@ static void put_identity(struct record *record, const struct recommendation *it,
     put(record, "rule_id", value_str(it->is.rule->id));
     put(record, "rule_hash", value_text(arena_printf(record->arena, "%016llx", (unsigned long long)it->is.rule->hash)));
     put(record, "version", value_null());
-    put(record, "life_version", value_int(1));
-    put(record, "status", value_text("proposed"));
+    put(record, "life_version", value_null());
+    put(record, "status", value_text(life_status_name(it->life.status)));
 }
 
 static void put_weight(struct record *record, const struct recommendation *it, const struct impact *impact)
@@ -204,6 +250,11 @@ static void put_numbers(struct record *record, const struct recommendation *it, 
     put(record, "minutes_lost", newest[NEWEST_MINUTES_LOST]);
 }
 
+struct str render_id(const struct recommendation *it, struct arena *arena)
+{
+    return str_of(arena_printf(arena, "%.*s:%016llx", STR_ARG(it->is.rule->id), (unsigned long long)it->is.hash));
+}
+
 struct rendered render_content(const struct recommendation *it, const struct impact *impact, struct arena *arena)
 {
     const struct recommend *recommend = it->is.rule->recommend;
@@ -214,11 +265,11 @@ struct rendered render_content(const struct recommendation *it, const struct imp
     const struct value *newest = newest_decode(buf_str(&it->newest), arena);
     ASSERT(newest != NULL);
     bool capped = false;
-    struct str id =
-        str_of(arena_printf(arena, "%.*s:%016llx", STR_ARG(it->is.rule->id), (unsigned long long)it->is.hash));
+    struct str id = render_id(it, arena);
+    struct wording wording = wording_of(it, newest, arena);
     put_identity(&record, it, id);
     put(&record, "category", value_text(category_names[recommend->category]));
-    put(&record, "title", newest[NEWEST_TITLE]);
+    put(&record, "title", wording.title);
     put(&record, "group", group_map(group, arena));
     put(&record, "services", services(it, newest[NEWEST_SERVICES], group, arena));
     put_weight(&record, it, impact);
@@ -229,11 +280,11 @@ struct rendered render_content(const struct recommendation *it, const struct imp
     put(&record, "root_causes", tallies(it, TALLY_ROOT_CAUSES, arena, &capped));
     put(&record, "components", tallies(it, TALLY_COMPONENTS, arena, &capped));
     put(&record, "values", newest[NEWEST_VALUES]);
-    put(&record, "spec", spec(recommend, newest, arena));
-    put(&record, "validation", validation(arena));
+    put(&record, "spec", wording.spec);
+    put(&record, "validation", validation(it, arena));
     put(&record, "history", history(it, arena));
-    put(&record, "supersedes", value_list(NULL, 0));
-    put(&record, "superseded_by", value_null());
+    put(&record, "supersedes", supersedes(&it->life, arena));
+    put(&record, "superseded_by", text_or_null(it->life.superseded_by));
     put(&record, "notes", notes(it, capped, arena));
     put(&record, "event_time", value_null());
     return (struct rendered){record.pairs, record.count, id};
@@ -248,16 +299,29 @@ uint64_t render_hash(const struct rendered *rendered)
     return hash;
 }
 
-static void set(struct rendered *rendered, const char *name, struct value v)
+static struct value *find(const struct rendered *rendered, const char *name)
 {
     for (size_t i = 0; i < rendered->count; i++)
         if (str_is(value_as_str(rendered->pairs[2 * i]), name))
-            rendered->pairs[2 * i + 1] = v;
+            return &rendered->pairs[2 * i + 1];
+    ASSERT(false);
+    return NULL;
 }
 
-struct value render_stamp(struct rendered *rendered, uint64_t version, int64_t time_ms)
+uint64_t render_life_hash(const struct rendered *rendered)
 {
-    set(rendered, "version", value_int((int64_t)version));
-    set(rendered, "event_time", value_time_ms(time_ms));
+    const struct value parts[] = {*find(rendered, "status"), *find(rendered, "title"), *find(rendered, "spec")};
+    struct buf encoded = {0};
+    value_encode(&encoded, value_list(parts, 3));
+    uint64_t hash = hash_bytes(encoded.p, encoded.len, 0);
+    buf_fini(&encoded);
+    return hash;
+}
+
+struct value render_stamp(struct rendered *rendered, struct render_versions versions, int64_t time_ms)
+{
+    *find(rendered, "version") = value_int((int64_t)versions.version);
+    *find(rendered, "life_version") = value_int((int64_t)versions.life_version);
+    *find(rendered, "event_time") = value_time_ms(time_ms);
     return value_map(rendered->pairs, rendered->count);
 }

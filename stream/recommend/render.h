@@ -4,19 +4,29 @@
 
 #include "recommend/impact.h"
 
-/* The record without its version and event time, which are null until render_stamp. It borrows from the recommendation,
- * its rule and the arena. */
+/* The record without its versions and event time, which are null until render_stamp. It borrows from the
+ * recommendation, its rule and the arena. */
 struct rendered {
     struct value *pairs;
     size_t count;
     struct str id;
 };
 
+/* The id; in the arena. */
+struct str render_id(const struct recommendation *recommendation, struct arena *arena);
+/* Appends title and spec of the newest evaluation, encoded: what life.frozen holds. */
+void render_spec(struct buf *out, const struct recommendation *recommendation);
 struct rendered render_content(const struct recommendation *recommendation, const struct impact *impact,
                                struct arena *arena);
 /* A hash of the content's JSON. */
 uint64_t render_hash(const struct rendered *rendered);
+/* A hash of what life_version counts: status, title and spec. */
+uint64_t render_life_hash(const struct rendered *rendered);
 /* The whole record. */
-struct value render_stamp(struct rendered *rendered, uint64_t version, int64_t time_ms);
+struct render_versions {
+    uint64_t version;
+    uint64_t life_version;
+};
+struct value render_stamp(struct rendered *rendered, struct render_versions versions, int64_t time_ms);
 
 #endif

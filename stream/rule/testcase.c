@@ -106,11 +106,10 @@ static bool is_group_key(const struct rule *rule, struct str name)
     return false;
 }
 
-/* Which recommendation is meant: its group's keys, each a text or null. */
-static void read_group(struct test_load *load, const struct yaml_node *node, struct testcase_expect *expect)
+struct value test_group_read(struct test_load *load, const struct yaml_node *node)
 {
     if (!check_map(load->diagnostics, node, "group"))
-        return;
+        return value_null();
     for (size_t i = 0; i < node->count; i++) {
         if (load->sound && !is_group_key(load->rule, node->keys[i]->text))
             diagnostic_at(load->diagnostics, node->keys[i], false, "'%.*s' is no key of %s",
@@ -118,7 +117,7 @@ static void read_group(struct test_load *load, const struct yaml_node *node, str
         if (node->items[i]->kind != YAML_SCALAR)
             diagnostic_at(load->diagnostics, node->items[i], false, "a group's value is text or null");
     }
-    expect->group = node_value(load->arena, node);
+    return node_value(load->arena, node);
 }
 
 static void read_that(struct test_load *load, const struct yaml_node *node, struct testcase_expect *expect)
@@ -142,8 +141,19 @@ static void read_expect(struct test_load *load, const struct yaml_node *node, st
     if (yaml_get(node, "recommendation") == NULL && yaml_get(node, "that") == NULL)
         diagnostic_at(load->diagnostics, node, false, "an expectation has a 'recommendation' or a 'that'");
     read_expected(load, yaml_get(node, "recommendation"), expect);
-    read_group(load, yaml_get(node, "group"), expect);
+    expect->group = test_group_read(load, yaml_get(node, "group"));
     read_that(load, yaml_get(node, "that"), expect);
+}
+
+/* It names what only a measurement before and after can give. */
+static bool is_measured(const struct testcase_expect *expect)
+{
+    static const char *const statuses[] = {"validating", "validated", "ineffective"};
+    const struct value *status = value_map_get(expect->recommendation, STR_LIT("status"));
+    bool measured = value_map_get(expect->recommendation, STR_LIT("validation")) != NULL;
+    for (size_t i = 0; status != NULL && status->type == VALUE_STRING && i < sizeof statuses / sizeof *statuses; i++)
+        measured |= str_is(value_as_str(*status), statuses[i]);
+    return measured;
 }
 
 static int by_time(const void *left, const void *right)
@@ -197,13 +207,13 @@ static void read_test(struct test_load *load, const struct yaml_node *node, stru
     test_given_check(load);
     const struct yaml_node *events = check_need(diagnostics, node, "a test", "events");
     load->event_count = 0;
-    load->feedback = false;
     if (check_sequence(diagnostics, events, "events"))
         for (size_t i = 0; i < events->count; i++)
             test_event_read(load, events->items[i]);
     test_events_fill(load);
     read_expects(load, check_need(diagnostics, node, "a test", "expect"), test);
-    test->needs_feedback = load->feedback;
+    for (size_t i = 0; i < test->expect_count; i++)
+        test->needs_validation |= is_measured(&test->expects[i]);
     test->advance_to_ms = default_end(load, test);
     (void)test_time_read(load, yaml_get(node, "advance_to"), "advance_to", &test->advance_to_ms);
     if (load->check_only)

@@ -13,6 +13,7 @@ struct testcase_event {
     int64_t at_ms;
     int line;
     struct event event; /* complete: given merged, required fields filled; time_ms = at_ms or its own occurred_at */
+    struct value group; /* of feedback: whose recommendation, whose id is left empty; null: whichever there is */
 };
 
 struct testcase_expect {
@@ -30,7 +31,7 @@ struct testcase {
     const struct rule *rule;
     const char *file;
     int line;
-    bool needs_feedback;           /* has a feedback event */
+    bool needs_validation;         /* expects what a measurement gives */
     struct testcase_event *events; /* in order of time, ties in the order written */
     size_t event_count;
     struct testcase_expect *expects; /* in order of time */

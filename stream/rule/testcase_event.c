@@ -375,20 +375,33 @@ static bool read_lasts(struct test_load *load, const struct yaml_node *node, str
 
 static void read_feedback(struct test_load *load, const struct yaml_node *node)
 {
-    struct test_item item = {.load = load, .node = node, .stream = stream_get(STREAM_FEEDBACK)};
+    static const char *const fields[] = {"actor", "comment", "until", "expected_version", NULL};
+    struct test_item item = {.load = load, .node = node, .stream = stream_get(STREAM_FEEDBACK), .lasts_ms = -1};
     struct diagnostics *diagnostics = load->diagnostics;
-    load->feedback = true;
+    size_t errors_before = diagnostics->errors;
     if (!check_mapping(diagnostics, node, "a feedback event", feedback_keys) || !read_schedule(load, node, &item))
         return;
-    int action = stream_field_find(item.stream, STR_LIT("action"));
-    struct value value;
-    if (!field_value_read(load->arena, diagnostics, yaml_get(node, "feedback"), &item.stream->fields[action], &value))
+    struct value action;
+    struct value group = test_group_read(load, yaml_get(node, "group"));
+    if (!field_value_read(load->arena, diagnostics, yaml_get(node, "feedback"), &item.stream->fields[FEEDBACK_ACTION],
+                          &action))
         return;
-    const struct yaml_node *group = yaml_get(node, "group");
-    if (group != NULL)
-        (void)check_map(diagnostics, group, "group");
-    for (int64_t n = 1; n <= item.repeat && !load->check_only; n++)
-        set(add_event(load, node, item.stream, item.first_ms + (n - 1) * item.every_ms), action, value);
+    for (size_t i = 0; i < node->count; i++)
+        for (size_t k = 0; fields[k] != NULL; k++)
+            if (str_is(node->keys[i]->text, fields[k]))
+                add_field(&item, node->keys[i], node->items[i], true);
+    if (load->event_count + (size_t)item.repeat > TEST_EVENTS_MAX) {
+        diagnostic_at(diagnostics, node, false, "a test has at most %d events", TEST_EVENTS_MAX);
+        return;
+    }
+    int64_t repeat = load->check_only && item.repeat > 2 ? 2 : item.repeat;
+    for (int64_t n = 1; n <= repeat && diagnostics->errors == errors_before; n++) {
+        size_t at = load->event_count;
+        if (!add_repetition(&item, n))
+            return;
+        set(&load->events[at], FEEDBACK_ACTION, action);
+        load->events[at].made.group = group;
+    }
 }
 
 void test_event_read(struct test_load *load, const struct yaml_node *node)

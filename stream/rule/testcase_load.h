@@ -31,7 +31,6 @@ struct test_load {
     struct test_event *events; /* heap */
     size_t event_count;
     size_t event_cap;
-    bool feedback;
     struct cel_budget *budget; /* of the load; NULL: none */
     struct arena scratch;      /* of one evaluation */
 };
@@ -44,6 +43,8 @@ void test_given_check(struct test_load *load);
 /* testcase_fill.c: sorts by time and fills the required fields that nobody gave. */
 void test_events_fill(struct test_load *load);
 
+/* Which recommendation is meant: its group's keys, each a text or null; null where `node` is NULL. */
+struct value test_group_read(struct test_load *load, const struct yaml_node *node);
 /* Durations from the test's zero, up to ten years; true with the time in ms since the epoch. */
 bool test_time_read(struct test_load *load, const struct yaml_node *node, const char *what, int64_t *ms);
 

@@ -18,7 +18,7 @@
 #include "engine/engine.h"
 
 static uint64_t seed = 1;
-static int rounds = 20;
+static int rounds = 15;
 
 static uint64_t next_random(void)
 {
@@ -178,15 +178,22 @@ static const char *const rules_texts[] = {
     "affected }}\", "
     "cooldown: 0s}\n"};
 
-enum { PARTITIONS = 4, EVENTS = 1500, INCIDENT_PARTITIONS = 2 };
+enum { PARTITIONS = 6, EVENTS = 1500, INCIDENT_PARTITIONS = 2, FEEDBACK_FIRST = 4, FEEDBACK = 300, SOURCES = 3 };
 
-static const struct source_partition partitions[PARTITIONS] = {
-    {0, {"incidents", 9}, 0}, {0, {"incidents", 9}, 1}, {1, {"telemetry", 9}, 0}, {1, {"telemetry", 9}, 1}};
+static const struct source_partition partitions[PARTITIONS] = {{0, {"incidents", 9}, 0}, {0, {"incidents", 9}, 1},
+                                                               {1, {"telemetry", 9}, 0}, {1, {"telemetry", 9}, 1},
+                                                               {2, {"words", 5}, 0},     {2, {"words", 5}, 1}};
+
+struct record {
+    struct str value;
+    int64_t timestamp_ms;
+};
 
 /* The log: JSON records a partition, in offset order. */
 struct log {
-    struct str *records[PARTITIONS];
+    struct record *records[PARTITIONS];
     size_t counts[PARTITIONS];
+    int64_t end_ms;
     struct arena arena;
 };
 
@@ -199,6 +206,7 @@ struct durable {
     bool committed;
     struct map outputs; /* id -> struct buf of lines */
     size_t dead_letters;
+    size_t refused; /* of them: feedback */
 };
 
 struct fixture {
@@ -207,11 +215,16 @@ struct fixture {
     struct log log;
 };
 
+static void add_at(struct log *log, size_t partition, const char *text, int64_t timestamp_ms)
+{
+    struct record *records = mem_realloc(log->records[partition], (log->counts[partition] + 1) * sizeof *records);
+    log->records[partition] = records;
+    records[log->counts[partition]++] = (struct record){arena_str(&log->arena, str_of(text)), timestamp_ms};
+}
+
 static void add(struct log *log, size_t partition, const char *text)
 {
-    struct str *records = mem_realloc(log->records[partition], (log->counts[partition] + 1) * sizeof *records);
-    log->records[partition] = records;
-    records[log->counts[partition]++] = arena_str(&log->arena, str_of(text));
+    add_at(log, partition, text, INT64_C(1900000000000));
 }
 
 static void make_log(struct log *log)
@@ -239,6 +252,38 @@ static void make_log(struct log *log)
                                service, below(2) ? "cpu_usage" : "memory_usage", (long long)below(100),
                                (long long)below(10), (long long)jittered));
     }
+    log->end_ms = at_ms;
+}
+
+/* What people say of the recommendations there are, at append times that are not quite in order; some of it twice, some
+ * of nothing. */
+static void add_feedback(struct log *log, const struct map *outputs)
+{
+    static const char *const actions[] = {"accept", "start", "implement", "dismiss", "reopen", "comment"};
+    struct str *ids = arena_alloc(&log->arena, (outputs->count + 1) * sizeof *ids);
+    size_t count = 0;
+    struct map_entry *entry;
+    for (size_t i = 0; map_next(outputs, &i, &entry); count++) { /* in order of id: the map's is of addresses */
+        size_t at = count;
+        for (; at > 0 && str_cmp(ids[at - 1], entry->key) > 0; at--)
+            ids[at] = ids[at - 1];
+        ids[at] = arena_str(&log->arena, entry->key);
+    }
+    ids[count] = STR_LIT("nothing:0123456789abcdef");
+    int64_t from_ms = INT64_C(1704067200000);
+    for (int i = 0; i < FEEDBACK; i++) {
+        int64_t at_ms = from_ms + (log->end_ms - from_ms) / FEEDBACK * i - below(4 * MINUTE_MS);
+        struct str id = ids[below(below(3) == 0 ? (int64_t)count + 1 : 8)];
+        const char *until =
+            below(2) == 0 ? "null" : arena_printf(&log->arena, "%lld", (long long)(at_ms + below(6 * HOUR_MS)));
+        const char *version = below(5) == 0 ? arena_printf(&log->arena, "%lld", (long long)below(5)) : "null";
+        add_at(log, FEEDBACK_FIRST + (size_t)below(2),
+               arena_printf(&log->arena,
+                            "{\"event_id\":\"f%lld\",\"recommendation_id\":\"%.*s\",\"action\":\"%s\",\"until\":%s,"
+                            "\"expected_version\":%s,\"actor\":\"a%d\",\"occurred_at\":0}",
+                            (long long)(i - below(2)), STR_ARG(id), actions[below(6)], until, version, i),
+               at_ms);
+    }
 }
 
 static int durable_commit(struct commit *commit, const struct commit_batch *batch, struct state *state,
@@ -249,6 +294,7 @@ static int durable_commit(struct commit *commit, const struct commit_batch *batc
         const struct commit_record *record = &batch->records[i];
         if (record->output == OUTPUT_DEAD_LETTER) {
             durable->dead_letters++;
+            durable->refused += str_eq(record->headers[1].value, partitions[FEEDBACK_FIRST].topic_name);
             continue;
         }
         void **slot = map_slot(&durable->outputs, record->key);
@@ -373,7 +419,8 @@ static bool feed_some(struct feed *feed, bool all)
     for (size_t i = 0; i < PARTITIONS; i++) {
         int64_t portion = all ? INT64_MAX : below(30);
         for (; portion > 0 && feed->given[i] < feed->log->counts[i]; portion--, feed->given[i]++)
-            source_memory_add(feed->source, i, feed->log->records[i][feed->given[i]], INT64_C(1900000000000));
+            source_memory_add(feed->source, i, feed->log->records[i][feed->given[i]].value,
+                              feed->log->records[i][feed->given[i]].timestamp_ms);
         left = left || feed->given[i] < feed->log->counts[i];
     }
     return left;
@@ -478,15 +525,16 @@ static void load(struct fixture *fixture)
         if (!diagnostics.items[i].warning)
             fail_msg("%d:%d: %s", diagnostics.items[i].line, diagnostics.items[i].column, diagnostics.items[i].message);
     fixture->config->state_memory_bytes = 256 * 1024; /* groups leave memory, and partitions wait for the slowest */
-    struct config_source *sources = arena_zalloc(&fixture->config->arena, 2 * sizeof *sources);
-    for (int i = 0; i < 2; i++)
+    struct config_source *sources = arena_zalloc(&fixture->config->arena, SOURCES * sizeof *sources);
+    static const enum stream_id streams[SOURCES] = {STREAM_INCIDENT, STREAM_TELEMETRY, STREAM_FEEDBACK};
+    for (int i = 0; i < SOURCES; i++)
         sources[i] = (struct config_source){.topic = partitions[2 * i].topic_name,
-                                            .stream = stream_get(i == 0 ? STREAM_INCIDENT : STREAM_TELEMETRY),
+                                            .stream = stream_get(streams[i]),
                                             .idle_lag_ms = INT64_MAX,
                                             .out_of_orderness_ms = 2 * MINUTE_MS,
                                             .max_future_skew_ms = 0};
     fixture->config->sources = sources;
-    fixture->config->source_count = 2;
+    fixture->config->source_count = SOURCES;
     diagnostics_fini(&diagnostics);
     arena_fini(&arena);
 }
@@ -498,9 +546,14 @@ static void test_restarts_change_nothing(void **state)
     load(&fixture);
     for (int round = 0; round < rounds; round++) {
         uint64_t seed_of_round = seed;
+        struct durable silent;
         struct durable undisturbed;
         struct durable disturbed;
         make_log(&fixture.log);
+        durable_init(&silent);
+        assert_true(live(&fixture, &silent, false));
+        add_feedback(&fixture.log, &silent.outputs);
+        durable_fini(&silent);
         durable_init(&undisturbed);
         durable_init(&disturbed);
         assert_true(live(&fixture, &undisturbed, false));
@@ -510,6 +563,7 @@ static void test_restarts_change_nothing(void **state)
         print_message("seed %llu: %zu recommendations, %zu dead letters, %d lives\n", (unsigned long long)seed_of_round,
                       undisturbed.outputs.count, undisturbed.dead_letters, lives);
         assert_true(undisturbed.outputs.count > 5);
+        assert_true(undisturbed.refused > 20 && undisturbed.refused < FEEDBACK - 20);
         compare(&undisturbed, &disturbed);
         durable_fini(&undisturbed);
         durable_fini(&disturbed);

@@ -93,8 +93,8 @@ def test_filter(forestall_does, tmp_path):
 
 
 def test_junit(tested, tmp_path):
-    feedback = expecting("[]", name='"fed & <back>"', events="{at: 0d, feedback: implement}")
-    said = tested(PASSES, expecting("[]", name="fails"), feedback, arguments=("--junit", "report.xml"))
+    measured = expecting("[{at: 2d, recommendation: {status: validated}}]", name='"mea & <sured>"')
+    said = tested(PASSES, expecting("[]", name="fails"), measured, arguments=("--junit", "report.xml"))
     assert "1 passed, 1 failed, 1 skipped" in said
     suites = xml.etree.ElementTree.parse(tmp_path / "report.xml").getroot()
     assert suites.tag == "testsuites" and suites.attrib["tests"] == "3"
@@ -107,7 +107,7 @@ def test_junit(tested, tmp_path):
     (failure,) = bad
     assert failure.tag == "failure" and failure.attrib["message"].startswith("r.yaml:13: at 1d, a detection")
     assert failure.text in said
-    assert skipped.attrib["name"] == "fed & <back>" and skipped[0].tag == "skipped" and "feedback" in skipped[0].attrib["message"]
+    assert skipped.attrib["name"] == "mea & <sured>" and skipped[0].tag == "skipped" and "measured" in skipped[0].attrib["message"]
 
 
 def test_a_report_that_cannot_be_written(forestall_does, tmp_path):

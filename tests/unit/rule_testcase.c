@@ -108,7 +108,7 @@ static void test_incidents(void **state)
     assert_string_equal(text_of(&test->events[2], INCIDENT_CODE_REFS), "[\"a\",\"f2\"]");
     assert_string_equal(text_of(&test->events[2], INCIDENT_LABELS), "{\"k\":\"v2\"}");
     assert_int_equal(test->events[5].event.time_ms, AT(1, 12 * HOUR_MS));
-    assert_true(test->expects_none && !test->needs_feedback);
+    assert_true(test->expects_none && !test->needs_validation);
     assert_int_equal(test->advance_to_ms, AT(2, 3 * HOUR_MS));
 }
 
@@ -122,7 +122,8 @@ static void test_other_streams(void **state)
                "    - {at: 1h, repeat: 3, every: 0s, stream: telemetry, name: cpu, value: \"{{ 50 + 0.125 * n }}\"}\n"
                "    - {at: 1h, stream: deployment, version: 1.10}\n"
                "    - {at: 0h, stream: incident}\n"
-               "    - {at: 2h, repeat: 2, every: 1h, feedback: implement, group: {service: s}}\n"
+               "    - {at: 2h, repeat: 2, every: 1h, feedback: dismiss, group: {service: s}, comment: \"no {{ n }}\", "
+               "until: 1d}\n"
                "    expect: [{at: 5d, that: \"priority == 'P0'\"}, {at: 4d, group: {service: s, environment: null}, "
                "recommendation: {mttr: 25m, validation: {a: {before: null}}, code_refs: [x]}}]\n"
                "  - {name: u, events: [], expect: [], advance_to: 9d}\n",
@@ -138,8 +139,13 @@ static void test_other_streams(void **state)
     assert_string_equal(text_of(&test->events[4], DEPLOYMENT_VERSION), "\"1.10\"");
     assert_string_equal(text_of(&test->events[4], DEPLOYMENT_STATUS), "\"succeeded\"");
     assert_string_equal(text_of(&test->events[4], DEPLOYMENT_SERVICE), "\"s\"");
-    assert_true(test->needs_feedback);
+    assert_true(test->needs_validation);
     assert_int_equal(test->events[6].event.stream->id, STREAM_FEEDBACK);
+    assert_string_equal(text_of(&test->events[6], FEEDBACK_ACTION), "\"dismiss\"");
+    assert_string_equal(text_of(&test->events[6], FEEDBACK_COMMENT), "\"no 2\"");
+    assert_string_equal(text_of(&test->events[6], FEEDBACK_UNTIL), "\"2024-01-02T03:00:00.000Z\"");
+    assert_string_equal(text_of(&test->events[6], FEEDBACK_RECOMMENDATION_ID), "\"\"");
+    assert_true(test->events[6].group.type == VALUE_MAP && value_is_null(test->events[0].group));
     assert_int_equal(test->expect_count, 2);
     assert_int_equal(test->expects[0].at_ms, AT(4, 0));
     assert_int_equal(test->expects[0].line, 16);
