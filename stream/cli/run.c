@@ -166,7 +166,7 @@ static void log_unbuilt(const struct ruleset *rules)
     size_t validated = 0;
     size_t superseding = 0;
     for (size_t i = 0; i < rules->count; i++) {
-        validated += rules->rules[i].validate != NULL;
+        validated += rules->rules[i].validation != NULL;
         superseding += rules->rules[i].recommend != NULL && rules->rules[i].recommend->supersedes_count > 0;
     }
     if (validated > 0)

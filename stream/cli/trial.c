@@ -85,7 +85,7 @@ static bool has_rule(const struct ruleset *rules, const struct rule *rule)
     return false;
 }
 
-/* The rule and all that it reads, in order of id; they borrow from its set. */
+/* The rule and all that it reads, in order of id, and the rule's history; they borrow from its set. */
 static void gather_rules(struct trial *trial, const struct rule *rule)
 {
     size_t count = 1;
@@ -94,7 +94,7 @@ static void gather_rules(struct trial *trial, const struct rule *rule)
     for (size_t i = 0; i < count; i++)
         for (size_t k = 0; k < queue[i]->read_count && count < RULES_GATHERED_MAX; k++)
             queue[count++] = queue[i]->reads[k];
-    struct rule *rules = arena_alloc(&trial->arena, count * sizeof *rules);
+    struct rule *rules = arena_alloc(&trial->arena, (count + 1) * sizeof *rules);
     trial->rules = (struct ruleset){.rules = rules, .level_max = rule->level};
     for (size_t i = 0; i < count; i++) {
         if (has_rule(&trial->rules, queue[i]))
@@ -103,7 +103,15 @@ static void gather_rules(struct trial *trial, const struct rule *rule)
         for (; at > 0 && str_cmp(rules[at - 1].id, queue[i]->id) > 0; at--)
             rules[at] = rules[at - 1];
         rules[at] = *queue[i];
+        rules[at].history = NULL;
     }
+    trial->rules.all_count = trial->rules.count;
+    if (rule->history == NULL)
+        return;
+    for (size_t i = 0; i < trial->rules.count; i++)
+        if (str_eq(rules[i].id, rule->id))
+            rules[i].history = &rules[trial->rules.count];
+    rules[trial->rules.all_count++] = *rule->history;
 }
 
 static size_t partition_of(const struct stream *stream)

@@ -22,6 +22,8 @@ const struct detector_ops *detector_of(const struct rule *rule)
         return &detector_trend;
     case DETECTOR_BURN_RATE:
         return &detector_burn_rate;
+    case DETECTOR_HISTORY:
+        return &detector_history_days;
     default:
         return NULL;
     }
@@ -33,6 +35,8 @@ bool detector_folds(const struct rule *rule, const struct rule_input *input)
     switch (rule->type) {
     case DETECTOR_WINDOW:
         return plain && (rule->window.kind == WINDOW_HOPPING || rule->window.kind == WINDOW_CALENDAR);
+    case DETECTOR_HISTORY:
+        return plain;
     case DETECTOR_TREND: /* its resets are needed one by one */
         return plain && input == &rule->inputs[rule->spec.trend->of];
     case DETECTOR_BURN_RATE:

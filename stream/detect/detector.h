@@ -79,6 +79,7 @@ extern const struct detector_ops detector_sliding, detector_hopping, detector_se
 extern const struct detector_ops detector_sequence;
 extern const struct detector_ops detector_absence, detector_cascade, detector_new_value, detector_revert;
 extern const struct detector_ops detector_trend, detector_burn_rate;
+extern const struct detector_ops detector_history_days; /* of histories */
 
 /* The detector of a rule, by its type and kind of window. */
 const struct detector_ops *detector_of(const struct rule *rule);

@@ -8,7 +8,8 @@ _Static_assert(RULE_AGGREGATES_MAX <= 32, "a bit for each function");
 uint32_t view_functions_of(const struct rule *rule)
 {
     uint32_t functions = 0;
-    for (size_t i = 0; rule->type == DETECTOR_WINDOW && i < rule->aggregate_count; i++)
+    bool folding = rule->type == DETECTOR_WINDOW || rule->type == DETECTOR_HISTORY;
+    for (size_t i = 0; folding && i < rule->aggregate_count; i++)
         if (rule->aggregates[i].detects && rule->aggregates[i].function != AGGREGATE_AGO)
             functions |= UINT32_C(1) << i;
     return functions;
@@ -76,7 +77,7 @@ struct value view_value(const struct aggregate *aggregate, const struct event *e
     return cel_eval(aggregate->expr, &(struct cel_frame){.event = event, .arena = arena});
 }
 
-void view_entry(struct view *view, const struct entry *entry, bool selected_now, struct arena *arena)
+void view_fold(struct view *view, const struct entry *entry, const struct event *event, struct arena *arena)
 {
     const struct rule *rule = view->group->rule;
     struct event *event = detector_entry_event(entry, arena);
@@ -85,6 +86,12 @@ void view_entry(struct view *view, const struct entry *entry, bool selected_now,
         if (folds(view, i) && (entry->inputs >> aggregate->input & 1) != 0)
             fold_add(&view->folds[i], view_value(aggregate, event, arena));
     }
+}
+
+void view_entry(struct view *view, const struct entry *entry, bool selected_now, struct arena *arena)
+{
+    struct event *event = detector_entry_event(entry, arena);
+    view_fold(view, entry, event, arena);
     view->contributions[view->count++] = (struct contribution){.event = event, .selected_now = selected_now};
     view->entries++;
     see(view, entry->time_ms, entry->time_ms);

@@ -30,6 +30,8 @@ struct view *view_new(const struct group *group, struct arena *arena);
 void view_fini(struct view *view);
 /* What the aggregate reads of the event. */
 struct value view_value(const struct aggregate *aggregate, const struct event *event, struct arena *arena);
+/* Folds the entry's event into the functions of the inputs that selected it, and no more. */
+void view_fold(struct view *view, const struct entry *entry, const struct event *event, struct arena *arena);
 void view_entry(struct view *view, const struct entry *entry, bool selected_now, struct arena *arena);
 void view_pane(struct view *view, struct pane *pane);
 /* The entries and panes of the span, and of its functions these. O(entries + panes) of the span. */

@@ -29,7 +29,7 @@ struct groups *groups_new(const struct groups_options *options)
 {
     struct groups *groups = mem_zalloc(sizeof *groups);
     groups->options = *options;
-    groups->counts = mem_alloc((options->rules->count * (size_t)options->tasks + 1) * sizeof *groups->counts);
+    groups->counts = mem_alloc((options->rules->all_count * (size_t)options->tasks + 1) * sizeof *groups->counts);
     groups_restore(groups, INT64_MIN);
     return groups;
 }
@@ -77,7 +77,7 @@ void groups_restore(struct groups *groups, int64_t restored_ms)
 {
     drop_cache(groups);
     groups->restored_ms = restored_ms;
-    size_t n = groups->options.rules->count * (size_t)groups->options.tasks;
+    size_t n = groups->options.rules->all_count * (size_t)groups->options.tasks;
     for (size_t i = 0; i < n; i++)
         groups->counts[i] = SIZE_MAX;
 }
@@ -182,7 +182,7 @@ static int arm_timer(void *context, struct str key, struct str value)
     const struct ruleset *rules = timers->groups->options.rules;
     if (!group_record_read(key, value, &record))
         return -1;
-    for (size_t i = 0; i < rules->count; i++)
+    for (size_t i = 0; i < rules->all_count; i++)
         if (rules->rules[i].hash == record.rule_hash && record.timer_ms != INT64_MAX)
             timers->arm(timers->context, group_timer_at(&rules->rules[i], record.timer_ms, timers->groups->restored_ms),
                         (int)i, record.hash);

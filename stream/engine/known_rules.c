@@ -25,8 +25,8 @@ struct known_rules *known_rules_new(const struct known_rules_options *options)
 {
     struct known_rules *known = mem_zalloc(sizeof *known);
     known->options = *options;
-    known->since_ms = mem_alloc((options->rules->count + 1) * sizeof *known->since_ms);
-    for (size_t i = 0; i < options->rules->count; i++)
+    known->since_ms = mem_alloc((options->rules->all_count + 1) * sizeof *known->since_ms);
+    for (size_t i = 0; i < options->rules->all_count; i++)
         known->since_ms[i] = INT64_MIN;
     return known;
 }
@@ -116,7 +116,7 @@ static int64_t goes_ms(const struct record *record)
 static void enter(struct known_rules *known, const struct records *records, int64_t applied_ms)
 {
     const struct ruleset *rules = known->options.rules;
-    for (size_t i = 0; i < rules->count; i++) {
+    for (size_t i = 0; i < rules->all_count; i++) {
         const struct record *old = find(records, rules->rules[i].hash);
         if (old != NULL && old->removed_ms == INT64_MAX) {
             known->since_ms[i] = old->since_ms;
@@ -133,7 +133,7 @@ static void enter(struct known_rules *known, const struct records *records, int6
 
 static bool in_set(const struct ruleset *rules, uint64_t hash)
 {
-    for (size_t i = 0; i < rules->count; i++)
+    for (size_t i = 0; i < rules->all_count; i++)
         if (rules->rules[i].hash == hash)
             return true;
     return false;

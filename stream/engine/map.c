@@ -89,7 +89,7 @@ int event_map_new(struct event_map **out, const struct map_options *options, str
     struct event_map *map = mem_zalloc(sizeof *map);
     map->options = *options;
     map->combiner = combiner_new();
-    map->panes = mem_zalloc((options->rules->count + 1) * sizeof *map->panes);
+    map->panes = mem_zalloc((options->rules->all_count + 1) * sizeof *map->panes);
     for (int i = 0; i < STREAM_COUNT; i++)
         map->indexes[i] = rule_index_new(options->rules, (enum stream_id)i, sees_events);
     for (int i = 0; i < STREAM_COUNT; i++)

@@ -35,7 +35,7 @@ struct touches *touches_new(const struct ruleset *rules)
     touches->rules = rules;
     for (int i = 0; i < STREAM_COUNT; i++)
         touches->indexes[i] = rule_index_new(rules, (enum stream_id)i, reads_rows);
-    for (size_t i = 0; i < rules->count; i++)
+    for (size_t i = 0; i < rules->all_count; i++)
         for (size_t k = 0; k < rules->rules[i].input_count; k++)
             if (reads_rows(&rules->rules[i], &rules->rules[i].inputs[k]))
                 touches->rows_at[rules->rules[i].level] = true;

@@ -200,11 +200,18 @@ static struct span fill_prefixes(struct rule_index *index, struct table *table, 
     return span;
 }
 
-static void count_errors(struct bucket *bucket, const struct registrations *all, size_t i, size_t end)
+/* A history selects what its rule selects: errors are the rule's. */
+static bool counts(const struct rule_index *index, uint32_t id)
+{
+    return index->entries[id].entry.rule->type != DETECTOR_HISTORY;
+}
+
+static void count_errors(const struct rule_index *index, struct bucket *bucket, const struct registrations *all,
+                         size_t i, size_t end)
 {
     for (size_t k = i; k < end; k++) {
         const struct key *key = &all->items[k].key;
-        if (!key->error || (k > i && all->items[k - 1].id == all->items[k].id))
+        if (!key->error || (k > i && all->items[k - 1].id == all->items[k].id) || !counts(index, all->items[k].id))
             continue;
         bucket->null_errors += key->error_by_null;
         bucket->errors += !key->error_by_null;
@@ -231,7 +238,7 @@ static void fill_table(struct rule_index *index, struct table *table, const stru
         memcpy(bucket->values, key->values, sizeof bucket->values);
         bucket->span =
             table->shape.prefix_field < 0 ? fill_ids(index, all, i, next) : fill_prefixes(index, table, all, i, next);
-        count_errors(bucket, all, i, next);
+        count_errors(index, bucket, all, i, next);
         i = next;
     }
     index->lists_max += table->lists_max;
@@ -257,7 +264,7 @@ static void add_entries(struct rule_index *index, const struct ruleset *set,
                         bool (*filter)(const struct rule *rule, const struct rule_input *input))
 {
     size_t cap = 0;
-    for (size_t i = 0; i < set->count; i++)
+    for (size_t i = 0; i < set->all_count; i++)
         for (size_t j = 0; j < set->rules[i].input_count; j++) {
             const struct rule_input *input = &set->rules[i].inputs[j];
             if (input->stream != index->stream || (filter != NULL && !filter(&set->rules[i], input)))
@@ -432,8 +439,11 @@ size_t rule_index_select(const struct rule_index *index, const struct event *eve
         last = id;
         met++;
         const struct entry *entry = &index->entries[id];
+        uint64_t ignored = 0;
+        bool counted = counts(index, id);
         if ((entry->matched || rule_input_matches(entry->input, event)) &&
-            (entry->input->where == NULL || cel_eval_bool(entry->input->where, &frame, errors, null_errors)))
+            (entry->input->where == NULL ||
+             cel_eval_bool(entry->input->where, &frame, counted ? errors : &ignored, counted ? null_errors : &ignored)))
             visit(context, &entry->entry);
     }
     return met;

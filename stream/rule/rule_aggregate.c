@@ -138,6 +138,7 @@ int aggregate_add(struct rule_build *build, const struct aggregate *aggregate, s
     for (size_t i = 0; i < build->aggregate_count; i++)
         if (str_eq(build->aggregates[i].text, aggregate->text)) {
             build->aggregates[i].detects |= aggregate->detects;
+            build->aggregates[i].measured |= aggregate->measured;
             if (aggregate->detects)
                 build->aggregates[i].part &= aggregate->part;
             return (int)i;
@@ -156,6 +157,7 @@ static int add_function(struct rule_build *build, struct aggregate aggregate, co
     struct str function = str_of(function_names[aggregate.function]);
     aggregate.field = -1;
     aggregate.detects = !build->validating;
+    aggregate.measured = build->validating;
     aggregate.text = canonical(build, function, &build->rule->inputs[aggregate.input], arg);
     if (aggregate.function != AGGREGATE_COUNT)
         TRY(compile_expr(build, function, arg, &aggregate, err));
@@ -166,8 +168,11 @@ static int add_function(struct rule_build *build, struct aggregate aggregate, co
  * one type: a field has the same one in all streams that have it. */
 static int add_share(struct rule_build *build, const int inputs[2], const struct cel_node *key, struct error *err)
 {
-    struct aggregate share = {
-        .function = AGGREGATE_SHARE, .input = inputs[0], .field = -1, .detects = !build->validating};
+    struct aggregate share = {.function = AGGREGATE_SHARE,
+                              .input = inputs[0],
+                              .field = -1,
+                              .detects = !build->validating,
+                              .measured = build->validating};
     struct aggregate part = {.function = AGGREGATE_DISTINCT, .input = inputs[0], .part = true};
     share.over = add_function(build, part, key, err);
     TRY(share.over < 0);

@@ -114,6 +114,8 @@ void rule_build(struct loader *loader, const struct rule_source *source, struct 
     if (diagnostics->errors == errors_before && !build.unsound)
         decide_detecting(&build);
     rule_ago_finish(&build);
+    if (diagnostics->errors == errors_before && !build.unsound)
+        rule_validate_finish(&build);
     check_windows(&build);
     if (diagnostics->errors == errors_before && !build.unsound) {
         mark_reads(rule);

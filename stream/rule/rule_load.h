@@ -67,6 +67,7 @@ struct rule_build {
     struct aggregate aggregates[RULE_AGGREGATES_MAX];
     size_t aggregate_count;
     bool validating;                        /* calls made now are validate's */
+    bool measures_own_output;               /* the measure just read has an output of the detector */
     bool functions_detect;                  /* calls made now are the detector's own, whatever its type */
     bool within_ago;                        /* calls made now are within ago() */
     bool window_wrong;                      /* `window` has an error */
@@ -196,6 +197,10 @@ void rule_recommend_read(struct rule_build *build, const struct yaml_node *node)
 void rule_per_read(struct rule_build *build, const struct yaml_node *node, struct recommend *recommend);
 void rule_needs_read(struct rule_build *build, const struct yaml_node *node, struct recommend *recommend);
 void rule_validate_read(struct rule_build *build, const struct yaml_node *node);
+/* What needs to know which inputs detect: the default of rules over incidents, and what cannot be measured. */
+void rule_validate_finish(struct rule_build *build);
+/* rule_history.c: after rule_levels_resolve, the histories of rules that are validated. */
+void rule_histories_build(struct loader *loader);
 void rule_tests_check(struct rule_build *build);
 uint64_t rule_hash(const struct rule *rule);
 /* rule_level.c: which rules read which by stream `detection`, and their levels; cycles are errors. */

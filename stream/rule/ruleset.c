@@ -144,7 +144,7 @@ static void build_rules(struct loader *loader)
         rule_file_names(loader, loader->files[i]);
     if (loader->source_count > 1)
         qsort(loader->sources, loader->source_count, sizeof *loader->sources, by_id);
-    set->rules = arena_zalloc(loader->arena, (loader->source_count + 1) * sizeof *set->rules);
+    set->rules = arena_zalloc(loader->arena, (2 * loader->source_count + 1) * sizeof *set->rules);
     set->count = loader->source_count;
     set->file_count = loader->file_count;
     struct buf digest = {0};
@@ -153,6 +153,8 @@ static void build_rules(struct loader *loader)
         buf_u64(&digest, set->rules[i].hash);
     }
     rule_levels_resolve(loader);
+    if (loader->diagnostics->errors == 0)
+        rule_histories_build(loader);
     set->digest = hash_bytes(digest.p, digest.len, 0);
     buf_fini(&digest);
 }

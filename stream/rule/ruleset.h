@@ -88,6 +88,7 @@ struct aggregate {
     int field;              /* -1, or the event's field that expr is */
     struct str text;        /* as written, canonical: "avg(latency)" */
     bool detects;           /* false: only a measure of validate reads it */
+    bool measured;          /* a measure of validate reads it */
     bool part;              /* only share reads it: nobody asked for its value */
     int over, of;           /* of share: the distincts of its inputs among the rule's aggregates */
     int64_t ago_ms;         /* of ago: how much earlier; of calendar windows it is the one before, whatever this says */
@@ -156,6 +157,33 @@ struct recommend {
     int64_t needs_within_ms;
 };
 
+/* What a measure of `validate` compares. */
+enum measure_kind {
+    MEASURE_INCIDENTS,
+    MEASURE_MTTR,
+    MEASURE_MTTD,
+    MEASURE_MINUTES_LOST,
+    MEASURE_DETECTIONS,
+    MEASURE_VALUE /* of its own */
+};
+
+struct measure {
+    struct str name;
+    enum measure_kind kind;
+    const struct cel *value; /* of MEASURE_VALUE, over the rule's slots */
+    bool scales;             /* counts more in more days: `before` is scaled to the days after */
+    const struct cel *met;   /* slots 0 and 1: before and after */
+};
+
+/* `validate`: whole UTC days before and after the day on which a recommendation was implemented are compared. */
+struct validation {
+    int64_t before_days;
+    int64_t after_days;
+    int64_t min_before; /* incidents that it takes before; events or detections where there are none */
+    const struct measure *measures;
+    size_t measure_count;
+};
+
 struct rule {
     struct str id;
     struct str description;
@@ -176,6 +204,7 @@ struct rule {
         const struct trend_spec *trend;
         const struct burn_spec *burn;
         const struct memory_spec *memory; /* of new_value and revert */
+        const struct history_spec *history;
     } spec;
     const struct rule_output *outputs; /* the detector's own */
     size_t output_count;
@@ -187,18 +216,20 @@ struct rule {
     size_t aggregate_count;
     const struct rule **reads; /* rules whose detections it reads */
     size_t read_count;
-    bool is_read;                      /* some rule reads its detections */
-    uint8_t level;                     /* 1: reads sources only; else one above the rules it reads */
-    bool reads_incidents;              /* an input that detects reads the stream `incident` */
-    const struct recommend *recommend; /* NULL: detections only */
-    const struct yaml_node *validate;  /* checked; NULL: none */
-    const struct yaml_node *tests;     /* checked in form; NULL: none */
+    bool is_read;                        /* some rule reads its detections */
+    uint8_t level;                       /* 1: reads sources only; else one above the rules it reads */
+    bool reads_incidents;                /* an input that detects reads the stream `incident` */
+    const struct recommend *recommend;   /* NULL: detections only */
+    const struct validation *validation; /* as written, or the default of rules over incidents; NULL: none */
+    const struct rule *history;          /* keeps what validation compares, in the same set; NULL: none */
+    const struct yaml_node *tests;       /* checked in form; NULL: none */
 };
 
 struct ruleset {
     struct arena arena;
-    struct rule *rules; /* sorted by id */
-    size_t count;
+    struct rule *rules; /* sorted by id, then the histories of some, which no file names */
+    size_t count;       /* of those that files name */
+    size_t all_count;   /* and the histories */
     size_t file_count;
     int level_max;   /* of its rules; at least 1 */
     uint64_t digest; /* of all rules' meanings */

@@ -14,7 +14,8 @@ enum detector_type {
     DETECTOR_BURN_RATE,
     DETECTOR_NEW_VALUE,
     DETECTOR_REVERT,
-    DETECTOR_TYPE_COUNT
+    DETECTOR_TYPE_COUNT,
+    DETECTOR_HISTORY = DETECTOR_TYPE_COUNT /* of a rule's history, which no file names: see rule_history.c */
 };
 extern const char *const detector_type_names[DETECTOR_TYPE_COUNT + 1]; /* NULL-terminated */
 
@@ -106,6 +107,13 @@ struct memory_spec {
 };
 
 struct sequence_spec; /* rule/sequence.h */
+
+/* What a history keeps for `validate`: what its inputs selected, by UTC day, for `keep_ms`. */
+struct history_spec {
+    const struct rule *of;
+    uint16_t output_inputs; /* bit i: the fixed outputs are over input i, for detection is */
+    int64_t keep_ms;
+};
 
 /* A name that the detector gives to `when`, templates and `per`, beside the fixed outputs. */
 struct rule_output {
