@@ -80,7 +80,6 @@ struct value view_value(const struct aggregate *aggregate, const struct event *e
 void view_fold(struct view *view, const struct entry *entry, const struct event *event, struct arena *arena)
 {
     const struct rule *rule = view->group->rule;
-    struct event *event = detector_entry_event(entry, arena);
     for (size_t i = 0; i < rule->aggregate_count; i++) {
         const struct aggregate *aggregate = &rule->aggregates[i];
         if (folds(view, i) && (entry->inputs >> aggregate->input & 1) != 0)

@@ -111,15 +111,17 @@ static const struct bad_case bad_recommend[] = {
      "8:52: error: min_before must be a whole number, not 'few'\n"},
     {RULE(IN, DETECT, REC("") "  validate: {measure: {incidents: after < before}}\n"),
      "8:14: error: unknown key 'measure' in validate; did you mean 'measures'?\n"},
-    {HEAD "rules:\n- id: r\n  from: {x: {stream: telemetry}}\n  detect: {window: {size: 5m, slide: 1m}, when: count(x) > "
-          "1}\n  recommend: {category: architecture, title: t}\n  validate: {measures: {mttr: after < before}}\n",
+    {HEAD
+     "rules:\n- id: r\n  from: {x: {stream: telemetry}}\n  detect: {window: {size: 5m, slide: 1m}, when: count(x) > "
+     "1}\n  recommend: {category: architecture, title: t}\n  validate: {measures: {mttr: after < before}}\n",
      "8:25: error: 'mttr' is over incidents, and no input that detects reads any; measure a function, or detections\n"},
     {RULE(IN, DETECT, REC("") "  validate: {measures: {mttr: {value: count(x), met: after < before}}}\n"),
      "8:39: error: the measure 'mttr' has its value; give another one another name\n"},
     {RULE(IN, DETECT, REC("") "  validate: {measures: {n: {value: services, met: 1 < 2}}}\n"),
      "8:36: error: a measure is a number or a duration, not a list\n"},
-    {HEAD "rules:\n- id: r\n  from: {x: {stream: telemetry}}\n  detect: {type: absence, of: x, every: 1h}\n  recommend: "
-          "{category: architecture, title: t}\n  validate: {measures: {n: {value: silence, met: after < before}}}\n",
+    {HEAD
+     "rules:\n- id: r\n  from: {x: {stream: telemetry}}\n  detect: {type: absence, of: x, every: 1h}\n  recommend: "
+     "{category: architecture, title: t}\n  validate: {measures: {n: {value: silence, met: after < before}}}\n",
      "8:36: error: what the detector 'absence' gives is not kept by day; measure functions such as avg(INPUT), or "
      "incidents, mttr and the like\n"},
     {RULE(IN, DETECT, REC("") "  validate: {measures: {mttr: after < 5}}\n"),
