@@ -161,6 +161,12 @@ static int check_name(struct cel_checker *ck, const struct cel_node *node, struc
     if (cel_function_find(node->text, FUNCTION_CALL) != NULL)
         return cel_fail(ck->err, node->offset, "%.*s is a function: %.*s(...)", STR_ARG(node->text),
                         STR_ARG(node->text));
+    static const char *const foreign[][2] = {{"nil", "null"},    {"None", "null"},  {"NULL", "null"},
+                                             {"Null", "null"},   {"True", "true"},  {"TRUE", "true"},
+                                             {"False", "false"}, {"FALSE", "false"}};
+    for (size_t i = 0; i < sizeof foreign / sizeof *foreign; i++)
+        if (str_is(node->text, foreign[i][0]))
+            return cel_fail(ck->err, node->offset, "unknown name %s; did you mean %s?", foreign[i][0], foreign[i][1]);
     return cel_fail(ck->err, node->offset, "unknown name %.*s", STR_ARG(node->text));
 }
 

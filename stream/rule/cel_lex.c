@@ -283,6 +283,22 @@ static int lex_quoted_name(struct cel_lexer *lexer, struct cel_token *token)
     return token->text.n > 0 ? 0 : cel_fail(lexer->err, start, "a field name is missing between the ``");
 }
 
+/* Control characters, and what lies beyond ASCII: quotes and operators that an editor made nicer, as a rule. */
+static int strange_character(const struct cel_lexer *lexer)
+{
+    const char *p = lexer->text.p + lexer->at;
+    size_t n = 1;
+    while (lexer->at + n < lexer->text.n && ((unsigned char)p[n] & 0xC0) == 0x80)
+        n++;
+    if (n == 1)
+        return cel_fail(lexer->err, lexer->at, "a character that may stand only inside quotes (byte 0x%02x)",
+                        (unsigned)(unsigned char)*p);
+    /* U+2018 to U+201F are quotation marks. */
+    bool quote = n == 3 && memcmp(p, "\xe2\x80", 2) == 0 && (unsigned char)p[2] >= 0x98 && (unsigned char)p[2] <= 0x9F;
+    return cel_fail(lexer->err, lexer->at, "'%.*s' may stand only inside quotes%s", (int)n, p,
+                    quote ? "; quotes are ' and \"" : "");
+}
+
 static int lex_sign(struct cel_lexer *lexer, struct cel_token *token)
 {
     static const struct {
@@ -304,8 +320,7 @@ static int lex_sign(struct cel_lexer *lexer, struct cel_token *token)
         return cel_fail(lexer->err, lexer->at, "'%c' is no operator; write %c%c", c, c, c);
     if (c < 0x20 || c >= 0x7F || strchr("()[]{}<>.,:?!+-*/%", c) == NULL) {
         if (c < 0x20 || c >= 0x7F)
-            return cel_fail(lexer->err, lexer->at, "a character that may stand only inside quotes (byte 0x%02x)",
-                            (unsigned)c);
+            return strange_character(lexer);
         return cel_fail(lexer->err, lexer->at, "'%c' may stand only inside quotes", c);
     }
     token->sign = c;

@@ -28,11 +28,34 @@ static bool at_sign(const struct parser *p, int sign)
     return p->token.kind == TOKEN_SIGN && p->token.sign == sign;
 }
 
+/* What is written here where other languages have a word; NULL: the text is none of those words. */
+static const char *foreign_operator(struct str text)
+{
+    static const char *const words[][2] = {{"and", "&&"},
+                                           {"AND", "&&"},
+                                           {"or", "||"},
+                                           {"OR", "||"},
+                                           {"not", "!"},
+                                           {"NOT", "!"},
+                                           {"is", "=="},
+                                           {"IS", "=="},
+                                           {"IN", "in"},
+                                           {"like", "x.contains('...') or x.matches('...')"},
+                                           {"LIKE", "x.contains('...') or x.matches('...')"}};
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++)
+        if (str_is(text, words[i][0]))
+            return words[i][1];
+    return NULL;
+}
+
 /* "wanted, but read ...". */
 static int unexpected(struct parser *p, const char *wanted)
 {
     if (p->token.kind == TOKEN_END)
         return cel_fail(p->err, p->token.offset, "%s is missing at the end", wanted);
+    if (foreign_operator(p->token.text) != NULL)
+        return cel_fail(p->err, p->token.offset, "'%.*s' is no operator; write %s", STR_ARG(p->token.text),
+                        foreign_operator(p->token.text));
     int n = p->token.text.n > 40 ? 40 : (int)p->token.text.n;
     return cel_fail(p->err, p->token.offset, "%s is missing before %.*s", wanted, n, p->token.text.p);
 }
@@ -42,6 +65,12 @@ static int expect(struct parser *p, int sign, const char *wanted)
     if (!at_sign(p, sign))
         return unexpected(p, wanted);
     return advance(p);
+}
+
+static bool root_is(const struct cel_node *root, const char *name)
+{
+    struct str text;
+    return cel_node_is_name(root, &text) && str_is(text, name);
 }
 
 int cel_node_measure(struct cel_node *node, struct cel_error *err)
@@ -446,9 +475,10 @@ int cel_parse(const struct cel_parse *options, struct cel_node **root, struct ce
     TRY(parse_expression(&p, root));
     if (p.token.kind == TOKEN_END)
         return 0;
-    int n = p.token.text.n > 40 ? 40 : (int)p.token.text.n;
     if (p.token.kind == TOKEN_SIGN && strchr(")]}", p.token.sign) != NULL)
-        return cel_fail(err, p.token.offset, "'%.*s' closes nothing", n, p.token.text.p);
-    return cel_fail(err, p.token.offset, "an operator is missing before %.*s", n, p.token.text.p);
+        return cel_fail(err, p.token.offset, "'%c' closes nothing", p.token.sign);
+    if (root_is(*root, "not"))
+        return cel_fail(err, (*root)->offset, "'not' is no operator; write !");
+    return unexpected(&p, "an operator");
 }
 /* NOLINTEND(misc-no-recursion) */

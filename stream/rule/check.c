@@ -29,12 +29,22 @@ static const char *find_begun(struct str text, const char *const *names)
     return found;
 }
 
+static bool same_letters(struct str text, const char *name)
+{
+    for (size_t i = 0; i < text.n; i++)
+        if (tolower((unsigned char)text.p[i]) != tolower((unsigned char)name[i]))
+            return false; /* at the latest at its end */
+    return name[text.n] == '\0';
+}
+
 /* The name that was most likely meant; NULL: none. */
 static const char *find_near(struct str text, const char *const *names)
 {
     int best = 3;
     const char *near = NULL;
     for (const char *const *name = names; name != NULL && *name != NULL; name++) {
+        if (same_letters(text, *name))
+            return *name;
         int distance = str_distance(text, str_of(*name), 2);
         if (distance < best && (size_t)distance * 2 < text.n + 1) {
             best = distance;
@@ -122,10 +132,10 @@ bool check_mapping(struct diagnostics *diagnostics, const struct yaml_node *node
     check_spelling(diagnostics, node, what, known);
     for (size_t i = 0; i < node->count; i++) {
         struct str key = node->keys[i]->text;
-        if (!is_known(key, known))
-            diagnostic_at(diagnostics, node->keys[i], NULL, "unknown key '%.*s' in %s%s", STR_ARG(key), what,
-                          diagnostics_full(diagnostics) ? ""
-                                                        : check_suggest(diagnostics->arena, key, known, "known are "));
+        if (is_known(key, known))
+            continue;
+        diagnostic_at(diagnostics, node->keys[i], NULL, "unknown key '%.*s' in %s%s", STR_ARG(key), what,
+                      diagnostics_full(diagnostics) ? "" : check_suggest(diagnostics->arena, key, known, "known are "));
     }
     return true;
 }

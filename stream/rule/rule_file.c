@@ -132,9 +132,9 @@ void rule_file_names(struct loader *loader, struct rule_file *file)
 static void add_source(struct loader *loader, struct rule_file *file, struct yaml_node *node)
 {
     struct diagnostics *diagnostics = loader->diagnostics;
+    static const char *const id_key[] = {"id", NULL};
     if (!check_map(diagnostics, node, "a rule"))
         return;
-    static const char *const id_key[] = {"id", NULL};
     struct rule_source source = {.file = file, .node = node};
     check_spelling(diagnostics, node, "a rule", id_key);
     const struct yaml_node *id = check_need(diagnostics, node, "a rule", "id");

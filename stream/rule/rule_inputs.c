@@ -117,6 +117,12 @@ void rule_inputs_read(struct rule_build *build)
     const struct yaml_node *from = check_need(diagnostics, build->node, "a rule", "from");
     if (!check_map(diagnostics, from, "from"))
         return;
+    const struct yaml_node *stream = yaml_get(from, "stream");
+    if (stream != NULL && stream->kind == YAML_SCALAR) {
+        diagnostic_at(diagnostics, from, false, "an input has a name: write {NAME: {stream: %.*s, ...}}",
+                      STR_ARG(stream->text));
+        return;
+    }
     if (from->count == 0 || from->count > RULE_INPUTS_MAX) {
         diagnostic_at(diagnostics, from, false, "a rule has from 1 to %d inputs, not %zu", RULE_INPUTS_MAX,
                       from->count);

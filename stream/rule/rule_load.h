@@ -25,6 +25,7 @@ struct rule_file {
     struct map lists;  /* name -> struct value: a list of strings */
     struct map used;   /* names of macros and lists that some expression uses */
     struct map wrong;  /* names of macros and lists of which it was said what is wrong */
+    bool too_large;    /* it was said of a macro that it is; those within it and around it may be as well */
     struct map steps;  /* names of inputs of its sequences, when `steps_found` */
     bool steps_found;
     const char **event_names;  /* NULL-terminated: what a where-clause may name, for suggestions */

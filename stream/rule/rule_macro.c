@@ -126,8 +126,9 @@ bool rule_macro_check(struct loader *loader, struct rule_file *file, struct str 
         node = within;
         err = deeper;
     }
-    if (err.error.message[0] != '\0')
+    if (err.error.message[0] != '\0' && !(err.too_large && file->too_large))
         diagnostic_within(loader->diagnostics, node, err.offset, NULL, "%s", err.error.message);
+    file->too_large |= err.too_large;
     loader->budget.said |= err.too_large && loader->budget.parts < 0;
     return false;
 }

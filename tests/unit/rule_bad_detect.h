@@ -61,6 +61,13 @@ static const struct bad_case bad_detect[] = {
      "6:13: error: unknown key 'typ' in detect; did you mean 'type'?\n"
      "6:27: error: unknown key 'off' in detect; did you mean 'of'?\n"
      "6:35: error: unknown key 'evry' in detect; did you mean 'every'?\n"},
+    {HEAD "Rules:\n- ID: r\n  from: {x: {stream: Incident}}\n  detect: " DETECT "\n" REC(", severity: SEV2"),
+     "3:1: error: unknown key 'Rules' in a rule file; did you mean 'rules'?\n"
+     "4:3: error: unknown key 'ID' in a rule; did you mean 'id'?\n"
+     "5:22: error: unknown stream 'Incident'; did you mean 'incident'?\n"
+     "7:59: error: unknown severity 'SEV2'; did you mean 'sev2'?\n"},
+    {RULE("{stream: incident, match: {service: s}}", DETECT, ""),
+     "5:9: error: an input has a name: write {NAME: {stream: incident, ...}}\n"},
     {RULE(IN, "{group: [service], window: {size: 1d}, when: \"count(x) > 1 && group.service != 'a'\"}", ""),
      "6:12: error: unknown key 'group' in detect; did you mean 'group_by'?\n"},
     {RULE("{x: {stream: incident}, y: {stream: telemetry}}",

@@ -83,6 +83,15 @@ static void test_macro_bomb(void **state)
     assert_string_equal(only_message(), "the expression has more than 65536 parts, macros included");
 }
 
+/* The same where no rule uses it: m0 is too large, and so are m1, m2 and so on. */
+static void test_macro_bomb_unused(void **state)
+{
+    (void)state;
+    put_macros(30, "+");
+    put_rules(1, "'true'");
+    assert_string_equal(only_message(), "the expression has more than 65536 parts, macros included");
+}
+
 /* Each expression is within its own bounds; all together are not. */
 static void test_macros_together(void **state)
 {
@@ -261,6 +270,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_macro_bomb, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_macro_bomb_unused, setup, teardown),
         cmocka_unit_test_setup_teardown(test_macros_together, setup, teardown),
         cmocka_unit_test_setup_teardown(test_constants_together, setup, teardown),
         cmocka_unit_test_setup_teardown(test_huge_constant, setup, teardown),
