@@ -151,9 +151,15 @@ static void put_value(struct buf *out, struct value v)
 /* A place in a text that was given as an argument. */
 struct place {
     struct str line;
-    int number; /* from 1, as the column */
+    size_t byte; /* of the line */
+    int number;  /* from 1, as the column */
     int column;
 };
+
+static bool is_continuation(char c)
+{
+    return ((unsigned char)c & 0xC0) == 0x80;
+}
 
 static struct place place_of(struct str text, size_t offset)
 {
@@ -165,20 +171,28 @@ static struct place place_of(struct str text, size_t offset)
         start--;
     while (end < text.n && text.p[end] != '\n')
         end++;
-    struct place place = {{text.p + start, end - start}, 1, 1};
+    struct place place = {{text.p + start, end - start}, offset - start, 1, 1};
     for (size_t i = start; i < offset; i++)
-        place.column += ((unsigned char)text.p[i] & 0xC0) != 0x80;
+        place.column += !is_continuation(text.p[i]);
     for (size_t i = 0; i < start; i++)
         place.number += text.p[i] == '\n';
     return place;
 }
 
-/* The line at the place and a caret under it, on standard error. */
+/* The line about the place and a caret under it, on standard error. */
 static void show_place(struct place place)
 {
-    enum { SHOWN_MAX = 160 };
-    if (place.line.n <= SHOWN_MAX)
-        (void)fprintf(stderr, "  %.*s\n  %*s^\n", STR_ARG(place.line), place.column - 1, "");
+    enum { SHOWN_BEFORE = 80, SHOWN_MAX = 160 };
+    size_t from = place.byte > SHOWN_BEFORE ? place.byte - SHOWN_BEFORE : 0;
+    while (from > 0 && is_continuation(place.line.p[from]))
+        from--;
+    size_t to = place.line.n - from > SHOWN_MAX ? from + SHOWN_MAX : place.line.n;
+    while (to < place.line.n && is_continuation(place.line.p[to]))
+        to++;
+    int columns = 0;
+    for (size_t i = from; i < place.byte; i++)
+        columns += !is_continuation(place.line.p[i]);
+    (void)fprintf(stderr, "  %.*s\n  %*s^\n", (int)(to - from), place.line.p + from, columns, "");
 }
 
 static int fail(const struct options *options, struct str message, size_t offset)

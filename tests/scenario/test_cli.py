@@ -65,6 +65,8 @@ def test_eval_tells_the_place(forestall_does):
     done = forestall_does("eval", "1 +\n  2 * nothing", status=1)
     assert done.stdout == "error: 2:7: unknown name nothing\n"
     assert done.stderr == "    2 * nothing\n        ^\n"
+    lines = forestall_does("eval", "'é' == 'é' && " * 20 + "x" + " && true" * 20, status=1).stderr.splitlines()
+    assert lines[0][lines[1].index("^")] == "x" and max(map(len, lines)) < 170
     done = forestall_does("eval", "a", "--with", '{"a": 1,\n "b": nul}', status=2)
     assert done.stderr.startswith("error: --with: 2:7: this is no value")
     assert "an object is wanted" in forestall_does("eval", "a", "--with", "[1]", status=2).stderr
