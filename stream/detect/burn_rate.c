@@ -15,7 +15,6 @@
 #include <math.h>
 #include <stdlib.h>
 
-enum burn_output { BURN_LONG, BURN_SHORT, BURN_FACTOR };
 enum side { BAD, ALL, SIDE_COUNT };
 
 struct total {

@@ -81,6 +81,9 @@ struct trend_spec {
 
 enum { RULE_BURN_PAIRS_MAX = 8 };
 
+/* The outputs of burn_rate, in their order. */
+enum burn_output { BURN_LONG, BURN_SHORT, BURN_FACTOR };
+
 struct burn_pair {
     int64_t long_ms; /* whole minutes, as short_ms, which is less */
     int64_t short_ms;

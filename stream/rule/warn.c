@@ -155,11 +155,30 @@ static void warn_horizon(const struct rule_build *build)
                       STR_ARG(horizon->text));
 }
 
+/* With a low objective a burn has little room: at most 1 / budget, where all is bad. */
+static void warn_pairs(const struct rule_build *build)
+{
+    const struct burn_spec *spec = build->rule->spec.burn;
+    const struct yaml_node *pairs = yaml_get(detect_of(build), "pairs");
+    if (build->rule->type != DETECTOR_BURN_RATE)
+        return;
+    for (size_t i = 0; i < spec->pair_count; i++)
+        if (spec->pairs[i].factor * spec->budget >= 1)
+            diagnostic_at(
+                diagnostics_of(build), pairs != NULL ? pairs->items[i] : yaml_get(detect_of(build), "objective"),
+                "cannot-fire",
+                "the pair with factor %g fires where more than %.4g %% of all is bad; with a budget of %.4g %% "
+                "take a factor below %.4g",
+                spec->pairs[i].factor, 100 * spec->pairs[i].factor * spec->budget, 100 * spec->budget,
+                1 / spec->budget);
+}
+
 void rule_warn(const struct rule_build *build)
 {
     warn_memory(build);
     warn_tests(build);
     warn_horizon(build);
+    warn_pairs(build);
     for (size_t i = 0; i < build->rule->group_count; i++)
         warn_group_key(build, i);
     for (size_t i = 0; i < build->rule->aggregate_count; i++)

@@ -173,12 +173,36 @@ static void tell_when(void *context, const struct cel *condition)
                       text_of(diagnostics->arena, condition), can ? "always" : "never");
 }
 
+/* What the detector puts out beside the fixed outputs. Burns are never NaN, and one of a count is not negative. */
+static struct cel_domain domain_of_own(const struct rule *rule, size_t output)
+{
+    if (rule->type != DETECTOR_BURN_RATE)
+        return anything();
+    const struct burn_spec *spec = rule->spec.burn;
+    enum aggregate_function bad = rule->aggregates[spec->bad_aggregate].function;
+    struct cel_domain domain = {.maybe_null = true};
+    if (output != BURN_FACTOR) {
+        if (bad == AGGREGATE_COUNT || bad == AGGREGATE_DISTINCT)
+            domain.low = value_double(0);
+        return domain;
+    }
+    double low = spec->pairs[0].factor;
+    double high = low;
+    for (size_t i = 1; i < spec->pair_count; i++) {
+        low = spec->pairs[i].factor < low ? spec->pairs[i].factor : low;
+        high = spec->pairs[i].factor > high ? spec->pairs[i].factor : high;
+    }
+    domain.low = value_double(low);
+    domain.high = value_double(high);
+    return domain;
+}
+
 size_t rule_slot_domains(const struct rule *rule, struct cel_domain domains[RULE_SLOTS_MAX])
 {
     for (int i = 0; i < OUT_FIXED_COUNT; i++)
         domains[i] = domain_of_output(rule, i);
     for (size_t i = 0; i < rule->output_count; i++)
-        domains[OUT_FIXED_COUNT + i] = anything();
+        domains[OUT_FIXED_COUNT + i] = domain_of_own(rule, i);
     for (size_t i = 0; i < rule->aggregate_count; i++)
         domains[rule_aggregate_slot(rule, i)] = domain_of_aggregate(&rule->aggregates[i]);
     return rule_slot_count(rule);

@@ -35,6 +35,10 @@
     "7d, "                                                                                                             \
     "when: " one "}\n- id: b\n  from: {x: {stream: deployment}}\n  detect: {type: new_value, of: x, value: "           \
     "event.version, memory: 7d, when: " two "}\n"
+#define BURN_OF(id, objective, more)                                                                                   \
+    "- id: " id "\n  from: {b: {stream: telemetry, match: {name: b}}, x: {stream: telemetry, match: {name: x}}}\n"     \
+    "  detect: {type: burn_rate, bad: b, all: x, objective: " objective more "}\n"
+#define BURN(objective, more) RULES BURN_OF("a", objective, more)
 
 struct warn_case {
     const char *text;
@@ -143,7 +147,22 @@ static const struct warn_case cases[] = {
            "limit: 9, horizon: 9d, when: \"fit > 0.9 && (slope_per_hour < 0 || eta < duration('1h'))\"}\n",
      "6:82 unused where 'when' is written 'horizon' is without effect; write eta <= duration('9d') into it, or leave "
      "'horizon' out\n"},
+    {BURN("0.999", ""), ""},
+    {BURN("0.9", ""),
+     "6:56 cannot-fire the pair with factor 14.4 fires where more than 144 % of all is bad; with a budget "
+     "of 10 % take a factor below 10\n"},
+    {BURN("0.99", ", pairs: [{long: 1h, short: 5m, factor: 6}, {long: 1h, short: 1m, factor: 100}]"),
+     "6:104 cannot-fire the pair with factor 100 fires where more than 100 % of all is bad; with a budget of 1 % take "
+     "a factor below 100\n"},
+    {BURN("0.999", ", when: burn_factor > 15"), "6:69 cannot-fire this is never true, so the rule cannot fire\n"},
+    {BURN("0.999", ", when: burn_long < 0 && burn_factor >= 1"),
+     "6:69 cannot-fire this is never true, so the rule cannot fire\n"},
+    {BURN("0.999", ", when: burn_factor > 14 && burn_short > 20"), ""},
     /* overlap */
+    {RULES BURN_OF("a", "0.999", "") BURN_OF("b", "0.999", ", when: burn_factor >= 6")
+         BURN_OF("c", "0.999", ", pairs: [{long: 1h, short: 5m, factor: 6}]") BURN_OF("d", "0.99", ""),
+     "7:7 overlap 'b' fires only together with 'a' (r.yaml:4); make one rule of the two, or let one supersede the "
+     "other\n"},
     {TWO("value == 'a'", "value != 'b'"),
      "4:7 overlap 'a' fires only together with 'b' (r.yaml:7); make one rule of the two, or let one supersede the "
      "other\n"},
