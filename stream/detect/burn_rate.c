@@ -29,14 +29,15 @@ struct totals {
     struct total windows[2 * RULE_BURN_PAIRS_MAX]; /* of pair i the long one at 2 i, then the short one */
 };
 
-static const struct aggregate *aggregate_of(const struct rule *rule, enum side side)
+/* The number of the function, among the rule's and in a pane. */
+static int function_of(const struct rule *rule, int side)
 {
-    return &rule->aggregates[side == BAD ? rule->spec.burn->bad_aggregate : rule->spec.burn->all_aggregate];
+    return side == BAD ? rule->spec.burn->bad_aggregate : rule->spec.burn->all_aggregate;
 }
 
-static struct fold *pane_side(const struct rule *rule, struct pane *pane, enum side side)
+static const struct aggregate *aggregate_of(const struct rule *rule, int side)
 {
-    return &pane->folds[side == BAD ? rule->spec.burn->bad_aggregate : rule->spec.burn->all_aggregate];
+    return &rule->aggregates[function_of(rule, side)];
 }
 
 static void totals_free(void *detail)
@@ -67,7 +68,7 @@ static struct totals *totals_make(struct group *group)
         struct total *total = &totals->windows[i];
         total->size_ms = i % 2 == 0 ? spec->pairs[i / 2].long_ms : spec->pairs[i / 2].short_ms;
         for (int side = 0; side < SIDE_COUNT; side++)
-            fold_init(&total->sides[side], aggregate_of(group->rule, (enum side)side)->function);
+            fold_init(&total->sides[side], aggregate_of(group->rule, side)->function);
     }
     group->detail = totals;
     group->detail_free = totals_free;
@@ -81,7 +82,7 @@ static void total_change(const struct group *group, struct total *total, struct 
     for (size_t i = group_first_pane(group, span.start_ms);
          i < group->pane_count && group->panes[i]->start_ms < span.end_ms; i++)
         for (int side = 0; side < SIDE_COUNT; side++) {
-            struct fold *fold = pane_side(group->rule, group->panes[i], (enum side)side);
+            struct fold *fold = &group->panes[i]->folds[function_of(group->rule, side)];
             if (add)
                 fold_merge(&total->sides[side], fold);
             else
@@ -110,7 +111,7 @@ static void totals_pass(struct group *group, struct totals *totals)
 {
     bool can_lose = true;
     for (int side = 0; side < SIDE_COUNT; side++)
-        can_lose &= fold_can_lose(aggregate_of(group->rule, (enum side)side)->function);
+        can_lose &= fold_can_lose(aggregate_of(group->rule, side)->function);
     if (!can_lose) {
         totals_forget(group);
         return;

@@ -145,6 +145,7 @@ static void evaluated(struct driver *driver, const struct evaluation *got)
     int64_t end_ms = got->time_ms;
     bool filled = events_in((struct span){end_ms - driver->rule->window.size_ms, end_ms}, &first_ms) > 0;
     assert_int_equal(end_ms, model.due_ms);
+    assert_true(driver->group->pane_count <= (size_t)(driver->rule->window.size_ms / MINUTE_MS));
     model.due_ms = filled ? end_ms + MINUTE_MS : INT64_MAX;
     memcpy(model.outputs, &got->slots[OUT_FIXED_COUNT], sizeof model.outputs);
     check_outputs(driver, got, model.outputs);
