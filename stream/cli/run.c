@@ -164,15 +164,10 @@ static int loop(struct run *run, struct error *err)
 static void log_unbuilt(const struct ruleset *rules)
 {
     size_t validated = 0;
-    size_t superseding = 0;
-    for (size_t i = 0; i < rules->count; i++) {
+    for (size_t i = 0; i < rules->count; i++)
         validated += rules->rules[i].validation != NULL;
-        superseding += rules->rules[i].recommend != NULL && rules->rules[i].recommend->supersedes_count > 0;
-    }
     if (validated > 0)
         log_info("validate is checked, but not measured by this version", LOG_I("rules", validated));
-    if (superseding > 0)
-        log_warn("supersedes is checked, but not applied by this version", LOG_I("rules", superseding));
 }
 
 static void log_start(const struct config *config, const struct ruleset *rules)

@@ -11,7 +11,7 @@
 #include "detect/pane.h"
 
 /* Sources are level 0; what they fold into (rows) reaches rules at their own levels, 1 and up, and so do telemetry,
- * panes and the detections of rules below. */
+ * panes and the detections of rules below. One level above all rules their recommendations meet. */
 enum { LEVEL_SOURCE, LEVEL_RULE };
 
 /* The order at one time and level. */
@@ -28,7 +28,8 @@ enum pending_kind {
     PENDING_RULE_EXPIRY,  /* level 0: the state of a rule that was removed */
     PENDING_COOLDOWN,
     PENDING_AGEING,
-    PENDING_EXPIRY, /* of closed recommendations */
+    PENDING_EXPIRY,   /* of closed recommendations */
+    PENDING_APPEARED, /* a recommendation that may stand for others; above all rules */
 };
 
 struct pending_chunk;

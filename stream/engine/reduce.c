@@ -132,10 +132,13 @@ static void receive_feedback(struct exchange *exchange, const struct event *even
 static void push_timer(struct reduce *reduce, int64_t time_ms, enum pending_kind kind, int rule, uint64_t group)
 {
     bool below_rules = kind == PENDING_ROW_EXPIRY || kind == PENDING_RULE_EXPIRY;
-    uint8_t level = below_rules ? LEVEL_SOURCE : reduce->options.rules->rules[rule].level;
-    pending_push(
-        reduce->pending,
-        (struct pending_item){.time_ms = time_ms, .level = level, .kind = (uint8_t)kind, .rule = rule, .group = group});
+    int above_rules = reduce->options.rules->level_max + 1;
+    int level = below_rules                ? LEVEL_SOURCE
+                : kind == PENDING_APPEARED ? above_rules
+                                           : reduce->options.rules->rules[rule].level;
+    pending_push(reduce->pending,
+                 (struct pending_item){
+                     .time_ms = time_ms, .level = (uint8_t)level, .kind = (uint8_t)kind, .rule = rule, .group = group});
 }
 
 static void arm_group(void *context, int64_t time_ms, int rule_number, uint64_t hash)
@@ -158,7 +161,8 @@ static void arm_removed(void *context, int64_t time_ms)
 static const enum pending_kind recommend_kinds[] = {[RECOMMEND_UNTIL] = PENDING_UNTIL,
                                                     [RECOMMEND_COOLDOWN] = PENDING_COOLDOWN,
                                                     [RECOMMEND_AGEING] = PENDING_AGEING,
-                                                    [RECOMMEND_EXPIRY] = PENDING_EXPIRY};
+                                                    [RECOMMEND_EXPIRY] = PENDING_EXPIRY,
+                                                    [RECOMMEND_APPEARED] = PENDING_APPEARED};
 
 static void arm_recommendation(void *context, int64_t time_ms, int kind, int rule_number, uint64_t hash)
 {
@@ -474,6 +478,7 @@ static int apply(struct reduce *reduce, struct pending_item *item, struct error 
     case PENDING_COOLDOWN:
     case PENDING_AGEING:
     case PENDING_EXPIRY:
+    case PENDING_APPEARED:
         return apply_recommendation_timer(reduce, item, err);
     }
     return 0;

@@ -43,6 +43,7 @@ struct life {
     int64_t since_ms; /* of the status; where it is LIFE_PROPOSED for the first time, not set */
     int64_t until_ms; /* of LIFE_DISMISSED: proposed again then; INT64_MAX: never */
     bool untold;      /* something that is published at once; never while nobody works on the recommendation */
+    bool appeared;    /* made, or open again by itself; likewise */
 
     uint64_t version;         /* life_version of the record last published */
     uint64_t published;       /* hash of its status, title and spec */

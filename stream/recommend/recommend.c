@@ -10,18 +10,18 @@
 
 #include <stdlib.h>
 
-#include "base/map.h"
 #include "recommend/contribute.h"
 #include "recommend/feedback.h"
+#include "recommend/known.h"
 #include "recommend/newest.h"
 #include "recommend/render.h"
+#include "recommend/supersede.h"
 #include "recommend/trace.h"
 
 struct recommender {
     struct recommender_options options;
     struct recommender_counters counters;
-    struct map cache; /* (rule hash, recommendation's hash) -> struct recommendation */
-    uint64_t tick;
+    struct known known;
     struct recommendation **deferred; /* of this update; what was decided since is marked so */
     size_t deferred_count;
     size_t deferred_cap;
@@ -39,24 +39,21 @@ struct recommender *recommender_new(const struct recommender_options *options)
 {
     struct recommender *recommender = mem_zalloc(sizeof *recommender);
     recommender->options = *options;
+    known_init(&recommender->known, options->state);
     return recommender;
 }
 
 void recommender_drop(struct recommender *recommender)
 {
     recommender->deferred_count = 0;
-    struct map_entry *entry;
-    for (size_t i = 0; map_next(&recommender->cache, &i, &entry);)
-        recommendation_free(entry->value);
-    map_clear(&recommender->cache);
+    known_drop(&recommender->known);
 }
 
 void recommender_free(struct recommender *recommender)
 {
     if (recommender == NULL)
         return;
-    recommender_drop(recommender);
-    map_fini(&recommender->cache);
+    known_fini(&recommender->known);
     free(recommender->deferred);
     free(recommender);
 }
@@ -66,67 +63,10 @@ const struct recommender_counters *recommender_counters(const struct recommender
     return &recommender->counters;
 }
 
-static int used_order(const void *left, const void *right)
-{
-    const struct recommendation *a = *(struct recommendation *const *)left;
-    const struct recommendation *b = *(struct recommendation *const *)right;
-    return (a->used > b->used) - (a->used < b->used);
-}
-
-static void cache_key(struct buf *out, const struct recommendation_identity *identity)
-{
-    buf_u64(out, identity->rule->hash);
-    buf_u64(out, identity->hash);
-}
-
-static void evict(struct recommender *recommender, struct recommendation *it)
-{
-    struct buf key = {0};
-    cache_key(&key, &it->is);
-    (void)map_remove(&recommender->cache, buf_str(&key));
-    buf_fini(&key);
-    recommendation_free(it);
-}
-
 void recommender_shrink(struct recommender *recommender)
 {
-    struct recommendation **all = mem_alloc((recommender->cache.count + 1) * sizeof(struct recommendation *));
-    size_t count = 0;
-    size_t bytes = 0;
-    struct map_entry *entry;
-    for (size_t i = 0; map_next(&recommender->cache, &i, &entry);) {
-        all[count++] = entry->value;
-        bytes += recommendation_bytes(entry->value);
-    }
-    size_t budget = recommender->options.memory_bytes > 0 ? (size_t)recommender->options.memory_bytes : 0;
-    if (bytes > budget)
-        qsort(all, count, sizeof(struct recommendation *), used_order);
-    for (size_t i = 0; i < count && bytes > budget; i++) {
-        bytes -= recommendation_bytes(all[i]);
-        evict(recommender, all[i]);
-    }
-    free(all);
-}
-
-/* The recommendation, from memory or the state; it may not exist yet. */
-static int find(struct recommender *recommender, const struct recommendation_identity *identity,
-                struct recommendation **out, struct error *err)
-{
-    struct buf key = {0};
-    cache_key(&key, identity);
-    struct recommendation *it = map_get(&recommender->cache, buf_str(&key));
-    int result = 0;
-    if (it == NULL) {
-        result = recommendation_load(&it, recommender->options.state, identity, err);
-        if (result == 0)
-            *map_slot(&recommender->cache, buf_str(&key)) = it;
-    }
-    buf_fini(&key);
-    if (result != 0)
-        return -1;
-    it->used = ++recommender->tick;
-    *out = it;
-    return 0;
+    int64_t bytes = recommender->options.memory_bytes;
+    known_shrink(&recommender->known, bytes > 0 ? (size_t)bytes : 0);
 }
 
 static void ask_timer(const struct call *call, int64_t time_ms, enum recommend_timer kind)
@@ -173,6 +113,7 @@ static bool is_made(const struct call *call, bool detection)
     if (!detection || !recommendation_needs_met(it, call->time_ms))
         return false;
     it->created_ms = call->time_ms;
+    it->life.appeared = true;
     return true;
 }
 
@@ -180,10 +121,11 @@ static bool is_made(const struct call *call, bool detection)
 static void reopen(const struct call *call)
 {
     struct recommendation *it = call->it;
-    const struct lifecycle_step step = {
-        .to = LIFE_REOPENED, .at_ms = call->time_ms, .actor = str_of(LIFE_ENGINE), .comment = {0}};
-    if (it->life.status == LIFE_VALIDATED && recommendation_needs_met(it, call->time_ms))
-        lifecycle_transition(it, &step);
+    const struct lifecycle_step step = {.to = LIFE_REOPENED, .at_ms = call->time_ms, .actor = str_of(LIFE_ENGINE)};
+    if (it->life.status != LIFE_VALIDATED || !recommendation_needs_met(it, call->time_ms))
+        return;
+    lifecycle_transition(it, &step);
+    it->life.appeared = true;
 }
 
 /* Publishes, or holds, or keeps quiet. */
@@ -221,6 +163,9 @@ static void decide(const struct call *call, bool detection)
     if (impact.falls_ms != it->ageing_ms && impact.falls_ms != INT64_MAX)
         ask_timer(call, impact.falls_ms, RECOMMEND_AGEING);
     it->ageing_ms = impact.falls_ms;
+    if (it->life.appeared && supersede_concerns(options->rules, it->is.rule))
+        ask_timer(call, call->time_ms, RECOMMEND_APPEARED);
+    it->life.appeared = false;
     recommendation_save(it, options->state);
 }
 
@@ -287,7 +232,7 @@ int recommender_evaluated(struct recommender *recommender, const struct group *g
         rule_is_shared(rule) ? per_values(group, evaluation->slots, arena) : evaluation->slots[OUT_GROUP];
     struct recommendation_identity identity = per_identity(group, values, recommender->options.tasks);
     struct call call = {recommender, NULL, evaluation->time_ms, arena};
-    TRY(find(recommender, &identity, &call.it, err));
+    TRY(known_find(&recommender->known, &identity, &call.it, err));
     struct recommendation *it = call.it;
     bool first = !it->exists;
     if (first && !(evaluation->detection && evaluation->firing))
@@ -312,7 +257,7 @@ static int row_of(struct recommender *recommender, const struct recommendation_i
                   struct error *err)
 {
     struct call call = {recommender, NULL, change->time_ms, arena};
-    TRY(find(recommender, identity, &call.it, err));
+    TRY(known_find(&recommender->known, identity, &call.it, err));
     if (!call.it->exists)
         return 0;
     forget(&call);
@@ -385,7 +330,7 @@ int recommender_feedback(struct recommender *recommender, const struct event *fe
                       err));
     struct recommendation_identity identity =
         per_identity_of(target.rule, target.rule_number, target.hash, recommender->options.tasks);
-    TRY(find(recommender, &identity, &call.it, err));
+    TRY(known_find(&recommender->known, &identity, &call.it, err));
     TRY(feedback_apply(call.it, feedback, &repeated, err));
     recommender->counters.feedback += !repeated;
     recommender->counters.repeated += repeated;
@@ -401,11 +346,11 @@ int recommender_feedback(struct recommender *recommender, const struct event *fe
 static bool propose_again(const struct call *call)
 {
     struct life *life = &call->it->life;
-    const struct lifecycle_step step = {
-        .to = LIFE_PROPOSED, .at_ms = call->time_ms, .actor = str_of(LIFE_ENGINE), .comment = {0}};
+    const struct lifecycle_step step = {.to = LIFE_PROPOSED, .at_ms = call->time_ms, .actor = str_of(LIFE_ENGINE)};
     if (life->status != LIFE_DISMISSED || call->time_ms < life->until_ms)
         return false;
     lifecycle_transition(call->it, &step);
+    life->appeared = true;
     return true;
 }
 
@@ -425,7 +370,55 @@ static void expire(const struct call *call)
     call->recommender->counters.expired++;
     if (options->expire != NULL)
         options->expire(options->context, render_id(it, call->arena), call->time_ms);
-    evict(call->recommender, it);
+    known_evict(&call->recommender->known, it);
+}
+
+/* From now on `by` stands for `call->it`. */
+static void supersede(const struct call *call, struct recommendation *by)
+{
+    struct recommendation *it = call->it;
+    const struct call other = {call->recommender, by, call->time_ms, call->arena};
+    lifecycle_transition(
+        it, &(struct lifecycle_step){.to = LIFE_SUPERSEDED, .at_ms = call->time_ms, .actor = str_of(LIFE_ENGINE)});
+    life_set_superseded_by(&it->life, render_id(by, call->arena));
+    ask_life_timers(call);
+    decide(call, false);
+    by->life.untold |= life_add_superseded(&by->life, render_id(it, call->arena));
+    decide(&other, false);
+}
+
+/* One that has appeared against those of another rule, which may supersede it, or it them. */
+static int supersede_with(const struct call *call, int number, struct error *err)
+{
+    struct recommender *recommender = call->recommender;
+    struct recommendation *it = call->it;
+    const struct rule *rule = &recommender->options.rules->rules[number];
+    bool falls = supersede_says(rule, it->is.rule);
+    const struct supersede_search search = {rule, recommender->options.tasks, it};
+    struct superseding found;
+    if (!falls && !supersede_says(it->is.rule, rule))
+        return 0;
+    TRY(supersede_find(&search, recommender->options.state, call->arena, &found, err));
+    for (size_t i = 0; i < found.count; i++) {
+        struct recommendation_identity identity = per_identity_of(rule, number, found.hashes[i], search.tasks);
+        struct call other = {recommender, NULL, call->time_ms, call->arena};
+        TRY(known_find(&recommender->known, &identity, &other.it, err));
+        if (!other.it->exists || !supersede_agrees(it, other.it))
+            continue;
+        if (falls && supersede_falls(it) && supersede_stands(other.it))
+            supersede(call, other.it);
+        else if (supersede_says(it->is.rule, rule) && supersede_stands(it) && supersede_falls(other.it))
+            supersede(&other, it);
+    }
+    return 0;
+}
+
+static int appeared(const struct call *call, struct error *err)
+{
+    size_t count = call->recommender->options.rules->count;
+    for (size_t i = 0; i < count; i++)
+        TRY(supersede_with(call, (int)i, err));
+    return 0;
 }
 
 int recommender_timer(struct recommender *recommender, const struct recommender_due *due, struct arena *arena,
@@ -438,7 +431,7 @@ int recommender_timer(struct recommender *recommender, const struct recommender_
     struct call call = {recommender, NULL, due->time_ms, arena};
     struct recommendation_identity identity =
         per_identity_of(&rules->rules[due->rule_number], due->rule_number, due->hash, recommender->options.tasks);
-    TRY(find(recommender, &identity, &call.it, err));
+    TRY(known_find(&recommender->known, &identity, &call.it, err));
     struct recommendation *it = call.it;
     if (!it->exists)
         return 0;
@@ -456,6 +449,8 @@ int recommender_timer(struct recommender *recommender, const struct recommender_
     case RECOMMEND_EXPIRY:
         expire(&call);
         break;
+    case RECOMMEND_APPEARED:
+        return appeared(&call, err);
     }
     if (!wanted)
         return 0;

@@ -37,7 +37,9 @@ enum recommend_timer {
     RECOMMEND_UNTIL, /* a dismissed one is proposed again */
     RECOMMEND_COOLDOWN,
     RECOMMEND_AGEING,
-    RECOMMEND_EXPIRY /* a closed one is forgotten */
+    RECOMMEND_EXPIRY,  /* a closed one is forgotten */
+    RECOMMEND_APPEARED /* one that may stand for others, or they for it; wanted at its time after all else of all rules:
+                        * a message, and no call, since the others may be of any task */
 };
 
 struct recommender_counters {
