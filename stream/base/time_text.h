@@ -35,4 +35,10 @@ static inline int64_t floor_mod(int64_t a, int64_t b)
     return a - floor_div(a, b) * b;
 }
 
+/* The UTC midnight at or before the time. */
+static inline int64_t time_day(int64_t time_ms)
+{
+    return floor_div(time_ms, DAY_MS) * DAY_MS;
+}
+
 #endif

@@ -1,20 +1,18 @@
 /* A report of tests as JUnit's XML, in the shape that GitHub's, GitLab's and Jenkins' readers agree on: `testsuites`, a
- * `testsuite` a rule, a `testcase` a test with its file and line, and in it `failure` or `skipped`. */
+ * `testsuite` a rule, a `testcase` a test with its file and line, and in it a `failure`. */
 #ifndef FORESTALL_CLI_JUNIT_H
 #define FORESTALL_CLI_JUNIT_H
 
 #include "base/error.h"
 #include "base/str.h"
 
-enum junit_outcome { JUNIT_PASSED, JUNIT_FAILED, JUNIT_SKIPPED };
-
 struct junit_case {
     struct str suite;
     struct str name;
     const char *file;
     int line;
-    enum junit_outcome outcome;
-    struct str text; /* of a failure all that is to be said, of a skipped test why */
+    bool failed;
+    struct str text; /* of a failure all that is to be said */
     int64_t took_us;
 };
 

@@ -101,8 +101,6 @@ static void close_all(struct run *run)
     loaded_free(&run->loaded);
 }
 
-static void log_unbuilt(const struct ruleset *rules);
-
 /* The rules as the files have them now, whole or not at all. */
 static int reload(struct run *run, struct error *err)
 {
@@ -119,7 +117,6 @@ static int reload(struct run *run, struct error *err)
     ruleset_free(run->loaded.rules);
     run->loaded.rules = rules;
     log_info("rules reloaded", LOG_I("rules", rules->count), LOG_I("files", rules->file_count));
-    log_unbuilt(rules);
     return result;
 }
 
@@ -160,21 +157,10 @@ static int loop(struct run *run, struct error *err)
     return engine_commit(run->engine, err);
 }
 
-/* What rules say that this version checks and does not act on. */
-static void log_unbuilt(const struct ruleset *rules)
-{
-    size_t validated = 0;
-    for (size_t i = 0; i < rules->count; i++)
-        validated += rules->rules[i].validation != NULL;
-    if (validated > 0)
-        log_info("validate is checked, but not measured by this version", LOG_I("rules", validated));
-}
-
 static void log_start(const struct config *config, const struct ruleset *rules)
 {
     log_info("starting", LOG_S("version", FORESTALL_VERSION), LOG_T("application_id", config->application_id),
              LOG_I("rules", rules->count), LOG_I("sources", config->source_count));
-    log_unbuilt(rules);
     if (config->http_listen.n > 0)
         log_warn("http is configured, but not served by this version", LOG_T("listen", config->http_listen));
 }

@@ -14,8 +14,7 @@ static const char usage[] =
     "usage: forestall test [PATH...] [--filter TEXT] [--coverage] [--junit FILE]\n"
     "\n"
     "Runs the tests of rule files and folders (default: ./rules) on the engine, each by itself, with only its rule.\n"
-    "Tests that expect what a validation measures are skipped and named: this version does not measure. Exit status:\n"
-    "0 all passed, 1 some failed or could not be read, 2 wrong usage.\n"
+    "Exit status: 0 all passed, 1 some failed or could not be read, 2 wrong usage.\n"
     "\n"
     "  --filter TEXT    only tests whose rule, name or file contains TEXT\n"
     "  --coverage       say which rules fire in a test, and which parts of their conditions were never true or false\n"
@@ -28,7 +27,6 @@ struct session {
     struct junit *junit;       /* NULL: not wanted */
     size_t passed;
     size_t failed;
-    size_t skipped;
     size_t rules;
     size_t rules_untested;
 };
@@ -41,35 +39,25 @@ static bool is_chosen(const struct session *session, const struct testcase *test
 
 static void run_case(struct session *session, const struct testcase *testcase, size_t rule)
 {
-    static const struct str unmeasured = {"improvements are not measured by this version", 45};
     struct arena arena = {0};
-    struct junit_case item = {.suite = testcase->rule->id,
-                              .name = testcase->name,
-                              .file = testcase->file,
-                              .line = testcase->line,
-                              .outcome = JUNIT_SKIPPED,
-                              .text = unmeasured};
+    struct junit_case item = {
+        .suite = testcase->rule->id, .name = testcase->name, .file = testcase->file, .line = testcase->line};
     const char *name = arena_printf(&arena, "%.*s: %.*s", STR_ARG(testcase->rule->id), STR_ARG(testcase->name));
     if (!is_chosen(session, testcase, name)) {
         arena_fini(&arena);
         return;
     }
-    if (testcase->needs_validation) {
-        session->skipped++;
-        (void)printf("skip %s (%.*s)\n", name, STR_ARG(unmeasured));
-    } else {
-        int64_t start_us = clock_mono_us();
-        struct trial_result result = trial_run(
-            &arena, testcase, session->coverage != NULL ? coverage_rule(session->coverage, rule) : testcase->rule);
-        item.took_us = clock_mono_us() - start_us;
-        item.outcome = result.passed ? JUNIT_PASSED : JUNIT_FAILED;
-        item.text = result.why;
-        session->passed += result.passed;
-        session->failed += !result.passed;
-        (void)printf("%s %s\n%.*s", result.passed ? "ok  " : "FAIL", name, STR_ARG(result.why));
-        if (session->coverage != NULL)
-            coverage_test(session->coverage, rule, result.fired);
-    }
+    int64_t start_us = clock_mono_us();
+    struct trial_result result = trial_run(
+        &arena, testcase, session->coverage != NULL ? coverage_rule(session->coverage, rule) : testcase->rule);
+    item.took_us = clock_mono_us() - start_us;
+    item.failed = !result.passed;
+    item.text = result.why;
+    session->passed += result.passed;
+    session->failed += !result.passed;
+    (void)printf("%s %s\n%.*s", result.passed ? "ok  " : "FAIL", name, STR_ARG(result.why));
+    if (session->coverage != NULL)
+        coverage_test(session->coverage, rule, result.fired);
     if (session->junit != NULL)
         junit_add(session->junit, &item);
     arena_fini(&arena);
@@ -98,9 +86,9 @@ static int report(const struct session *session, bool readable)
 {
     if (session->coverage != NULL)
         coverage_print(session->coverage, session->filter == NULL, stdout);
-    (void)printf("%zu passed, %zu failed, %zu skipped", session->passed, session->failed, session->skipped);
-    (void)printf(" (%zu of %zu rules have tests)\n", session->rules - session->rules_untested, session->rules);
-    if (session->filter != NULL && session->passed + session->failed + session->skipped == 0) {
+    (void)printf("%zu passed, %zu failed (%zu of %zu rules have tests)\n", session->passed, session->failed,
+                 session->rules - session->rules_untested, session->rules);
+    if (session->filter != NULL && session->passed + session->failed == 0) {
         (void)fprintf(stderr, "error: no test's rule, name or file contains '%s'\n", session->filter);
         return 1;
     }

@@ -8,16 +8,10 @@
 #include "detect/statistics.h"
 #include "detect/view.h"
 
-static int64_t day_of(int64_t time_ms)
-{
-    int64_t rest = time_ms % DAY_MS;
-    return time_ms - (rest < 0 ? rest + DAY_MS : rest);
-}
-
 /* The midnight at which what lies at `time_ms` has been kept long enough. */
 static int64_t forgotten_ms(const struct group *group, int64_t time_ms)
 {
-    return day_of(time_ms) + DAY_MS + group->rule->spec.history->keep_ms;
+    return time_day(time_ms) + DAY_MS + group->rule->spec.history->keep_ms;
 }
 
 /* Keeps the timer no later than the oldest thing wants it, and the newest activity to the hour. */
@@ -54,7 +48,7 @@ static void on_event(struct detector_context *context, struct group *group, cons
 static void on_pane(struct detector_context *context, struct group *group, struct pane *pane)
 {
     int64_t end_ms = span_pane(&group->rule->window, pane->start_ms).end_ms;
-    pane->start_ms = day_of(pane->start_ms);
+    pane->start_ms = time_day(pane->start_ms);
     int64_t start_ms = pane->start_ms;
     group_pane_take(group, context->state, pane);
     touch(context, group, start_ms, end_ms);

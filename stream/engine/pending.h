@@ -27,6 +27,7 @@ enum pending_kind {
     PENDING_ROW_EXPIRY,   /* level 0, at midnight: rows not updated for row_retention */
     PENDING_RULE_EXPIRY,  /* level 0: the state of a rule that was removed */
     PENDING_COOLDOWN,
+    PENDING_VALIDATION,
     PENDING_AGEING,
     PENDING_EXPIRY,   /* of closed recommendations */
     PENDING_APPEARED, /* a recommendation that may stand for others; above all rules */

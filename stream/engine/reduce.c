@@ -158,15 +158,25 @@ static void arm_removed(void *context, int64_t time_ms)
     push_timer(context, time_ms, PENDING_RULE_EXPIRY, 0, 0);
 }
 
-static const enum pending_kind recommend_kinds[] = {[RECOMMEND_UNTIL] = PENDING_UNTIL,
-                                                    [RECOMMEND_COOLDOWN] = PENDING_COOLDOWN,
-                                                    [RECOMMEND_AGEING] = PENDING_AGEING,
-                                                    [RECOMMEND_EXPIRY] = PENDING_EXPIRY,
-                                                    [RECOMMEND_APPEARED] = PENDING_APPEARED};
+static const enum pending_kind recommend_kinds[] = {
+    [RECOMMEND_UNTIL] = PENDING_UNTIL,           [RECOMMEND_COOLDOWN] = PENDING_COOLDOWN,
+    [RECOMMEND_VALIDATION] = PENDING_VALIDATION, [RECOMMEND_AGEING] = PENDING_AGEING,
+    [RECOMMEND_EXPIRY] = PENDING_EXPIRY,         [RECOMMEND_APPEARED] = PENDING_APPEARED};
 
 static void arm_recommendation(void *context, int64_t time_ms, int kind, int rule_number, uint64_t hash)
 {
     push_timer(context, time_ms, recommend_kinds[kind], rule_number, hash);
+}
+
+static int history(void *context, const struct rule *history, uint64_t hash, struct span span, struct arena *arena,
+                   struct history_sum *sum, struct error *err)
+{
+    const struct reduce *reduce = context;
+    struct group *group = NULL;
+    int rule_number = (int)(history - reduce->options.rules->rules);
+    TRY(groups_get(reduce->groups, rule_number, hash, (struct str){NULL, 0}, &group, err));
+    *sum = history_measure(history, group, span, arena);
+    return 0;
 }
 
 static void publish(void *context, struct str id, struct value record, bool detection, int64_t time_ms)
@@ -217,6 +227,7 @@ struct reduce *reduce_new(const struct reduce_options *options)
                                                                         .publish = publish,
                                                                         .expire = expire,
                                                                         .timer = arm_recommendation,
+                                                                        .history = history,
                                                                         .context = reduce});
     return reduce;
 }
@@ -476,6 +487,7 @@ static int apply(struct reduce *reduce, struct pending_item *item, struct error 
         return apply_feedback(reduce, item, err);
     case PENDING_UNTIL:
     case PENDING_COOLDOWN:
+    case PENDING_VALIDATION:
     case PENDING_AGEING:
     case PENDING_EXPIRY:
     case PENDING_APPEARED:
@@ -520,8 +532,8 @@ int reduce_advance(struct reduce *reduce, int64_t before_ms, struct error *err)
 /* Ageing and expiry would go on for as long as there is something to forget. */
 static bool forgets(const struct pending_item *item)
 {
-    return item->kind == PENDING_AGEING || item->kind == PENDING_EXPIRY || item->kind == PENDING_ROW_EXPIRY ||
-           item->kind == PENDING_RULE_EXPIRY;
+    return item->kind == PENDING_AGEING || item->kind == PENDING_VALIDATION || item->kind == PENDING_EXPIRY ||
+           item->kind == PENDING_ROW_EXPIRY || item->kind == PENDING_RULE_EXPIRY;
 }
 
 int reduce_drain(struct reduce *reduce, struct error *err)

@@ -76,12 +76,13 @@ void lifecycle_transition(struct recommendation *it, const struct lifecycle_step
     const struct life_change change = {step->at_ms, life->status, step->to, step->actor, step->comment};
     if (!life_note(life, &change))
         it->capped = true;
+    bool measured = life->status == LIFE_VALIDATING; /* and nothing came of it */
     life->status = step->to;
     life->since_ms = step->at_ms;
     life->until_ms = INT64_MAX;
     life->untold = true;
     life_set_superseded_by(life, (struct str){0});
-    if (step->to == LIFE_IMPLEMENTED)
+    if (step->to == LIFE_IMPLEMENTED && !measured)
         life->implemented_ms = step->at_ms;
     if (thaws(step->to))
         buf_reset(&life->frozen);

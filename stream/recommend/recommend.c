@@ -17,6 +17,7 @@
 #include "recommend/render.h"
 #include "recommend/supersede.h"
 #include "recommend/trace.h"
+#include "recommend/validate.h"
 
 struct recommender {
     struct recommender_options options;
@@ -201,6 +202,8 @@ static void forget(const struct call *call)
     int64_t reach_ms = call->it->is.rule->reach_ms;
     if (reach_ms < IMPACT_SPAN_MS)
         reach_ms = IMPACT_SPAN_MS;
+    if (reach_ms < validate_reach_ms(call->it->is.rule))
+        reach_ms = validate_reach_ms(call->it->is.rule);
     recommendation_forget(call->it, call->recommender->options.state, call->time_ms - reach_ms);
 }
 
@@ -247,6 +250,8 @@ int recommender_evaluated(struct recommender *recommender, const struct group *g
                       (struct newest_notes){&recommender->counters.template_errors, &it->capped});
     }
     forget(&call);
+    if (evaluation->detection && validate_counts_detections(rule))
+        comparison_add_detection(&it->comparison, evaluation->time_ms);
     recommender->counters.detections += evaluation->detection;
     conclude(&call, evaluation->detection);
     return 0;
@@ -309,6 +314,16 @@ uint8_t recommender_feedback_level(const struct recommender *recommender, const 
     return feedback_find(rules, id, &target, &unknown) == 0 ? target.rule->level : (uint8_t)rules->level_max;
 }
 
+static struct validate_call validate_call_of(const struct call *call)
+{
+    const struct recommender_options *options = &call->recommender->options;
+    return (struct validate_call){.it = call->it,
+                                  .time_ms = call->time_ms,
+                                  .arena = call->arena,
+                                  .history = options->history,
+                                  .context = options->context};
+}
+
 /* The timers that a new status needs. */
 static void ask_life_timers(const struct call *call)
 {
@@ -318,6 +333,8 @@ static void ask_life_timers(const struct call *call)
         ask_timer(call, it->life.until_ms, RECOMMEND_UNTIL);
     if (expires_ms != INT64_MAX)
         ask_timer(call, expires_ms, RECOMMEND_EXPIRY);
+    if (it->comparison.look_ms != INT64_MAX)
+        ask_timer(call, it->comparison.look_ms, RECOMMEND_VALIDATION);
 }
 
 int recommender_feedback(struct recommender *recommender, const struct event *feedback, struct arena *arena,
@@ -331,12 +348,15 @@ int recommender_feedback(struct recommender *recommender, const struct event *fe
     struct recommendation_identity identity =
         per_identity_of(target.rule, target.rule_number, target.hash, recommender->options.tasks);
     TRY(known_find(&recommender->known, &identity, &call.it, err));
+    enum life_status before = call.it->life.status;
     TRY(feedback_apply(call.it, feedback, &repeated, err));
     recommender->counters.feedback += !repeated;
     recommender->counters.repeated += repeated;
     if (repeated)
         return 0;
     forget(&call);
+    struct validate_call validate = validate_call_of(&call);
+    TRY(validate_follow(&validate, before, err));
     ask_life_timers(&call);
     decide(&call, false);
     return 0;
@@ -352,6 +372,20 @@ static bool propose_again(const struct call *call)
     lifecycle_transition(call->it, &step);
     life->appeared = true;
     return true;
+}
+
+/* Compares before and after once more. False: it is not time, or no longer wanted. */
+static int compare(const struct call *call, bool *wanted, struct error *err)
+{
+    enum life_status status = call->it->life.status;
+    *wanted =
+        call->time_ms >= call->it->comparison.look_ms && (status == LIFE_IMPLEMENTED || status == LIFE_VALIDATING);
+    if (!*wanted)
+        return 0;
+    struct validate_call validate = validate_call_of(call);
+    TRY(validate_look(&validate, err));
+    ask_life_timers(call);
+    return 0;
 }
 
 /* Forgets one that was closed long enough ago, in the state and on the output. */
@@ -443,6 +477,9 @@ int recommender_timer(struct recommender *recommender, const struct recommender_
     case RECOMMEND_COOLDOWN:
         wanted = it->held && due->time_ms >= it->cooldown_until_ms;
         break;
+    case RECOMMEND_VALIDATION:
+        TRY(compare(&call, &wanted, err));
+        break;
     case RECOMMEND_AGEING:
         wanted = due->time_ms >= it->ageing_ms;
         break;
@@ -486,6 +523,8 @@ static void arm(struct recommender *recommender, const struct recommendation_tim
             continue;
         if (timers->held)
             options->timer(options->context, timers->cooldown_until_ms, RECOMMEND_COOLDOWN, (int)i, timers->hash);
+        if (timers->look_ms != INT64_MAX)
+            options->timer(options->context, timers->look_ms, RECOMMEND_VALIDATION, (int)i, timers->hash);
         if (timers->ageing_ms != INT64_MAX)
             options->timer(options->context, timers->ageing_ms, RECOMMEND_AGEING, (int)i, timers->hash);
         if (timers->until_ms != INT64_MAX)

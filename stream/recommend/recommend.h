@@ -10,7 +10,7 @@
 #ifndef FORESTALL_RECOMMEND_RECOMMEND_H
 #define FORESTALL_RECOMMEND_RECOMMEND_H
 
-#include "detect/detector.h"
+#include "detect/history.h"
 
 struct recommender;
 
@@ -30,12 +30,16 @@ struct recommender_options {
     /* Asks to be called (recommender_timer) at `time_ms`, or as soon as can be where that has passed. A call that is no
      * longer wanted is harmless. */
     void (*timer)(void *context, int64_t time_ms, int kind, int rule_number, uint64_t hash);
+    /* What a rule's history says of some days, for the recommendation of that hash: see history_measure. */
+    int (*history)(void *context, const struct rule *history, uint64_t hash, struct span span, struct arena *arena,
+                   struct history_sum *sum, struct error *err);
     void *context;
 };
 
 enum recommend_timer {
     RECOMMEND_UNTIL, /* a dismissed one is proposed again */
     RECOMMEND_COOLDOWN,
+    RECOMMEND_VALIDATION, /* before and after are compared, at a midnight */
     RECOMMEND_AGEING,
     RECOMMEND_EXPIRY,  /* a closed one is forgotten */
     RECOMMEND_APPEARED /* one that may stand for others, or they for it; wanted at its time after all else of all rules:

@@ -12,8 +12,9 @@ enum record_flag {
     RECORD_HAD_INCIDENT = 2,
     RECORD_APPROXIMATE = 4,
     RECORD_CAPPED = 8,
-    RECORD_TIMES = 16, /* since_ms and the detections' times follow the rest */
-    RECORD_LIFE = 32   /* it is made: its life follows, in two parts */
+    RECORD_TIMES = 16,     /* since_ms and the detections' times follow the rest */
+    RECORD_LIFE = 32,      /* it is made: its life follows, in two parts */
+    RECORD_COMPARISON = 64 /* likewise */
 };
 
 static void put_key(struct buf *out, const struct recommendation *recommendation, enum state_kind kind)
@@ -38,6 +39,11 @@ static bool has_life(const struct recommendation *it)
     return it->version > 0;
 }
 
+static bool has_comparison(const struct recommendation *it)
+{
+    return !comparison_is_empty(&it->comparison);
+}
+
 static void encode_times(struct buf *out, const struct recommendation *it)
 {
     buf_zigzag(out, it->since_ms);
@@ -51,7 +57,8 @@ static void encode(struct buf *out, const struct recommendation *it)
     buf_byte(out, RECORD_FORMAT);
     buf_byte(out, (uint8_t)((it->held ? RECORD_HELD : 0) | (it->had_incident ? RECORD_HAD_INCIDENT : 0) |
                             (it->approximate ? RECORD_APPROXIMATE : 0) | (it->capped ? RECORD_CAPPED : 0) |
-                            (has_times(it) ? RECORD_TIMES : 0) | (has_life(it) ? RECORD_LIFE : 0)));
+                            (has_times(it) ? RECORD_TIMES : 0) | (has_life(it) ? RECORD_LIFE : 0) |
+                            (has_comparison(it) ? RECORD_COMPARISON : 0)));
     buf_zigzag(out, it->cooldown_until_ms);
     buf_zigzag(out, it->ageing_ms);
     buf_zigzag(out, it->published_level);
@@ -59,6 +66,8 @@ static void encode(struct buf *out, const struct recommendation *it)
     buf_varint(out, it->version);
     if (has_life(it))
         life_encode_head(out, &it->life);
+    if (has_comparison(it))
+        buf_zigzag(out, it->comparison.look_ms);
     buf_text(out, it->group);
     buf_zigzag(out, it->created_ms);
     buf_varint(out, it->detections);
@@ -80,9 +89,11 @@ static void encode(struct buf *out, const struct recommendation *it)
         encode_times(out, it);
     if (has_life(it))
         life_encode(out, &it->life);
+    if (has_comparison(it))
+        comparison_encode(out, &it->comparison);
 }
 
-/* The flags, of which the caller needs RECORD_TIMES and RECORD_LIFE again. */
+/* The flags, of which the caller needs those of what follows again. */
 static uint8_t decode_head(struct reader *r, struct recommendation *it)
 {
     if (read_byte(r) != RECORD_FORMAT)
@@ -99,6 +110,8 @@ static uint8_t decode_head(struct reader *r, struct recommendation *it)
     it->version = read_varint(r);
     if ((flags & RECORD_LIFE) != 0)
         life_decode_head(r, &it->life);
+    if ((flags & RECORD_COMPARISON) != 0)
+        it->comparison.look_ms = read_zigzag(r);
     return flags;
 }
 
@@ -168,6 +181,8 @@ static bool decode(struct recommendation *it, struct str record)
         decode_times(&r, it);
     if ((flags & RECORD_LIFE) != 0)
         life_decode(&r, &it->life);
+    if ((flags & RECORD_COMPARISON) != 0)
+        comparison_decode(&r, &it->comparison);
     it->saved_hash = hash_bytes(record.p, record.n, 0);
     it->exists = true;
     return !r.failed && reader_left(&r) == 0 && contents_are_right(it);
@@ -183,11 +198,13 @@ bool recommendation_timers_read(struct str key, struct str record, struct recomm
     timers->hash = read_u64(&k);
     struct recommendation head;
     life_init(&head.life);
+    comparison_init(&head.comparison);
     (void)decode_head(&r, &head);
     timers->held = head.held;
     timers->cooldown_until_ms = head.cooldown_until_ms;
     timers->ageing_ms = head.ageing_ms;
     timers->until_ms = head.life.until_ms;
+    timers->look_ms = head.comparison.look_ms;
     timers->closed_ms = life_is_closed(head.life.status) ? head.life.since_ms : INT64_MAX;
     return !k.failed && !r.failed;
 }
@@ -234,6 +251,7 @@ int recommendation_load(struct recommendation **out, struct state *state,
     struct recommendation *it = mem_zalloc(sizeof *it);
     it->is = *identity;
     life_init(&it->life);
+    comparison_init(&it->comparison);
     it->cooldown_until_ms = it->last_seen_ms = INT64_MIN;
     it->ageing_ms = it->first_seen_ms = INT64_MAX;
     it->published_level = -1;
@@ -263,6 +281,7 @@ void recommendation_free(struct recommendation *it)
     evidence_fini(&it->evidence);
     buf_fini(&it->newest);
     life_fini(&it->life);
+    comparison_fini(&it->comparison);
     free(it->times);
     free((void *)(uintptr_t)it->group.p);
     free(it);
@@ -296,7 +315,7 @@ void recommendation_remove(struct recommendation *it, struct state *state)
 size_t recommendation_bytes(const struct recommendation *it)
 {
     size_t bytes = sizeof *it + it->group.n + it->newest.cap + evidence_bytes(&it->evidence) +
-                   it->time_cap * sizeof *it->times + life_bytes(&it->life);
+                   it->time_cap * sizeof *it->times + life_bytes(&it->life) + comparison_bytes(&it->comparison);
     for (size_t i = 0; i < it->service_count; i++)
         bytes += it->services[i].n + 16;
     for (int kind = 0; kind < TALLY_KINDS; kind++)

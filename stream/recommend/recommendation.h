@@ -6,6 +6,7 @@
 #ifndef FORESTALL_RECOMMEND_RECOMMENDATION_H
 #define FORESTALL_RECOMMEND_RECOMMENDATION_H
 
+#include "recommend/comparison.h"
 #include "recommend/evidence.h"
 #include "recommend/life.h"
 #include "recommend/per.h"
@@ -48,6 +49,7 @@ struct recommendation {
     struct evidence_list evidence;
     struct buf newest; /* newest_encode */
     struct life life;  /* from when it is made on */
+    struct comparison comparison;
 
     struct remembered **rows; /* in order of key */
     size_t row_count;
@@ -96,6 +98,7 @@ struct recommendation_timers {
     int64_t ageing_ms;
     int64_t until_ms;  /* of a dismissed one; INT64_MAX: none */
     int64_t closed_ms; /* when it was closed; INT64_MAX: it is not */
+    int64_t look_ms;   /* when its comparison goes on; INT64_MAX: it does not */
 };
 bool recommendation_timers_read(struct str key, struct str record, struct recommendation_timers *timers);
 

@@ -1,6 +1,8 @@
 /* Recommendations as records: maps in the order of their fields. */
 #include "recommend/render.h"
 
+#include <math.h>
+
 #include "recommend/lifecycle.h"
 #include "recommend/newest.h"
 
@@ -157,17 +159,33 @@ void render_spec(struct buf *out, const struct recommendation *it)
     arena_fini(&arena);
 }
 
-/* Nothing is measured yet. */
+static struct value measures(const struct comparison *comparison, struct arena *arena)
+{
+    struct value *items = arena_alloc(arena, (comparison->measure_count + 1) * sizeof *items);
+    for (size_t i = 0; i < comparison->measure_count; i++) {
+        const struct compared *measure = &comparison->measures[i];
+        struct record record = {arena, arena_alloc(arena, 8 * sizeof(struct value)), 0};
+        put(&record, "name", value_str(measure->name));
+        put(&record, "before", isnan(measure->before) ? value_null() : value_double(measure->before));
+        put(&record, "after", isnan(measure->after) ? value_null() : value_double(measure->after));
+        put(&record, "met", measure->met == MET_UNKNOWN ? value_null() : value_bool(measure->met == MET_YES));
+        items[i] = record_map(&record);
+    }
+    return value_list(items, comparison->measure_count);
+}
+
 static struct value validation(const struct recommendation *it, struct arena *arena)
 {
     struct record record = record_new(arena);
-    put(&record, "state", value_text("none"));
+    const struct comparison *comparison = &it->comparison;
+    bool any = comparison->day_ms != INT64_MIN;
+    put(&record, "state", value_text(comparison_state_name(comparison->state)));
     put(&record, "implemented_at", time_or_null(it->life.implemented_ms, INT64_MIN));
-    put(&record, "before_from", value_null());
-    put(&record, "before_to", value_null());
-    put(&record, "after_from", value_null());
-    put(&record, "after_to", value_null());
-    put(&record, "measures", value_list(NULL, 0));
+    put(&record, "before_from", any ? value_time_ms(comparison_before_ms(comparison)) : value_null());
+    put(&record, "before_to", any ? value_time_ms(comparison->day_ms) : value_null());
+    put(&record, "after_from", any ? value_time_ms(comparison_after_ms(comparison)) : value_null());
+    put(&record, "after_to", any ? value_time_ms(comparison_end_ms(comparison)) : value_null());
+    put(&record, "measures", measures(comparison, arena));
     return record_map(&record);
 }
 

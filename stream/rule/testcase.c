@@ -145,17 +145,6 @@ static void read_expect(struct test_load *load, const struct yaml_node *node, st
     read_that(load, yaml_get(node, "that"), expect);
 }
 
-/* It names what only a measurement before and after can give. */
-static bool is_measured(const struct testcase_expect *expect)
-{
-    static const char *const statuses[] = {"validating", "validated", "ineffective"};
-    const struct value *status = value_map_get(expect->recommendation, STR_LIT("status"));
-    bool measured = value_map_get(expect->recommendation, STR_LIT("validation")) != NULL;
-    for (size_t i = 0; status != NULL && status->type == VALUE_STRING && i < sizeof statuses / sizeof *statuses; i++)
-        measured |= str_is(value_as_str(*status), statuses[i]);
-    return measured;
-}
-
 static int by_time(const void *left, const void *right)
 {
     const struct testcase_expect *a = left;
@@ -212,8 +201,6 @@ static void read_test(struct test_load *load, const struct yaml_node *node, stru
             test_event_read(load, events->items[i]);
     test_events_fill(load);
     read_expects(load, check_need(diagnostics, node, "a test", "expect"), test);
-    for (size_t i = 0; i < test->expect_count; i++)
-        test->needs_validation |= is_measured(&test->expects[i]);
     test->advance_to_ms = default_end(load, test);
     (void)test_time_read(load, yaml_get(node, "advance_to"), "advance_to", &test->advance_to_ms);
     if (load->check_only)

@@ -31,7 +31,6 @@ struct testcase {
     const struct rule *rule;
     const char *file;
     int line;
-    bool needs_validation;         /* expects what a measurement gives */
     struct testcase_event *events; /* in order of time, ties in the order written */
     size_t event_count;
     struct testcase_expect *expects; /* in order of time */

@@ -41,7 +41,7 @@ def tested(forestall_does, tmp_path):
 
 def test_a_good_one(tested):
     said = tested(PASSES, status=0)
-    assert said == "ok   twice: two in a week\n1 passed, 0 failed, 0 skipped (1 of 1 rules have tests)\n"
+    assert said == "ok   twice: two in a week\n1 passed, 0 failed (1 of 1 rules have tests)\n"
 
 
 def test_differences_stand_below_each_other(tested):
@@ -93,21 +93,21 @@ def test_filter(forestall_does, tmp_path):
 
 
 def test_junit(tested, tmp_path):
-    measured = expecting("[{at: 2d, recommendation: {status: validated}}]", name='"mea & <sured>"')
-    said = tested(PASSES, expecting("[]", name="fails"), measured, arguments=("--junit", "report.xml"))
-    assert "1 passed, 1 failed, 1 skipped" in said
+    named = expecting("[{at: 2d, recommendation: {status: validated}}]", name='"na & <med>"')
+    said = tested(PASSES, expecting("[]", name="fails"), named, arguments=("--junit", "report.xml"))
+    assert "1 passed, 2 failed" in said
     suites = xml.etree.ElementTree.parse(tmp_path / "report.xml").getroot()
     assert suites.tag == "testsuites" and suites.attrib["tests"] == "3"
     (suite,) = suites
     counts = {name: suite.attrib[name] for name in ("name", "file", "tests", "failures", "errors", "skipped")}
-    assert counts == {"name": "twice", "file": "r.yaml", "tests": "3", "failures": "1", "errors": "0", "skipped": "1"}
-    good, bad, skipped = suite
+    assert counts == {"name": "twice", "file": "r.yaml", "tests": "3", "failures": "2", "errors": "0", "skipped": "0"}
+    good, bad, named = suite
     assert (good.attrib["name"], good.attrib["classname"], good.attrib["file"], good.attrib["line"]) == ("two in a week", "twice", "r.yaml", "9")
     assert float(good.attrib["time"]) >= 0 and len(good) == 0
     (failure,) = bad
     assert failure.tag == "failure" and failure.attrib["message"].startswith("r.yaml:13: at 1d, a detection")
     assert failure.text in said
-    assert skipped.attrib["name"] == "mea & <sured>" and skipped[0].tag == "skipped" and "measured" in skipped[0].attrib["message"]
+    assert named.attrib["name"] == "na & <med>" and named[0].tag == "failure"
 
 
 def test_a_report_that_cannot_be_written(forestall_does, tmp_path):

@@ -60,6 +60,17 @@ static inline void driver_publish(void *context, struct str id, struct value rec
     driver->versions[driver->version_count++] = value_copy(&driver->kept, record);
 }
 
+/* Histories hold nothing. */
+static int driver_history(void *context, const struct rule *history, uint64_t hash, struct span span,
+                          struct arena *arena, struct history_sum *sum, struct error *err)
+{
+    (void)context;
+    (void)hash;
+    (void)err;
+    *sum = history_measure(history, NULL, span, arena);
+    return 0;
+}
+
 static inline void driver_timer(void *context, int64_t time_ms, int kind, int rule_number, uint64_t hash)
 {
     struct driver *driver = context;
@@ -97,6 +108,7 @@ static inline void driver_open(struct driver *driver, const char *rule_text)
         .memory_bytes = 1 << 20,
         .publish = driver_publish,
         .timer = driver_timer,
+        .history = driver_history,
         .context = driver,
     };
     driver_load(driver, rule_text);

@@ -120,8 +120,10 @@ static void test_the_way_to_implemented(void **state)
     assert_field(&driver, "life_version", "4");
     assert_field(&driver, "status", "\"implemented\"");
     assert_field(&driver, "validation",
-                 "{\"state\":\"none\",\"implemented_at\":\"1970-01-02T00:00:00.003Z\",\"before_from\":null,"
-                 "\"before_to\":null,\"after_from\":null,\"after_to\":null,\"measures\":[]}");
+                 "{\"state\":\"none\",\"implemented_at\":\"1970-01-02T00:00:00.003Z\",\"before_from\":"
+                 "\"1969-12-03T00:00:00.000Z\",\"before_to\":\"1970-01-02T00:00:00.000Z\",\"after_from\":"
+                 "\"1970-01-03T00:00:00.000Z\",\"after_to\":\"1970-02-02T00:00:00.000Z\",\"measures\":[{\"name\":"
+                 "\"incidents\",\"before\":0,\"after\":null,\"met\":null}]}");
     assert_field(&driver, "history",
                  "[{\"at\":\"1970-01-02T00:00:00.000Z\",\"from\":null,\"to\":\"proposed\",\"actor\":\"forestall\","
                  "\"comment\":null},"
@@ -243,13 +245,13 @@ static void test_what_is_accepted_is_frozen(void **state)
     say(DAYS(4), "implement");
     incident(FIRES, 5);
     assert_field(&driver, "title", "\"2 of them\"");
-    assert_field(&driver, "life_version", "4");
+    assert_field(&driver, "life_version", "4"); /* and validating, from midnight on */
     say(DAYS(6), "reopen");
     assert_field(&driver, "title", "\"5 of them\"");
-    assert_field(&driver, "life_version", "5");
+    assert_field(&driver, "life_version", "6");
     incident(FIRES, 7);
     assert_field(&driver, "title", "\"7 of them\"");
-    assert_field(&driver, "life_version", "6");
+    assert_field(&driver, "life_version", "7");
     driver_close(&driver);
 }
 

@@ -108,7 +108,7 @@ static void test_incidents(void **state)
     assert_string_equal(text_of(&test->events[2], INCIDENT_CODE_REFS), "[\"a\",\"f2\"]");
     assert_string_equal(text_of(&test->events[2], INCIDENT_LABELS), "{\"k\":\"v2\"}");
     assert_int_equal(test->events[5].event.time_ms, AT(1, 12 * HOUR_MS));
-    assert_true(test->expects_none && !test->needs_validation);
+    assert_true(test->expects_none);
     assert_int_equal(test->advance_to_ms, AT(2, 3 * HOUR_MS));
 }
 
@@ -139,7 +139,6 @@ static void test_other_streams(void **state)
     assert_string_equal(text_of(&test->events[4], DEPLOYMENT_VERSION), "\"1.10\"");
     assert_string_equal(text_of(&test->events[4], DEPLOYMENT_STATUS), "\"succeeded\"");
     assert_string_equal(text_of(&test->events[4], DEPLOYMENT_SERVICE), "\"s\"");
-    assert_true(test->needs_validation);
     assert_int_equal(test->events[6].event.stream->id, STREAM_FEEDBACK);
     assert_string_equal(text_of(&test->events[6], FEEDBACK_ACTION), "\"dismiss\"");
     assert_string_equal(text_of(&test->events[6], FEEDBACK_COMMENT), "\"no 2\"");
