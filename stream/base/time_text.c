@@ -1,6 +1,7 @@
 /* Reading and printing of times and spans. Civil dates by Howard Hinnant's days_from_civil. */
 #include "base/time_text.h"
 
+#include <limits.h>
 #include <stdlib.h>
 
 bool duration_parse(struct str text, int64_t *ms)
@@ -40,7 +41,7 @@ bool duration_parse(struct str text, int64_t *ms)
     return true;
 }
 
-void duration_print(struct buf *out, int64_t ms)
+static void put_units(struct buf *out, int64_t ms, int units_max, const char *between)
 {
     static const struct {
         const char *name;
@@ -52,13 +53,23 @@ void duration_print(struct buf *out, int64_t ms)
     if (ms == 0)
         buf_puts(out, "0s");
     int printed = 0;
-    for (size_t u = 0; u < sizeof units / sizeof *units && printed < 2; u++) {
+    for (size_t u = 0; u < sizeof units / sizeof *units && printed < units_max; u++) {
         uint64_t n = left / units[u].ms;
         left -= n * units[u].ms;
         if (n > 0)
-            buf_printf(out, "%s%llu%s", printed > 0 ? " " : "", (unsigned long long)n, units[u].name);
+            buf_printf(out, "%s%llu%s", printed > 0 ? between : "", (unsigned long long)n, units[u].name);
         printed += n > 0 || printed > 0; /* the second unit is the one just below the first */
     }
+}
+
+void duration_print(struct buf *out, int64_t ms)
+{
+    put_units(out, ms, 2, " ");
+}
+
+void duration_write(struct buf *out, int64_t ms)
+{
+    put_units(out, ms, INT_MAX, "");
 }
 
 int64_t days_from_civil(int year, int month, int day)

@@ -11,6 +11,8 @@ enum { SECOND_MS = 1000, MINUTE_MS = 60 * SECOND_MS, HOUR_MS = 60 * MINUTE_MS, D
 bool duration_parse(struct str text, int64_t *ms);
 /* `25m`, `1h 5m`, `3d`, `500ms`, `0s`: the two largest units that are not zero, negative with a leading '-'. */
 void duration_print(struct buf *out, int64_t ms);
+/* As duration_parse reads it, all of it: `1d12h`. */
+void duration_write(struct buf *out, int64_t ms);
 
 /* Reads an ISO 8601 / RFC 3339 instant `2024-05-06T07:08:09[.fraction](Z|+hh:mm|-hh:mm)`, years 0001 to 9999; space
  * for `T` and lower case are taken too; no zone means UTC. Seconds since the epoch and nanoseconds [0, 1e9). */

@@ -168,9 +168,9 @@ void expect_put(struct buf *out, struct str path, struct value v)
     if (v.type == VALUE_STRING && is_plain(value_as_str(v)))
         buf_str_put(out, value_as_str(v));
     else if (is_span(path) && v.type == VALUE_INT && v.i >= 0)
-        duration_print(out, v.i);
+        duration_write(out, v.i);
     else if (v.type == VALUE_TIMESTAMP && value_ms(v) >= TESTCASE_ZERO_MS) {
-        duration_print(out, value_ms(v) - TESTCASE_ZERO_MS);
+        duration_write(out, value_ms(v) - TESTCASE_ZERO_MS);
         buf_puts(out, ", which is ");
         time_print_ms(out, value_ms(v));
     } else

@@ -141,7 +141,7 @@ static void claim(struct newest *newest, int64_t at_ms)
 static void put_at(struct buf *out, int64_t at_ms)
 {
     buf_puts(out, "at ");
-    duration_print(out, at_ms - TESTCASE_ZERO_MS);
+    duration_write(out, at_ms - TESTCASE_ZERO_MS);
 }
 
 /* `{service: cart, environment: null}`, as `group:` takes it. */

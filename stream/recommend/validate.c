@@ -88,6 +88,24 @@ static struct value value_of(const struct measure *measure, const struct history
     return sum->slots[slots[measure->kind]];
 }
 
+static void note_output(void *context, int slot)
+{
+    *(bool *)context |= slot < OUT_FIXED_COUNT;
+}
+
+/* Some measure is: then without incidents there is nothing to compare. */
+static bool is_over_incidents(const struct validation *validation)
+{
+    bool any = false;
+    for (size_t i = 0; i < validation->measure_count; i++) {
+        const struct measure *measure = &validation->measures[i];
+        any |= measure->kind != MEASURE_DETECTIONS && measure->kind != MEASURE_VALUE;
+        if (measure->kind == MEASURE_VALUE)
+            cel_slots(measure->value, note_output, &any);
+    }
+    return any;
+}
+
 static int measure(const struct validate_call *call, struct span span, struct measured *out, struct error *err)
 {
     struct recommendation *it = call->it;
@@ -108,7 +126,9 @@ static int measure(const struct validate_call *call, struct span span, struct me
     double incidents = number_of(sum.slots[OUT_INCIDENTS]);
     out->values = values;
     out->incidents = isnan(incidents) ? 0 : incidents;
-    out->count = rule->reads_incidents ? out->incidents : rule->history != NULL ? (double)sum.events : detections;
+    out->count = out->incidents;
+    if (out->incidents == 0 && !is_over_incidents(validation))
+        out->count = rule->history != NULL ? (double)sum.events : detections;
     return 0;
 }
 

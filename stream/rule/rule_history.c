@@ -17,10 +17,11 @@ static void note_output(void *context, int slot)
     *(bool *)context |= slot < OUT_FIXED_COUNT;
 }
 
-/* The fixed outputs are measured, which are over all inputs that detect. */
-static bool measures_outputs(const struct validation *validation)
+/* The fixed outputs are wanted, which are over all inputs that detect: incidents for min_before at least. */
+static bool wants_outputs(const struct rule *rule)
 {
-    bool any = false;
+    const struct validation *validation = rule->validation;
+    bool any = rule->reads_incidents;
     for (size_t i = 0; i < validation->measure_count; i++) {
         const struct measure *measure = &validation->measures[i];
         any |= measure->kind != MEASURE_VALUE && measure->kind != MEASURE_DETECTIONS;
@@ -46,7 +47,7 @@ static const struct group_key *keys_of(struct loader *loader, const struct rule 
 
 static void take_inputs(struct loader *loader, const struct rule *rule, struct rule *history, struct history_spec *spec)
 {
-    bool outputs = measures_outputs(rule->validation);
+    bool outputs = wants_outputs(rule);
     struct rule_input *inputs = arena_alloc(loader->arena, (rule->input_count + 1) * sizeof *inputs);
     memcpy(inputs, rule->inputs, rule->input_count * sizeof *inputs);
     for (size_t i = 0; i < rule->input_count; i++) {

@@ -21,7 +21,7 @@ EXAMPLES = list(examples())
 
 
 def test_the_reference_has_its_examples():
-    assert len(EXAMPLES) >= 20
+    assert len(EXAMPLES) >= 25
 
 
 @pytest.mark.parametrize("text", [pytest.param(text, id=f"line {line}") for line, text in EXAMPLES])
