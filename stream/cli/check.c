@@ -37,7 +37,8 @@ struct options {
 
 /* What was looked at, for the last line. */
 struct tally {
-    size_t rules;
+    size_t rules; /* scorecards aside */
+    size_t scorecards;
     size_t rule_files;
     size_t configurations;
 };
@@ -120,9 +121,11 @@ static void check_rules(const char *const *paths, size_t count, const struct rul
     struct ruleset *set = ruleset_load_with(paths, count, options, diagnostics);
     if (set == NULL)
         return;
-    for (size_t i = 0; i < set->count; i++)
+    for (size_t i = 0; i < set->count; i++) {
         warn_forwarded(&set->rules[i], diagnostics);
-    tally->rules += set->count;
+        tally->scorecards += set->rules[i].scorecard != NULL;
+        tally->rules += set->rules[i].scorecard == NULL;
+    }
     tally->rule_files += set->file_count;
     ruleset_free(set);
 }
@@ -153,8 +156,11 @@ static void print_tally(const struct diagnostics *diagnostics, const struct tall
     } else {
         if (tally->configurations > 0)
             (void)printf("%zu configuration%s, ", tally->configurations, plural(tally->configurations));
-        (void)printf("%zu rule%s in %zu file%s, no errors", tally->rules, plural(tally->rules), tally->rule_files,
-                     plural(tally->rule_files));
+        if (tally->rules > 0 || tally->scorecards == 0)
+            (void)printf("%zu rule%s%s", tally->rules, plural(tally->rules), tally->scorecards > 0 ? " and " : "");
+        if (tally->scorecards > 0)
+            (void)printf("%zu scorecard%s", tally->scorecards, plural(tally->scorecards));
+        (void)printf(" in %zu file%s, no errors", tally->rule_files, plural(tally->rule_files));
     }
     if (warnings > 0)
         (void)printf(", %zu warning%s", warnings, plural(warnings));
@@ -165,9 +171,9 @@ static void put_json(struct buf *out, const struct diagnostics *diagnostics, con
 {
     buf_printf(out,
                "{\n  \"errors\": %zu,\n  \"warnings\": %zu,\n  \"configurations\": %zu,\n  \"rules\": %zu,\n"
-               "  \"rule_files\": %zu,\n  \"diagnostics\": ",
+               "  \"scorecards\": %zu,\n  \"rule_files\": %zu,\n  \"diagnostics\": ",
                diagnostics_count(diagnostics, false), diagnostics_count(diagnostics, true), tally->configurations,
-               tally->rules, tally->rule_files);
+               tally->rules, tally->scorecards, tally->rule_files);
     diagnostics_json(out, diagnostics, "  ");
     buf_puts(out, "\n}\n");
 }

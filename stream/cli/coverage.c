@@ -9,7 +9,8 @@
 struct covered_rule {
     const struct rule *rule;
     struct rule copy;
-    struct cel_coverage when; /* no parts where the rule has none */
+    struct scorecard scorecard; /* the copy's, where it is one */
+    struct cel_coverage when;   /* of a scorecard its target; no parts where the rule has none */
     size_t tests;
     size_t fired; /* tests in which it did */
 };
@@ -31,6 +32,12 @@ struct coverage *coverage_new(const struct ruleset *rules)
         covered->copy = rules->rules[i];
         if (covered->rule->when != NULL)
             covered->copy.when = cel_cover(&coverage->arena, covered->rule->when, &covered->when);
+        if (covered->rule->scorecard == NULL)
+            continue;
+        covered->scorecard = *covered->rule->scorecard;
+        covered->copy.scorecard = &covered->scorecard;
+        if (covered->scorecard.target != NULL)
+            covered->scorecard.target = cel_cover(&coverage->arena, covered->scorecard.target, &covered->when);
     }
     return coverage;
 }
@@ -84,13 +91,16 @@ static void add_row(struct table *table, const struct covered_rule *covered)
 /* Where nothing was evaluated the rule's place says more than that of each part. */
 static void print_unseen(const struct covered_rule *covered, FILE *out)
 {
-    const struct yaml_node *when = yaml_get(yaml_get(covered->rule->node, "detect"), "when");
+    bool scores = covered->rule->scorecard != NULL;
+    const struct yaml_node *when =
+        scores ? yaml_get(covered->rule->node, "target") : yaml_get(yaml_get(covered->rule->node, "detect"), "when");
     if (when == NULL) /* a default of the detector's */
         when = covered->rule->node;
     if (covered->when.count == 0)
         return;
     if (branches_seen(covered) == 0) {
-        (void)fprintf(out, "%s:%d:%d: 'when' was never evaluated\n", when->file, when->line, when->column);
+        (void)fprintf(out, "%s:%d:%d: '%s' was never evaluated\n", when->file, when->line, when->column,
+                      scores ? "target" : "when");
         return;
     }
     for (size_t i = 0; i < covered->when.count; i++) {
@@ -122,8 +132,8 @@ static void print_sums(const struct coverage *coverage, bool all, FILE *out)
         branches += 2 * covered->when.count;
         seen += branches_seen(covered);
     }
-    (void)fprintf(out, "%zu of %zu rules fire in a test; %zu of %zu branches of 'when' are seen", fired, rules, seen,
-                  branches);
+    (void)fprintf(out, "%zu of %zu rules fire in a test; %zu of %zu branches of conditions are seen", fired, rules,
+                  seen, branches);
     if (branches > 0)
         (void)fprintf(out, ", %zu %%", 100 * seen / branches);
     (void)fputc('\n', out);

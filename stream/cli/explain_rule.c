@@ -216,6 +216,41 @@ static void explain_recommendation(struct explanation *e)
                                  STR_ARG(recommend->severity)));
 }
 
+static struct str target_words(const void *context, int slot)
+{
+    static const char *const words[SCORECARD_SLOT_COUNT] = {"the value", "that of the window before", "the change"};
+    (void)context;
+    return str_of(words[slot]);
+}
+
+/* In place of a condition and a recommendation. */
+static void explain_scorecard(struct explanation *e)
+{
+    const struct scorecard *scorecard = e->rule->scorecard;
+    const char *section = "scorecard";
+    const char *value = explain_canonical(e, scorecard->value);
+    struct buf text = {0};
+    explain_add(e, section, "value", value_text(value),
+                arena_printf(e->arena,
+                             "The value is %s: %s. It is shown beside that of the window before, with the change from "
+                             "it (value / previous - 1), durations in milliseconds.",
+                             value, explain_words(e, scorecard->value, NULL)));
+    if (scorecard->target == NULL) {
+        explain_add(e, section, "target", value_null(), "It has no target.");
+    } else {
+        cel_put_words(&text, scorecard->target, &(struct cel_words){.slot = target_words});
+        const char *words = arena_str(e->arena, buf_str(&text)).p;
+        explain_add(e, section, "target", value_text(explain_canonical(e, scorecard->target)),
+                    arena_printf(e->arena, "The target is met if %s; it is not told of what is unknown.", words));
+    }
+    buf_fini(&text);
+    explain_add(e, section, "id", value_str(e->rule->id),
+                e->rule->group_count == 0
+                    ? arena_printf(e->arena, "There is one, with the id %.*s:<16 hex digits>.", STR_ARG(e->rule->id))
+                    : arena_printf(e->arena, "One for each %s, with the id %.*s:<16 hex digits of it>.",
+                                   explain_group(e), STR_ARG(e->rule->id)));
+}
+
 static void explain_levels(struct explanation *e)
 {
     const struct rule *rule = e->rule;
@@ -228,9 +263,8 @@ static void explain_levels(struct explanation *e)
         reads = explain_join(e, reads, ", ", rule->reads[i]->id);
     }
     explain_add(e, "levels", "level", value_int(rule->level),
-                *reads == '\0'
-                    ? "It reads sources only, so it is on level 1."
-                    : arena_printf(e->arena, "It reads detections of %s, so it is on level %d.", reads, rule->level));
+                *reads == '\0' ? "It reads sources only, so it is on level 1."
+                               : arena_printf(e->arena, "It reads %s, so it is on level %d.", reads, rule->level));
     explain_add(e, "levels", "reads", explain_list(e, ids, n), NULL);
     n = 0;
     for (size_t i = 0; i < e->rules->count; i++)
@@ -240,8 +274,7 @@ static void explain_levels(struct explanation *e)
                 readers = explain_join(e, readers, ", ", e->rules->rules[i].id);
             }
     explain_add(e, "levels", "read_by", explain_list(e, ids, n),
-                *readers == '\0' ? "No rule reads its detections."
-                                 : arena_printf(e->arena, "Its detections are read by %s.", readers));
+                *readers == '\0' ? "No rule reads it." : arena_printf(e->arena, "It is read by %s.", readers));
 }
 
 /* Topics of the streams that the inputs read; without a configuration, the streams. */
@@ -270,7 +303,7 @@ static const char *sources_of(const struct explanation *e, struct value *topics)
                                     stream->name)));
     }
     *topics = value_list(items, n);
-    return *text == '\0' ? "detections" : text;
+    return *text == '\0' ? "what rules make" : text;
 }
 
 static void explain_path(struct explanation *e)
@@ -278,7 +311,8 @@ static void explain_path(struct explanation *e)
     const struct config *config = e->config;
     const char *application = arena_str(e->arena, config->application_id).p;
     const char *changelog = arena_printf(e->arena, "%s-changelog", application);
-    const char *output = arena_str(e->arena, config->recommendations.topic).p;
+    bool scores = e->rule->scorecard != NULL;
+    const char *output = arena_str(e->arena, scores ? config->scorecards.topic : config->recommendations.topic).p;
     const char *group = explain_group(e);
     struct value topics;
     const char *sources = sources_of(e, &topics);
@@ -290,9 +324,9 @@ static void explain_path(struct explanation *e)
                 arena_printf(e->arena, "-> %s of %d tasks, state in the changelog %s",
                              *group == '\0' ? "one" : "by the hash of the group, one", config->tasks, changelog));
     explain_add(e, "path", "changelog", value_text(changelog), NULL);
-    explain_add(e, "path", "output", e->rule->recommend != NULL ? value_text(output) : value_null(),
-                e->rule->recommend != NULL ? arena_printf(e->arena, "-> %s", output)
-                                           : "-> rules that read its detections");
+    bool published = scores || e->rule->recommend != NULL;
+    explain_add(e, "path", "output", published ? value_text(output) : value_null(),
+                published ? arena_printf(e->arena, "-> %s", output) : "-> rules that read its detections");
     if (!e->configured)
         explain_add(e, "path", NULL, value_null(),
                     "With -c FILE the topics, names and limits are those of a configuration.");
@@ -301,13 +335,12 @@ static void explain_path(struct explanation *e)
 static void explain_meaning(struct explanation *e)
 {
     const char *hash = arena_printf(e->arena, "%016llx", (unsigned long long)e->rule->hash);
-    explain_add(
-        e, "meaning", "hash", value_text(hash),
-        arena_printf(
-            e->arena,
-            "Its state is found by the hash %s of id, inputs, grouping, detector and 'when'. A change of one of "
-            "those starts anew; title, spec, validate and tests may change.",
-            hash));
+    explain_add(e, "meaning", "hash", value_text(hash),
+                arena_printf(e->arena,
+                             "Its state is found by the hash %s of id, inputs, grouping, %s. A change of one of "
+                             "those starts anew; %s and tests may change.",
+                             hash, e->rule->scorecard != NULL ? "window and value" : "detector and 'when'",
+                             e->rule->scorecard != NULL ? "target" : "title, spec, validate"));
 }
 
 /* A few sentences, the description first. */
@@ -321,10 +354,14 @@ static void explain_summary(struct explanation *e)
                                   str_of(arena_printf(e->arena, "%s (%.*s)", explain_input(e, &rule->inputs[i]),
                                                       STR_ARG(rule->inputs[i].name))));
     const char *group = explain_group(e);
+    const char *does = "it fires";
+    if (rule->scorecard != NULL)
+        does = arena_printf(e->arena, "it shows %s", explain_words(e, rule->scorecard->value, NULL));
+    else if (rule->when != NULL)
+        does = arena_printf(e->arena, "it fires if %s", explain_words(e, rule->when, NULL));
     const char *text =
-        arena_printf(e->arena, "It looks at %s. %s%s, %s, it fires%s%s.", inputs,
-                     *group == '\0' ? "Over all of them" : "For each ", group, explain_detector_phrase(e),
-                     rule->when == NULL ? "" : " if ", rule->when == NULL ? "" : explain_words(e, rule->when, NULL));
+        arena_printf(e->arena, "It looks at %s. %s%s, %s, %s.", inputs,
+                     *group == '\0' ? "Over all of them" : "For each ", group, explain_detector_phrase(e), does);
     if (rule->description.n > 0)
         explain_add(e, "summary", "description", value_str(rule->description),
                     arena_printf(e->arena, "%.*s.", STR_ARG(rule->description)));
@@ -347,8 +384,12 @@ void explain_rule(struct explanation *e)
     explain_summary(e);
     explain_inputs(e);
     explain_detection(e);
-    explain_conditions(e);
-    explain_recommendation(e);
+    if (e->rule->scorecard != NULL) {
+        explain_scorecard(e);
+    } else {
+        explain_conditions(e);
+        explain_recommendation(e);
+    }
     explain_state(e);
     explain_levels(e);
     explain_path(e);

@@ -53,6 +53,13 @@ static const char *wait_words(const struct explanation *e)
     return wait_ms == 0 ? "" : arena_printf(e->arena, " + %s (wait)", explain_span(e, wait_ms));
 }
 
+/* What comes of each evaluation. */
+static const char *outcome_words(const struct explanation *e)
+{
+    return e->rule->scorecard != NULL ? "Each evaluation gives a scorecard."
+                                      : "Each evaluation with 'when' true is a firing.";
+}
+
 static const char *hopping_times(const struct explanation *e)
 {
     const struct window *window = &e->rule->window;
@@ -60,10 +67,9 @@ static const char *hopping_times(const struct explanation *e)
     return arena_printf(
         e->arena,
         "Window k holds what lies in [k * %s, k * %s + %s), counted from 1970%s. It is evaluated once, when time "
-        "passes its end%s; of a group up to and including its first empty window. Each evaluation with 'when' "
-        "true is a firing.",
+        "passes its end%s; of a group up to and including its first empty window. %s",
         slide, slide, explain_span(e, window->size_ms), any_input(e->rule, true) ? ", rows by their opened_at" : "",
-        wait_words(e));
+        wait_words(e), outcome_words(e));
 }
 
 static const char *calendar_times(const struct explanation *e)
@@ -73,9 +79,9 @@ static const char *calendar_times(const struct explanation *e)
     return arena_printf(
         e->arena,
         "Each window is a %s of the calendar in %.*s%s%s. It is evaluated once, when time passes its end%s; of "
-        "a group up to and including its first empty window. Each evaluation with 'when' true is a firing.",
+        "a group up to and including its first empty window. %s",
         unit_words[window->calendar], STR_ARG(zone), window->calendar == CALENDAR_WEEK ? ", from Monday" : "",
-        any_input(e->rule, true) ? ", rows by their opened_at" : "", wait_words(e));
+        any_input(e->rule, true) ? ", rows by their opened_at" : "", wait_words(e), outcome_words(e));
 }
 
 static const char *session_times(const struct explanation *e)
@@ -98,6 +104,14 @@ static void add_look_back(struct explanation *e)
     const char *history = "as much history as that";
     if (rule->warmup_ms >= 0)
         history = arena_printf(e->arena, "%s of history (warmup)", explain_span(e, rule->warmup_ms));
+    if (rule->scorecard != NULL) {
+        explain_add(e, "detection", "look_back_ms", value_int(rule->look_back_ms),
+                    arena_printf(e->arena,
+                                 "It looks back by %s, at the window before; what that held is unknown until the "
+                                 "streams have as much history.",
+                                 span));
+        return;
+    }
     explain_add(e, "detection", "look_back_ms", value_int(rule->look_back_ms),
                 arena_printf(e->arena,
                              "It looks back by %s (ago). Nothing is evaluated until the streams of what it "

@@ -204,7 +204,7 @@ const char *explain_input(const struct explanation *e, const struct rule_input *
 {
     const char *conditions = "";
     for (size_t i = 0; i < input->match_count; i++)
-        if (!(input->any_rule && input->match[i].field == DETECTION_RULE_ID))
+        if (!(input->any_rule && input->match[i].field == stream_maker_field(input->stream)))
             conditions = explain_join(e, conditions, " and ", str_of(term_words(e, input, &input->match[i])));
     size_t parts = 0;
     if (input->where != NULL)

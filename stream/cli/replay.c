@@ -135,6 +135,7 @@ static int open_outputs(struct replay *replay, struct error *err)
 {
     TRY(open_output(replay, OUTPUT_DEAD_LETTER, replay->dead_letter, err));
     TRY(open_output(replay, OUTPUT_SCORECARDS, replay->scorecards, err));
+    replay->loaded.config->scorecards.format = FORMAT_JSON;
     if (strncmp(replay->out, "topic:", 6) == 0) {
         replay->topic = replay->out + 6;
         return open_topic(replay, err);

@@ -16,7 +16,7 @@ struct detection {
     struct value record;
 };
 
-/* The newest version of one recommendation. */
+/* The newest version of one recommendation, or scorecard. */
 struct newest {
     struct value record;
     bool gone; /* forgotten */
@@ -75,6 +75,20 @@ static void observe(void *context, struct str id, struct value record, bool dete
     newest->detections =
         mem_grow(newest->detections, newest->detection_count, &newest->detection_cap, sizeof *newest->detections);
     newest->detections[newest->detection_count++] = (struct detection){time_ms, newest->record};
+}
+
+static void observe_scorecard(void *context, const struct scorecard_record *scorecard, int64_t time_ms)
+{
+    struct trial *trial = context;
+    const struct value *id = value_map_get(scorecard->map, STR_LIT("id"));
+    (void)time_ms;
+    if (!str_eq(value_as_str(*id), trial->rule->id))
+        return;
+    void **slot = map_slot(&trial->newest, scorecard->id);
+    if (*slot == NULL)
+        *slot = arena_zalloc(&trial->arena, sizeof(struct newest));
+    ((struct newest *)*slot)->record = value_copy(&trial->arena, scorecard->map);
+    trial->fired = true;
 }
 
 static bool has_rule(const struct ruleset *rules, const struct rule *rule)
@@ -192,6 +206,7 @@ static void put_summary(struct buf *out, struct value record)
 /* What `that` reads, so that its answer can be understood. */
 struct reads {
     struct buf *out;
+    const char *const *fields;
     const struct value *slots;
     bool any;
 };
@@ -199,26 +214,27 @@ struct reads {
 static void put_read(void *context, int slot)
 {
     struct reads *reads = context;
-    buf_printf(reads->out, "%s%s ", reads->any ? ", " : "", recommendation_fields[slot]);
-    expect_put(reads->out, str_of(recommendation_fields[slot]), reads->slots[slot]);
+    buf_printf(reads->out, "%s%s ", reads->any ? ", " : "", reads->fields[slot]);
+    expect_put(reads->out, str_of(reads->fields[slot]), reads->slots[slot]);
     reads->any = true;
 }
 
-static bool check_that(const struct testcase_expect *expect, struct value record, struct arena *arena, struct buf *why)
+static bool check_that(struct trial *trial, const struct testcase_expect *expect, struct value record, struct buf *why)
 {
+    const char *const *fields = testcase_fields(trial->rule);
     struct value slots[64];
     size_t n = 0;
     uint64_t errors = 0;
     if (expect->that == NULL)
         return true;
-    for (; recommendation_fields[n] != NULL && n < sizeof slots / sizeof *slots; n++) {
-        const struct value *v = value_map_get(record, str_of(recommendation_fields[n]));
+    for (; fields[n] != NULL && n < sizeof slots / sizeof *slots; n++) {
+        const struct value *v = value_map_get(record, str_of(fields[n]));
         slots[n] = v == NULL ? value_null() : *v;
     }
-    struct cel_frame frame = {.slots = slots, .slot_count = n, .arena = arena};
+    struct cel_frame frame = {.slots = slots, .slot_count = n, .arena = &trial->arena};
     if (cel_eval_bool(expect->that, &frame, &errors, &errors))
         return true;
-    struct reads reads = {why, slots, false};
+    struct reads reads = {why, fields, slots, false};
     buf_printf(why, "%*sthat  expected ", EXPECT_INDENT, "");
     cel_print(expect->that, why);
     buf_printf(why, "\n%*sgot      ", EXPECT_INDENT + 6, "");
@@ -230,11 +246,12 @@ static bool check_that(const struct testcase_expect *expect, struct value record
 /* Why no one recommendation is meant. */
 static void put_matches(struct buf *why, const struct trial *trial, struct value group, size_t matches)
 {
+    const char *what = trial->rule->scorecard != NULL ? "scorecard" : "recommendation";
     buf_printf(why, "%*s", EXPECT_INDENT, "");
     if (matches == 0)
-        buf_puts(why, "there is no recommendation");
+        buf_printf(why, "there is no %s", what);
     else
-        buf_printf(why, "there are %zu recommendations: name one by `group:`", matches);
+        buf_printf(why, "there are %zu %ss: name one by `group:`", matches, what);
     if (matches == 0 && group.type == VALUE_MAP) {
         buf_puts(why, " of ");
         put_group(why, group);
@@ -277,7 +294,7 @@ static bool check_expect(struct trial *trial, const struct testcase_expect *expe
         claim(found, expect->at_ms);
         if (expect->recommendation.type == VALUE_MAP)
             good = expect_fields(expect->recommendation, found->record, &lines);
-        good = check_that(expect, found->record, &trial->arena, &lines) && good;
+        good = check_that(trial, expect, found->record, &lines) && good;
     } else {
         put_matches(&lines, trial, expect->group, matches);
     }
@@ -311,6 +328,22 @@ static bool check_unclaimed(const struct trial *trial, struct buf *why)
             put_summary(why, detection->record);
             good = false;
         }
+    }
+    return good;
+}
+
+/* `expect: []` of a scorecard: no window has one. */
+static bool check_no_scorecard(const struct trial *trial, struct buf *why)
+{
+    bool good = true;
+    struct map_entry *entry;
+    if (trial->rule->scorecard == NULL || !trial->testcase->expects_none)
+        return true;
+    for (size_t i = 0; map_next(&trial->newest, &i, &entry);) {
+        buf_printf(why, "    %s:%d: a scorecard of ", trial->testcase->file, trial->testcase->line);
+        put_group_of(why, ((struct newest *)entry->value)->record);
+        buf_puts(why, " where none is expected\n");
+        good = false;
     }
     return good;
 }
@@ -385,6 +418,7 @@ static int open_trial(struct trial *trial, const struct rule *rule, struct error
                                      .publish_from_ms = INT64_MIN,
                                      .observe = observe,
                                      .observe_expiry = observe_expiry,
+                                     .observe_scorecard = observe_scorecard,
                                      .name_feedback = name_feedback,
                                      .observe_context = trial};
     TRY(engine_new(&trial->engine, &options, err));
@@ -437,8 +471,8 @@ struct trial_result trial_run(struct arena *arena, const struct testcase *testca
     int status = open_trial(&trial, rule, &err);
     if (status == 0)
         status = play(&trial, &good, &why, &err);
-    if (status == 0 && !check_unclaimed(&trial, &why))
-        good = false;
+    if (status == 0)
+        good = check_unclaimed(&trial, &why) && check_no_scorecard(&trial, &why) && good;
     good = good && trial.refused.len == 0;
     buf_str_put(&why, buf_str(&trial.refused));
     if (status != 0)

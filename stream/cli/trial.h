@@ -6,7 +6,7 @@
 
 struct trial_result {
     bool passed;
-    bool fired;     /* there was a detection */
+    bool fired;     /* there was a detection, or a scorecard */
     struct str why; /* lines that say what is not as expected; of the trial's arena */
 };
 

@@ -7,9 +7,10 @@
 const char *field_kind_text(enum field_kind kind)
 {
     static const char *const texts[] = {
-        [FIELD_STRING] = "a string", [FIELD_ENUM] = "an enum's symbol", [FIELD_TIME] = "a time",
-        [FIELD_SPAN] = "a number",   [FIELD_INT] = "a whole number",    [FIELD_DOUBLE] = "a number",
-        [FIELD_STRINGS] = "a list",  [FIELD_LABELS] = "a map",          [FIELD_MAP] = "a map"};
+        [FIELD_STRING] = "a string",   [FIELD_ENUM] = "an enum's symbol", [FIELD_TIME] = "a time",
+        [FIELD_SPAN] = "a number",     [FIELD_INT] = "a whole number",    [FIELD_DOUBLE] = "a number",
+        [FIELD_STRINGS] = "a list",    [FIELD_LABELS] = "a map",          [FIELD_MAP] = "a map",
+        [FIELD_BOOL] = "true or false"};
     return texts[kind];
 }
 

@@ -101,13 +101,14 @@ static bool evaluate(struct detector_context *context, struct group *group, int6
     struct evaluation *out = NULL;
     struct value *slots = NULL;
     int64_t needed_ms = window->least_ms > 0 ? end_ms - window->least_ms : span.start_ms;
-    if (needed_ms >= context->since_ms && ago_is_known(context, group, end_ms))
+    bool scores = group->rule->scorecard != NULL;
+    if (needed_ms >= context->since_ms && (scores || ago_is_known(context, group, end_ms)))
         out = detector_evaluation(context, group, end_ms + window->wait_ms, &slots);
     bool empty = measure(context, group, span, out, slots);
     if (out != NULL) {
         /* A window before this one that was empty, or not evaluated, counts as false. */
         bool previous = group->previous && span_next_end(window, group->evaluated_ms) == end_ms;
-        out->firing = out->when;
+        out->firing = out->when && !scores;
         out->detection = out->firing && !previous;
         group->previous = out->when && !empty;
     }
@@ -160,7 +161,8 @@ static bool measure(struct detector_context *context, struct group *group, struc
     struct view *view = view_span(group, window, view_functions_of(group->rule), context->arena);
     bool empty = view_empty(view);
     if (out != NULL) {
-        ago_evaluate(context, group, window.end_ms, out, slots);
+        if (ago_is_known(context, group, window.end_ms)) /* a scorecard is shown before it has a past */
+            ago_evaluate(context, group, window.end_ms, out, slots);
         view_evaluate(view, context, out, slots);
     }
     view_fini(view);

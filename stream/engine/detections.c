@@ -1,4 +1,4 @@
-/* From an evaluation to an event of stream `detection`. */
+/* From an evaluation to an event of stream `detection` or `scorecard`. */
 #include "engine/detections.h"
 
 #include <stdlib.h>
@@ -8,7 +8,8 @@
 
 struct detections {
     struct rule_index *index; /* of the inputs that read detections */
-    uint64_t *errors;         /* counts of where-clauses that ended in one; the user's */
+    struct rule_index *scorecards;
+    uint64_t *errors; /* counts of where-clauses that ended in one; the user's */
     uint64_t *null_errors;
     int64_t time_ms;   /* of the one sent last */
     struct map counts; /* (rule, group) -> how many were sent of that time: what tells them apart */
@@ -33,12 +34,14 @@ struct detections *detections_new(const struct ruleset *rules, uint64_t *errors,
     detections->errors = errors;
     detections->null_errors = null_errors;
     detections->index = rule_index_new(rules, STREAM_DETECTION, detects);
+    detections->scorecards = rule_index_new(rules, STREAM_SCORECARD, detects);
     return detections;
 }
 
 void detections_free(struct detections *detections)
 {
     rule_index_free(detections->index);
+    rule_index_free(detections->scorecards);
     map_fini(&detections->counts);
     free(detections);
 }
@@ -116,10 +119,31 @@ static struct position place(struct detections *detections, const struct group *
                              (int64_t)group->hash};
 }
 
+/* To those whose input selects it. */
+static void send(struct detections *detections, const struct rule_index *index, struct event *event,
+                 struct exchange *exchange, struct arena *arena)
+{
+    struct matches matches = {.arena = arena};
+    rule_index_select(index, event, arena, add_match, &matches, detections->errors, detections->null_errors);
+    if (matches.count > 0)
+        exchange->ops->event(exchange, event, matches.items, matches.count);
+}
+
+void detections_send_scorecard(struct detections *detections, const struct group *group, struct value record,
+                               int64_t time_ms, struct exchange *exchange, struct arena *arena)
+{
+    struct event event;
+    event_clear(&event, stream_get(STREAM_SCORECARD));
+    event.time_ms = time_ms;
+    event.at = place(detections, group, time_ms);
+    for (int i = 0; i < event.stream->field_count; i++)
+        event.values[i] = *value_map_get(record, str_of(event.stream->fields[i].name));
+    send(detections, detections->scorecards, &event, exchange, arena);
+}
+
 void detections_send(struct detections *detections, const struct group *group, const struct evaluation *evaluation,
                      struct exchange *exchange, struct arena *arena)
 {
-    struct matches matches = {.arena = arena};
     struct event event;
     event_clear(&event, stream_get(STREAM_DETECTION));
     event.time_ms = evaluation->time_ms;
@@ -130,8 +154,5 @@ void detections_send(struct detections *detections, const struct group *group, c
     event.values[DETECTION_GROUP] = map;
     event.values[DETECTION_VALUES] = values_of(group->rule, evaluation, arena);
     event.values[DETECTION_SERVICE] = service_of(map, evaluation);
-    rule_index_select(detections->index, &event, arena, add_match, &matches, detections->errors,
-                      detections->null_errors);
-    if (matches.count > 0)
-        exchange->ops->event(exchange, &event, matches.items, matches.count);
+    send(detections, detections->index, &event, exchange, arena);
 }

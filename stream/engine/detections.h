@@ -1,5 +1,6 @@
-/* Detections as events: a rule's detection becomes an event of stream `detection`, at its time, for the rules that read
- * it. Their levels are above the rule's, so they see it after everything of its level and time. */
+/* Detections and scorecards as events: a rule's detection becomes an event of stream `detection`, and a scorecard's
+ * window one of stream `scorecard`, at its time, for the rules that read it. Their levels are above the rule's, so they
+ * see it after everything of its level and time. */
 #ifndef FORESTALL_ENGINE_DETECTIONS_H
 #define FORESTALL_ENGINE_DETECTIONS_H
 
@@ -14,5 +15,8 @@ void detections_free(struct detections *detections);
 /* Sends one to the exchange. Several of one rule, group and time differ in their place, by the order of the calls. */
 void detections_send(struct detections *detections, const struct group *group, const struct evaluation *evaluation,
                      struct exchange *exchange, struct arena *arena);
+/* The same of a scorecard's record. */
+void detections_send_scorecard(struct detections *detections, const struct group *group, struct value record,
+                               int64_t time_ms, struct exchange *exchange, struct arena *arena);
 
 #endif

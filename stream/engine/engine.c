@@ -22,8 +22,9 @@ struct engine {
     struct watermark watermark;
     struct event_map *map;
     struct reduce *reduce;
-    struct idle *idle; /* NULL: bounded */
-    struct avro_encoder *avro;
+    struct idle *idle;         /* NULL: bounded */
+    struct avro_encoder *avro; /* of recommendations; NULL: they are JSON */
+    struct avro_encoder *scorecard_avro;
     struct buf scratch;
     struct arena arena; /* of a restore or commit */
     struct source_record records[BATCH_MAX];
@@ -33,23 +34,38 @@ struct engine {
     struct engine_counters counters;
 };
 
-/* The record as the output topic takes it. */
+/* A record as its topic takes it: by Avro's encoder, or as JSON. */
+static void send(struct engine *engine, enum output output, struct avro_encoder *avro, struct str id,
+                 struct value record)
+{
+    struct error err;
+    buf_reset(&engine->scratch);
+    if (avro == NULL)
+        value_json(&engine->scratch, record);
+    else if (avro_encode(avro, record, &engine->scratch, &err) != 0)
+        assert_failed(err.message, __FILE__, __LINE__); /* our record by our schema */
+    outbox_add(&engine->outbox,
+               &(struct commit_record){.output = output, .key = id, .value = buf_str(&engine->scratch)});
+}
+
 static void publish(void *context, struct str id, struct value record, bool detection, int64_t time_ms)
 {
     struct engine *engine = context;
-    struct error err;
     if (engine->options.observe != NULL)
         engine->options.observe(engine->options.observe_context, id, record, detection, time_ms);
     if (time_ms < engine->options.publish_from_ms)
         return;
-    buf_reset(&engine->scratch);
-    if (engine->avro == NULL)
-        value_json(&engine->scratch, record);
-    else if (avro_encode(engine->avro, record, &engine->scratch, &err) != 0)
-        assert_failed(err.message, __FILE__, __LINE__); /* our record by our schema */
-    outbox_add(&engine->outbox, &(struct commit_record){
-                                    .output = OUTPUT_RECOMMENDATIONS, .key = id, .value = buf_str(&engine->scratch)});
+    send(engine, OUTPUT_RECOMMENDATIONS, engine->avro, id, record);
     engine->counters.published++;
+}
+
+static void score(void *context, const struct scorecard_record *scorecard, int64_t time_ms)
+{
+    struct engine *engine = context;
+    if (engine->options.observe_scorecard != NULL)
+        engine->options.observe_scorecard(engine->options.observe_context, scorecard, time_ms);
+    if (time_ms >= engine->options.publish_from_ms)
+        send(engine, OUTPUT_SCORECARDS, engine->scorecard_avro, scorecard->id, scorecard->map);
 }
 
 /* A tombstone on the compacted topic. */
@@ -92,6 +108,7 @@ static int open_halves(struct engine *engine, struct event_map **map, struct red
                                                   .counted_from_ms = options->publish_from_ms,
                                                   .publish = publish,
                                                   .expire = expire,
+                                                  .score = score,
                                                   .name = options->name_feedback != NULL ? name_feedback : NULL,
                                                   .refuse = refuse,
                                                   .context = engine});
@@ -116,6 +133,8 @@ int engine_new(struct engine **out, const struct engine_options *options, struct
     int result = open_halves(engine, &engine->map, &engine->reduce, err);
     if (result == 0 && options->config->recommendations.format == FORMAT_AVRO)
         result = avro_encoder_new(&engine->avro, str_of(schema_embedded_find("recommendation")), err);
+    if (result == 0 && options->config->scorecards.format == FORMAT_AVRO)
+        result = avro_encoder_new(&engine->scorecard_avro, str_of(schema_embedded_find("scorecard")), err);
     if (options->live)
         engine->idle = idle_new(options->config, options->source, &engine->watermark);
     if (result != 0) {
@@ -134,6 +153,7 @@ void engine_free(struct engine *engine)
     reduce_free(engine->reduce);
     idle_free(engine->idle);
     avro_encoder_free(engine->avro);
+    avro_encoder_free(engine->scorecard_avro);
     watermark_fini(&engine->watermark);
     outbox_fini(&engine->outbox);
     arena_fini(&engine->arena);
@@ -283,7 +303,8 @@ static int read_all(struct engine *engine, bool *worked, struct error *err)
     return 0;
 }
 
-/* Tells the reduce since when each stream has a history; detections can be as old as the oldest source's events. */
+/* Tells the reduce since when each stream has a history; what rules make can be as old as the oldest source's events.
+ */
 static void tell_firsts(struct engine *engine)
 {
     int64_t first_ms[STREAM_COUNT];
@@ -298,7 +319,7 @@ static void tell_firsts(struct engine *engine)
         if (partition->first_ms < first_ms[stream])
             first_ms[stream] = partition->first_ms;
         if (partition->first_ms < first_ms[STREAM_DETECTION])
-            first_ms[STREAM_DETECTION] = partition->first_ms;
+            first_ms[STREAM_DETECTION] = first_ms[STREAM_SCORECARD] = partition->first_ms;
     }
     for (int i = 0; i < STREAM_COUNT; i++)
         reduce_first(engine->reduce, (enum stream_id)i, first_ms[i]);
@@ -484,6 +505,7 @@ void engine_log_counters(const struct engine *engine, const char *message)
              LOG_I("unchanged", reduce->updates_unchanged), LOG_I("forgotten", reduce->updates_forgotten),
              LOG_I("evaluations", reduce->evaluations), LOG_I("firings", reduce->firings),
              LOG_I("detections", reduce->detections), LOG_I("published", engine->counters.published),
+             LOG_I("scorecards", reduce->scorecards), LOG_I("target_errors", reduce->scorecard.target_errors),
              LOG_I("feedback", recommend->feedback), LOG_I("feedback_refused", reduce->feedback_refused),
              LOG_I("feedback_repeated", recommend->repeated), LOG_I("expired", recommend->expired),
              LOG_I("commits", engine->counters.commits),

@@ -29,7 +29,9 @@ struct engine_options {
     /* Names the recommendation that feedback without an id is about, when it is its turn (tests of rules); NULL: nobody
      * does. */
     struct str (*name_feedback)(void *context, const struct event *feedback);
-    void *observe_context; /* of all three */
+    /* Sees every scorecard; may be NULL. */
+    void (*observe_scorecard)(void *context, const struct scorecard_record *scorecard, int64_t time_ms);
+    void *observe_context; /* of all four */
 };
 
 struct engine_counters {

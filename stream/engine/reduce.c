@@ -11,13 +11,13 @@
 #include "engine/pending.h"
 #include "engine/rows.h"
 #include "engine/touch.h"
+#include "engine/waiting_panes.h"
 
 struct reduce {
     struct exchange exchange; /* first: the exchange's functions find the reduce by it */
     struct reduce_options options;
     struct pending *pending;
-    struct map panes; /* panes that wait for their end, by (rule, group, start): partials of one pane merge */
-    size_t panes_bytes;
+    struct waiting_panes panes;
     struct groups *groups;
     struct rows *rows;
     struct touches *touches;
@@ -33,31 +33,11 @@ struct reduce {
     int64_t applied_ms;
 };
 
-struct pane_key {
-    uint64_t rule;
-    uint64_t group;
-    int64_t start_ms;
-};
-
-static struct str pane_key_of(const struct pane_key *key)
-{
-    return (struct str){(const char *)key, sizeof *key};
-}
-
 static void receive_partial(struct exchange *exchange, int rule, uint64_t group, struct str key, struct pane *pane)
 {
     struct reduce *reduce = (struct reduce *)exchange;
-    struct pane_key pane_key = {(uint64_t)rule, group, pane->start_ms};
-    void **waiting = map_slot(&reduce->panes, pane_key_of(&pane_key));
-    if (*waiting != NULL) {
-        reduce->panes_bytes -= pane_bytes(*waiting);
-        pane_merge(*waiting, pane);
-        reduce->panes_bytes += pane_bytes(*waiting);
-        pane_free(pane);
+    if (!waiting_panes_add(&reduce->panes, rule, group, pane))
         return;
-    }
-    *waiting = pane;
-    reduce->panes_bytes += pane_bytes(pane);
     const struct rule *of = &reduce->options.rules->rules[rule];
     int64_t end_ms = span_pane(&of->window, pane->start_ms).end_ms;
     pending_push(reduce->pending, (struct pending_item){.time_ms = end_ms,
@@ -235,8 +215,7 @@ struct reduce *reduce_new(const struct reduce_options *options)
 static void forget_pending(struct reduce *reduce)
 {
     pending_clear(reduce->pending);
-    map_fini(&reduce->panes);
-    reduce->panes_bytes = 0;
+    waiting_panes_clear(&reduce->panes);
 }
 
 void reduce_free(struct reduce *reduce)
@@ -283,6 +262,18 @@ static void mark_detected(struct reduce *reduce, struct group *group)
         group_save(group, reduce->options.state);
 }
 
+/* A scorecard is published, and read by rules. */
+static void scored(struct reduce *reduce, const struct group *group, const struct evaluation *evaluation)
+{
+    struct arena *arena = &reduce->arena;
+    struct scorecard_record record = scorecard_record(group, evaluation, &reduce->counters.scorecard, arena);
+    reduce->counters.scorecards += evaluation->time_ms >= reduce->options.counted_from_ms;
+    if (reduce->options.score != NULL)
+        reduce->options.score(reduce->options.context, &record, evaluation->time_ms);
+    if (group->rule->is_read)
+        detections_send_scorecard(reduce->detections, group, record.map, evaluation->time_ms, &reduce->exchange, arena);
+}
+
 /* What a detector said goes to the recommendation stage, and its detections to the rules that read them. */
 static int evaluated(struct reduce *reduce, struct group *group, const struct detector_context *context,
                      struct error *err)
@@ -295,6 +286,8 @@ static int evaluated(struct reduce *reduce, struct group *group, const struct de
         reduce->counters.detections += counts && evaluation->detection;
         if (evaluation->detection && group->rule->is_read)
             detections_send(reduce->detections, group, evaluation, &reduce->exchange, &reduce->arena);
+        if (group->rule->scorecard != NULL)
+            scored(reduce, group, evaluation);
         if (group->rule->recommend != NULL)
             TRY(recommender_evaluated(reduce->recommender, group, evaluation, &reduce->arena, err));
         if (evaluation->detection)
@@ -328,12 +321,10 @@ static int settle(struct reduce *reduce, struct group *group, bool newcomer, str
 
 static int apply_pane(struct reduce *reduce, struct pending_item *item, struct error *err)
 {
-    struct pane_key key = {(uint64_t)item->rule, item->group, item->pane->start_ms};
-    struct pane *pane = map_remove(&reduce->panes, pane_key_of(&key));
+    struct pane *pane = item->pane;
     struct group *group = NULL;
-    ASSERT(pane == item->pane);
+    waiting_panes_take(&reduce->panes, item->rule, item->group, pane);
     item->pane = NULL;
-    reduce->panes_bytes -= pane_bytes(pane);
     if (groups_get(reduce->groups, item->rule, item->group, item->key, &group, err) != 0) {
         pane_free(pane);
         return -1;
@@ -578,7 +569,7 @@ size_t reduce_unwritten(const struct reduce *reduce)
 
 size_t reduce_pending_bytes(const struct reduce *reduce)
 {
-    return pending_bytes(reduce->pending) + reduce->panes_bytes;
+    return pending_bytes(reduce->pending) + reduce->panes.bytes;
 }
 
 void reduce_continue(struct reduce *reduce, const struct reduce_counters *counters)

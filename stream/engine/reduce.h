@@ -12,6 +12,7 @@
 #include "engine/config.h"
 #include "engine/exchange.h"
 #include "recommend/recommend.h"
+#include "recommend/scorecard.h"
 
 struct reduce_counters {
     uint64_t rows_changed;
@@ -26,6 +27,8 @@ struct reduce_counters {
     uint64_t where_null_errors;
     uint64_t spans_left_out;
     uint64_t feedback_refused;
+    uint64_t scorecards;
+    struct scorecard_counters scorecard;
     struct detector_counters detector;
 };
 
@@ -38,6 +41,8 @@ struct reduce_options {
     void (*publish)(void *context, struct str id, struct value record, bool detection, int64_t time_ms);
     /* A recommendation that is forgotten: its id. */
     void (*expire)(void *context, struct str id, int64_t time_ms);
+    /* A scorecard of a window; NULL: nobody looks at them. */
+    void (*score)(void *context, const struct scorecard_record *scorecard, int64_t time_ms);
     /* Names the recommendation that feedback without an id is about, when it is its turn; NULL: nobody does. */
     struct str (*name)(void *context, const struct event *feedback);
     /* Feedback that was refused: `at` says where its record was. */

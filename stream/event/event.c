@@ -81,6 +81,11 @@ void event_summary(struct buf *out, const struct event *event)
             put_field(out, event, TELEMETRY_VALUE);
         }
         break;
+    case STREAM_SCORECARD:
+        put_field(out, event, SCORECARD_ID);
+        buf_puts(out, " = ");
+        put_field(out, event, SCORECARD_VALUE);
+        break;
     default:
         buf_puts(out, event->stream->name);
     }

@@ -8,12 +8,14 @@ static const char *const severities[] = {"sev1", "sev2", "sev3", "sev4", "sev5",
 static const char *const detected_by[] = {"alert", "customer", "person", "unknown", NULL};
 static const char *const deployment_status[] = {"started", "succeeded", "failed", "rolled_back", NULL};
 static const char *const telemetry_kind[] = {"metric", "log", "alert", NULL};
+static const char *const trends[] = {"up", "down", "flat", NULL};
 static const char *const feedback_action[] = {"accept", "start", "implement", "dismiss", "reopen", "comment", NULL};
 
-#define REQUIRED(text, type)  {.name = (text), .kind = (type)}
-#define NULLABLE(text, type)  {.name = (text), .kind = (type), .nullable = true}
-#define DEFAULTED(text, type) {.name = (text), .kind = (type), .has_default = true}
-#define ENUM(text, table)     {.name = (text), .kind = FIELD_ENUM, .symbols = (table)}
+#define REQUIRED(text, type)       {.name = (text), .kind = (type)}
+#define NULLABLE(text, type)       {.name = (text), .kind = (type), .nullable = true}
+#define DEFAULTED(text, type)      {.name = (text), .kind = (type), .has_default = true}
+#define ENUM(text, table)          {.name = (text), .kind = FIELD_ENUM, .symbols = (table)}
+#define NULLABLE_ENUM(text, table) {.name = (text), .kind = FIELD_ENUM, .symbols = (table), .nullable = true}
 #define ENUM_OR(text, table, symbol)                                                                                   \
     {.name = (text), .kind = FIELD_ENUM, .symbols = (table), .has_default = true, .fallback = (symbol)}
 #define DERIVED(text, type) {.name = (text), .kind = (type), .nullable = true, .derived = true}
@@ -79,7 +81,7 @@ static const struct stream_field detection_fields[] = {
 static const struct stream_field scorecard_fields[] = {
     REQUIRED("scorecard_id", FIELD_STRING), REQUIRED("id", FIELD_STRING),      DEFAULTED("group", FIELD_MAP),
     NULLABLE("service", FIELD_STRING),      NULLABLE("value", FIELD_DOUBLE),   NULLABLE("previous", FIELD_DOUBLE),
-    NULLABLE("change", FIELD_DOUBLE),       NULLABLE("trend", FIELD_STRING),   NULLABLE("target_met", FIELD_STRING),
+    NULLABLE("change", FIELD_DOUBLE),       NULLABLE_ENUM("trend", trends),    NULLABLE("target_met", FIELD_BOOL),
     REQUIRED("window_from", FIELD_TIME),    REQUIRED("window_to", FIELD_TIME), REQUIRED("event_time", FIELD_TIME),
 };
 
@@ -96,13 +98,14 @@ static const struct stream streams[STREAM_COUNT] = {
     [STREAM_DETECTION] = {STREAM_DETECTION, "detection", NULL, detection_fields, COUNT(detection_fields),
                           COUNT(detection_fields), DETECTION_OCCURRED_AT, DETECTION_SERVICE, -1, false},
     [STREAM_SCORECARD] = {STREAM_SCORECARD, "scorecard", NULL, scorecard_fields, COUNT(scorecard_fields),
-                          COUNT(scorecard_fields), 11, 3, -1, false},
+                          COUNT(scorecard_fields), SCORECARD_EVENT_TIME, SCORECARD_SERVICE, -1, false},
 };
 _Static_assert(INCIDENT_TTR + 1 == sizeof incident_fields / sizeof *incident_fields, "the enum follows the table");
 _Static_assert(DEPLOYMENT_UPDATED_AT + 1 == sizeof deployment_fields / sizeof *deployment_fields, "as above");
 _Static_assert(TELEMETRY_LABELS + 1 == sizeof telemetry_fields / sizeof *telemetry_fields, "as above");
 _Static_assert(FEEDBACK_OCCURRED_AT + 1 == sizeof feedback_fields / sizeof *feedback_fields, "as above");
 _Static_assert(DETECTION_SERVICE + 1 == sizeof detection_fields / sizeof *detection_fields, "as above");
+_Static_assert(SCORECARD_EVENT_TIME + 1 == sizeof scorecard_fields / sizeof *scorecard_fields, "as above");
 _Static_assert(sizeof incident_fields / sizeof *incident_fields <= STREAM_FIELDS_MAX, "an event holds every field");
 
 const struct stream *stream_get(enum stream_id id)

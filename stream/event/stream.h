@@ -27,6 +27,7 @@ enum field_kind {
     FIELD_SPAN,
     FIELD_INT,
     FIELD_DOUBLE,
+    FIELD_BOOL,
     FIELD_STRINGS, /* list of string */
     FIELD_LABELS,  /* map of string to string */
     FIELD_MAP,     /* map of string to any */
@@ -121,6 +122,28 @@ enum feedback_field {
     FEEDBACK_OCCURRED_AT
 };
 enum detection_field { DETECTION_RULE_ID, DETECTION_OCCURRED_AT, DETECTION_GROUP, DETECTION_VALUES, DETECTION_SERVICE };
+enum scorecard_field {
+    SCORECARD_SCORECARD_ID,
+    SCORECARD_ID,
+    SCORECARD_GROUP,
+    SCORECARD_SERVICE,
+    SCORECARD_VALUE,
+    SCORECARD_PREVIOUS,
+    SCORECARD_CHANGE,
+    SCORECARD_TREND,
+    SCORECARD_TARGET_MET,
+    SCORECARD_WINDOW_FROM,
+    SCORECARD_WINDOW_TO,
+    SCORECARD_EVENT_TIME
+};
+
+/* Of streams that rules make: the field with the id of the rule or scorecard; -1: the stream comes from sources. */
+static inline int stream_maker_field(const struct stream *stream)
+{
+    return stream->id == STREAM_DETECTION   ? (int)DETECTION_RULE_ID
+           : stream->id == STREAM_SCORECARD ? (int)SCORECARD_ID
+                                            : -1;
+}
 
 const struct stream *stream_get(enum stream_id id);
 const struct stream *stream_find(struct str name);                   /* NULL: no such stream */

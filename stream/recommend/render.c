@@ -37,8 +37,7 @@ static struct value time_or_null(int64_t time_ms, int64_t unknown)
     return time_ms == unknown ? value_null() : value_time_ms(time_ms);
 }
 
-/* Group values are text or null, whatever their type in the rule. */
-static struct value group_map(struct value group, struct arena *arena)
+struct value render_group(struct value group, struct arena *arena)
 {
     struct value *pairs = arena_alloc(arena, ((size_t)group.n * 2 + 1) * sizeof *pairs);
     for (uint32_t i = 0; i < group.n; i++) {
@@ -288,7 +287,7 @@ struct rendered render_content(const struct recommendation *it, const struct imp
     put_identity(&record, it, id);
     put(&record, "category", value_text(category_names[recommend->category]));
     put(&record, "title", wording.title);
-    put(&record, "group", group_map(group, arena));
+    put(&record, "group", render_group(group, arena));
     put(&record, "services", services(it, newest[NEWEST_SERVICES], group, arena));
     put_weight(&record, it, impact);
     put_numbers(&record, it, newest);

@@ -12,6 +12,8 @@ struct rendered {
     struct str id;
 };
 
+/* A group's keys and values as records have them: text or null, whatever their type in the rule. */
+struct value render_group(struct value group, struct arena *arena);
 /* The id; in the arena. */
 struct str render_id(const struct recommendation *recommendation, struct arena *arena);
 /* Appends title and spec of the newest evaluation, encoded: what life.frozen holds. */

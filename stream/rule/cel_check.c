@@ -175,7 +175,8 @@ static struct cel_type field_type(const struct stream_field *field)
     static const uint8_t types[] = {
         [FIELD_STRING] = VALUE_STRING, [FIELD_ENUM] = VALUE_STRING, [FIELD_TIME] = VALUE_TIMESTAMP,
         [FIELD_SPAN] = VALUE_DURATION, [FIELD_INT] = VALUE_INT,     [FIELD_DOUBLE] = VALUE_DOUBLE,
-        [FIELD_STRINGS] = VALUE_LIST,  [FIELD_LABELS] = VALUE_MAP,  [FIELD_MAP] = VALUE_MAP};
+        [FIELD_STRINGS] = VALUE_LIST,  [FIELD_LABELS] = VALUE_MAP,  [FIELD_MAP] = VALUE_MAP,
+        [FIELD_BOOL] = VALUE_BOOL};
     struct cel_type type = cel_type_of(types[field->kind]);
     if (field->kind == FIELD_STRINGS || field->kind == FIELD_LABELS)
         type.element = VALUE_STRING;

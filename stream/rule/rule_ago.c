@@ -9,6 +9,8 @@ enum { AGO_SPANS_MAX = 4 };
 /* Where there can be no ago(), and why. */
 static int check_place(const struct rule_build *build, struct error *err)
 {
+    if (build->rule->scorecard != NULL)
+        return error_set(err, ERROR_BAD_INPUT, "a scorecard has the window before as 'previous'; leave ago() out");
     if (build->validating)
         return error_set(err, ERROR_BAD_INPUT, "a measure compares before and after; ago() belongs in 'when'");
     if (build->functions_detect)
@@ -122,6 +124,31 @@ static int count_spans(const struct rule_build *build)
     return count;
 }
 
+/* Adds it, and what the rule then looks back on; its number among the rule's aggregates, or -1. */
+static int add(struct rule_build *build, const struct aggregate *ago, struct error *err)
+{
+    int index = aggregate_add(build, ago, err);
+    TRY(index < 0);
+    if (count_spans(build) > AGO_SPANS_MAX)
+        return error_set(err, ERROR_BAD_INPUT, "a rule looks back by at most %d different spans", AGO_SPANS_MAX);
+    if (ago->ago_ms > build->rule->look_back_ms)
+        build->rule->look_back_ms = ago->ago_ms;
+    return index;
+}
+
+int rule_ago_add(struct rule_build *build, const struct cel *expr, struct error *err)
+{
+    struct aggregate ago = {.function = AGGREGATE_AGO, .input = -1, .field = -1, .detects = true, .expr = expr};
+    struct buf text = {0};
+    TRY(read_span(build, NULL, &ago.ago_ms, err));
+    buf_puts(&text, "ago(");
+    cel_print(expr, &text);
+    buf_puts(&text, ")");
+    ago.text = arena_str(build->loader->arena, buf_str(&text));
+    buf_fini(&text);
+    return add(build, &ago, err);
+}
+
 /* NOLINTNEXTLINE(readability-function-size): the parameters are those of cel_env.call. */
 int ago_call(struct scope *scope, struct cel_node *const *args, size_t n_args, struct cel_name *out, int *bad_arg,
              struct error *err)
@@ -142,12 +169,8 @@ int ago_call(struct scope *scope, struct cel_node *const *args, size_t n_args, s
     TRY(compile(scope, args[0], &ago.expr, err));
     *bad_arg = -1;
     ago.text = canonical(build, args[0], n_args == 2 ? span_text(build, ago.ago_ms) : NULL);
-    int index = aggregate_add(build, &ago, err);
+    int index = add(build, &ago, err);
     TRY(index < 0);
-    if (count_spans(build) > AGO_SPANS_MAX)
-        return error_set(err, ERROR_BAD_INPUT, "a rule looks back by at most %d different spans", AGO_SPANS_MAX);
-    if (ago.ago_ms > build->rule->look_back_ms)
-        build->rule->look_back_ms = ago.ago_ms;
     out->type = cel_result_type(ago.expr);
     out->slot = (int)rule_aggregate_slot(build->rule, (size_t)index);
     return 0;
@@ -179,7 +202,7 @@ void rule_ago_finish(struct rule_build *build)
 {
     struct diagnostics *diagnostics = build->loader->diagnostics;
     struct rule *rule = build->rule;
-    const struct yaml_node *node = yaml_get(yaml_get(build->node, "detect"), "warmup");
+    const struct yaml_node *node = yaml_get(rule_detect_node(build), "warmup");
     rule->warmup_ms = -1;
     for (size_t i = 0; i < rule->aggregate_count; i++) {
         struct inputs inputs = {.rule = rule};

@@ -21,13 +21,13 @@ static void decide_detecting(struct rule_build *build)
         any |= input->detects;
         if (!input->detects && !build->named_validating[i])
             diagnostic_at(diagnostics, build->input_nodes[i], false,
-                          "input '%.*s' is used nowhere; name it in 'when', a template or a measure, or leave it out",
-                          STR_ARG(input->name));
+                          "input '%.*s' is used nowhere; name it in %s, or leave it out", STR_ARG(input->name),
+                          rule->scorecard != NULL ? "'value'" : "'when', a template or a measure");
         if (input->detects && input->stream != NULL && input->stream->id == STREAM_INCIDENT)
             rule->reads_incidents = true;
     }
     if (!any && rule->input_count > 0)
-        diagnostic_at(diagnostics, yaml_get(build->node, "detect"), false,
+        diagnostic_at(diagnostics, rule_detect_node(build), false,
                       "no input takes part in detection, so the rule cannot fire; name one in 'when'");
 }
 
@@ -35,13 +35,13 @@ static void check_windows(struct rule_build *build)
 {
     struct rule *rule = build->rule;
     struct diagnostics *diagnostics = build->loader->diagnostics;
-    const struct yaml_node *window = yaml_get(yaml_get(build->node, "detect"), "window");
+    const struct yaml_node *window = yaml_get(rule_detect_node(build), "window");
     static const char *const keys[] = {"size", "calendar", "max", "gap"};
     const struct yaml_node *length = NULL;
     for (size_t i = 0; i < sizeof keys / sizeof *keys && length == NULL; i++)
         length = yaml_get(window, keys[i]);
     if (rule->type == DETECTOR_BURN_RATE)
-        length = yaml_get(build->node, "detect");
+        length = rule_detect_node(build);
     int64_t retention = build->loader->options.row_retention_ms;
     if (length == NULL || rule->window.size_ms + rule->look_back_ms <= retention)
         return;
@@ -53,7 +53,10 @@ static void check_windows(struct rule_build *build)
         duration_print(&text, retention);
         diagnostic_at(diagnostics, length, false,
                       "a window over %ss%s is at most %.*s, for which their rows are kept (state.row_retention)",
-                      input->stream->name, rule->look_back_ms > 0 ? ", with what ago() looks back on," : "",
+                      input->stream->name,
+                      rule->scorecard != NULL  ? ", with the one before it,"
+                      : rule->look_back_ms > 0 ? ", with what ago() looks back on,"
+                                               : "",
                       STR_ARG(buf_str(&text)));
         buf_fini(&text);
         return;
@@ -85,6 +88,18 @@ static void mark_reads(struct rule *rule)
             rule->inputs[rule->aggregates[i].input].reads |= cel_event_fields(rule->aggregates[i].expr);
 }
 
+static void read_parts(struct rule_build *build)
+{
+    struct diagnostics *diagnostics = build->loader->diagnostics;
+    (void)check_mapping(diagnostics, build->node, "a rule", rule_keys);
+    rule_inputs_read(build);
+    const struct yaml_node *detect = check_need(diagnostics, build->node, "a rule", "detect");
+    if (detect != NULL)
+        rule_detect_read(build, detect);
+    rule_recommend_read(build, yaml_get(build->node, "recommend"));
+    rule_validate_read(build, yaml_get(build->node, "validate"));
+}
+
 void rule_build(struct loader *loader, const struct rule_source *source, struct rule *rule)
 {
     struct diagnostics *diagnostics = loader->diagnostics;
@@ -96,14 +111,11 @@ void rule_build(struct loader *loader, const struct rule_source *source, struct 
     rule->file = source->node->file;
     rule->line = source->node->line;
     rule->node = source->node;
-    (void)check_mapping(diagnostics, source->node, "a rule", rule_keys);
     (void)check_text(diagnostics, yaml_get(source->node, "description"), "description", &rule->description);
-    rule_inputs_read(&build);
-    const struct yaml_node *detect = check_need(diagnostics, source->node, "a rule", "detect");
-    if (detect != NULL)
-        rule_detect_read(&build, detect);
-    rule_recommend_read(&build, yaml_get(source->node, "recommend"));
-    rule_validate_read(&build, yaml_get(source->node, "validate"));
+    if (source->scorecard)
+        rule_scorecard_read(&build);
+    else
+        read_parts(&build);
     struct rule_output *outputs = arena_alloc(loader->arena, (rule->output_count + 1) * sizeof *outputs);
     memcpy(outputs, build.outputs, rule->output_count * sizeof *outputs);
     rule->outputs = outputs;

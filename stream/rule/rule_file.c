@@ -1,12 +1,13 @@
-/* A rule file's head, and the names that belong to it: lists and macros. */
+/* A rule file's head, and the names that belong to it: lists and macros. A file of kind Scorecard differs from one of
+ * rules in what it lists. */
 #include "rule/rule_load.h"
 
-static const char *const file_keys[] = {"apiVersion", "kind",  "metadata",  "lists", "macros",
-                                        "topology",   "rules", "overrides", NULL};
+static const char *const file_keys[] = {"apiVersion", "kind",  "metadata",   "lists",     "macros",
+                                        "topology",   "rules", "scorecards", "overrides", NULL};
 enum { LIST_NAMES_MAX = 1000 }; /* among which one near to a wrong name is looked for */
 
 /* False where the file is of another kind, so that nothing else in it makes sense. */
-static bool read_head(struct loader *loader, const struct rule_file *file)
+static bool read_head(struct loader *loader, struct rule_file *file)
 {
     struct diagnostics *diagnostics = loader->diagnostics;
     const struct yaml_node *version = check_need(diagnostics, file->root, "a rule file", "apiVersion");
@@ -17,11 +18,22 @@ static bool read_head(struct loader *loader, const struct rule_file *file)
     const struct yaml_node *kind = check_need(diagnostics, file->root, "a rule file", "kind");
     if (!check_text(diagnostics, kind, "kind", &text) || str_is(text, "RuleSet"))
         return true;
-    if (str_is(text, "Scorecard"))
-        diagnostic_at(diagnostics, kind, false, "kind 'Scorecard' is not built yet; this version reads 'RuleSet'");
-    else
-        diagnostic_at(diagnostics, kind, false, "unknown kind '%.*s'; this version reads 'RuleSet'", STR_ARG(text));
-    return false;
+    file->scorecards = str_is(text, "Scorecard");
+    if (!file->scorecards)
+        diagnostic_at(diagnostics, kind, false, "unknown kind '%.*s'; this version reads 'RuleSet' and 'Scorecard'",
+                      STR_ARG(text));
+    return file->scorecards;
+}
+
+/* What belongs into a file of the other kind. */
+static void refuse_others(struct loader *loader, const struct rule_file *file)
+{
+    static const char *const of_rules[] = {"rules", "topology", NULL};
+    static const char *const of_scorecards[] = {"scorecards", NULL};
+    for (const char *const *key = file->scorecards ? of_rules : of_scorecards; *key != NULL; key++)
+        if (yaml_get(file->root, *key) != NULL)
+            diagnostic_at(loader->diagnostics, yaml_get(file->root, *key), false,
+                          "'%s' belongs into a file of kind '%s'", *key, file->scorecards ? "RuleSet" : "Scorecard");
 }
 
 static void read_metadata(struct loader *loader, const struct yaml_node *node)
@@ -133,19 +145,21 @@ static void add_source(struct loader *loader, struct rule_file *file, struct yam
 {
     struct diagnostics *diagnostics = loader->diagnostics;
     static const char *const id_key[] = {"id", NULL};
-    if (!check_map(diagnostics, node, "a rule"))
+    const char *what = file->scorecards ? "a scorecard" : "a rule";
+    if (!check_map(diagnostics, node, what))
         return;
-    struct rule_source source = {.file = file, .node = node};
-    check_spelling(diagnostics, node, "a rule", id_key);
-    const struct yaml_node *id = check_need(diagnostics, node, "a rule", "id");
-    if (check_id(diagnostics, id, "a rule's id", &source.id)) {
+    struct rule_source source = {.file = file, .node = node, .scorecard = file->scorecards};
+    check_spelling(diagnostics, node, what, id_key);
+    const struct yaml_node *id = check_need(diagnostics, node, what, "id");
+    if (check_id(diagnostics, id, file->scorecards ? "a scorecard's id" : "a rule's id", &source.id)) {
         void **slot = map_slot(&loader->ids, source.id);
         const struct yaml_node *first = *slot;
         if (str_is(source.id, "lists"))
-            diagnostic_at(diagnostics, id, false, "a rule's id may not be 'lists', which means the lists in overrides");
+            diagnostic_at(diagnostics, id, false, "%s's id may not be 'lists', which means the lists in overrides",
+                          what);
         else if (first != NULL)
-            diagnostic_at(diagnostics, id, false, "duplicate rule id '%.*s', first in %s:%d", STR_ARG(source.id),
-                          first->file, first->line);
+            diagnostic_at(diagnostics, id, false, "duplicate %s id '%.*s', first in %s:%d", what + 2,
+                          STR_ARG(source.id), first->file, first->line);
         else
             *slot = yaml_get(node, "id");
     }
@@ -167,9 +181,11 @@ void rule_file_read(struct loader *loader, struct rule_file *file)
         return;
     (void)check_mapping(loader->diagnostics, file->root, "a rule file", file_keys);
     read_metadata(loader, yaml_get(file->root, "metadata"));
-    rule_topology_read(loader, yaml_get(file->root, "topology"));
-    const struct yaml_node *rules = yaml_get(file->root, "rules");
-    if (!check_sequence(loader->diagnostics, rules, "rules"))
+    refuse_others(loader, file);
+    rule_topology_read(loader, file->scorecards ? NULL : yaml_get(file->root, "topology"));
+    const char *key = file->scorecards ? "scorecards" : "rules";
+    const struct yaml_node *rules = yaml_get(file->root, key);
+    if (!check_sequence(loader->diagnostics, rules, key))
         return;
     for (size_t i = 0; i < rules->count; i++)
         add_source(loader, file, rules->items[i]);

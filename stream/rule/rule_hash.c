@@ -42,7 +42,7 @@ static void put_input(struct buf *out, const struct rule *rule, const struct rul
     buf_byte(out, input->updates);
     for (int field = 0; field < input->stream->field_count; field++)
         for (size_t i = 0; i < input->match_count; i++)
-            if (input->match[i].field == field && !(input->any_rule && field == DETECTION_RULE_ID))
+            if (input->match[i].field == field && !(input->any_rule && field == stream_maker_field(input->stream)))
                 put_term(out, &input->match[i]);
     buf_byte(out, 0xff);
     put_cel(out, input->where);

@@ -5,8 +5,7 @@
 #include <stdlib.h>
 
 static const char *const input_keys[] = {"stream", "match", "where", "group_by", "updates", NULL};
-static const char *const stream_names[] = {"incident", "deployment", "telemetry", "detection", NULL};
-static const char *const later_streams[] = {"scorecard", NULL};
+static const char *const stream_names[] = {"incident", "deployment", "telemetry", "detection", "scorecard", NULL};
 
 static void read_stream(struct rule_build *build, const struct yaml_node *node, struct rule_input *input)
 {
@@ -15,14 +14,6 @@ static void read_stream(struct rule_build *build, const struct yaml_node *node, 
     struct str name;
     if (!check_text(diagnostics, stream, "stream", &name))
         return;
-    for (const char *const *later = later_streams; *later != NULL; later++)
-        if (str_is(name, *later)) {
-            diagnostic_at(
-                diagnostics, stream, false,
-                "stream '%s' is not built yet; this version reads incident, deployment, telemetry and detection",
-                *later);
-            return;
-        }
     if (check_symbol(diagnostics, stream, "stream", stream_names) >= 0)
         input->stream = stream_find(name);
 }
@@ -114,7 +105,8 @@ static void check_name(struct rule_build *build, const struct yaml_node *key)
 void rule_inputs_read(struct rule_build *build)
 {
     struct diagnostics *diagnostics = build->loader->diagnostics;
-    const struct yaml_node *from = check_need(diagnostics, build->node, "a rule", "from");
+    const struct yaml_node *from =
+        check_need(diagnostics, build->node, build->rule->scorecard != NULL ? "a scorecard" : "a rule", "from");
     if (!check_map(diagnostics, from, "from"))
         return;
     const struct yaml_node *stream = yaml_get(from, "stream");
@@ -124,8 +116,8 @@ void rule_inputs_read(struct rule_build *build)
         return;
     }
     if (from->count == 0 || from->count > RULE_INPUTS_MAX) {
-        diagnostic_at(diagnostics, from, false, "a rule has from 1 to %d inputs, not %zu", RULE_INPUTS_MAX,
-                      from->count);
+        diagnostic_at(diagnostics, from, false, "%s has from 1 to %d inputs, not %zu",
+                      build->rule->scorecard != NULL ? "a scorecard" : "a rule", RULE_INPUTS_MAX, from->count);
         return;
     }
     struct named_node named[RULE_INPUTS_MAX];

@@ -21,6 +21,7 @@ enum { RULE_WINDOW_PANES_MAX = 100000 };
 struct rule_file {
     const char *path;
     struct yaml_node *root;
+    bool scorecards;   /* kind Scorecard */
     struct map macros; /* name -> struct yaml_node: the macro's text */
     struct map lists;  /* name -> struct value: a list of strings */
     struct map used;   /* names of macros and lists that some expression uses */
@@ -36,7 +37,8 @@ struct rule_file {
 struct rule_source {
     struct rule_file *file;
     struct yaml_node *node;
-    struct str id; /* empty: it has none */
+    struct str id;  /* empty: it has none */
+    bool scorecard; /* of a file of kind Scorecard */
 };
 
 struct loader {
@@ -88,6 +90,7 @@ enum scope_kind {
     SCOPE_EVENT,   /* where, group_by: `event` of one stream */
     SCOPE_OUTPUT,  /* when, templates, a measure's value */
     SCOPE_MEASURE, /* met: before and after */
+    SCOPE_TARGET,  /* a scorecard's target: value, previous and change */
 };
 
 /* A step of a sequence that a later one may read. */
@@ -103,7 +106,7 @@ struct scope {
     const struct stream *stream;    /* of SCOPE_EVENT */
     const struct scope_step *steps; /* of SCOPE_EVENT in a step; else NULL */
     size_t step_count;
-    uint8_t measure_type; /* of SCOPE_MEASURE: that of before and after */
+    uint8_t measure_type; /* of SCOPE_MEASURE: that of before and after; of SCOPE_TARGET: of value and previous */
     struct cel_env env;
 };
 
@@ -134,6 +137,8 @@ int aggregate_add(struct rule_build *build, const struct aggregate *aggregate, s
 int ago_call(struct scope *scope, struct cel_node *const *args, size_t n_args, struct cel_name *out, int *bad_arg,
              struct error *err);
 void rule_ago_finish(struct rule_build *build);
+/* ago() of one window over what is compiled already; its number among the rule's aggregates, or -1. */
+int rule_ago_add(struct rule_build *build, const struct cel *expr, struct error *err);
 
 /* A function that a detector folds for itself: of input `input`, over `expr`, a number (NULL: event.value). Its number
  * among the rule's aggregates; -1 and an error, at `expr` or else at `at`. `what` names the key that says it. */
@@ -160,6 +165,12 @@ const char *rule_suggest(const struct loader *loader, struct str text);
 void rule_macros_check(struct loader *loader);
 /* False where the macro makes sense nowhere; what is wrong with it was said, once. */
 bool rule_macro_check(struct loader *loader, struct rule_file *file, struct str name);
+
+/* Where a detector's keys are: in `detect`, or, of a scorecard, in itself. */
+static inline const struct yaml_node *rule_detect_node(const struct rule_build *build)
+{
+    return build->rule->scorecard != NULL ? build->node : yaml_get(build->node, "detect");
+}
 
 /* The parts of a rule. */
 void rule_build(struct loader *loader, const struct rule_source *source, struct rule *rule);
@@ -200,6 +211,8 @@ void rule_needs_read(struct rule_build *build, const struct yaml_node *node, str
 void rule_validate_read(struct rule_build *build, const struct yaml_node *node);
 /* What needs to know which inputs detect: the default of rules over incidents, and what cannot be measured. */
 void rule_validate_finish(struct rule_build *build);
+/* rule_scorecard.c: a scorecard as a rule, from `window`, `value` and `target`. Its inputs were read. */
+void rule_scorecard_read(struct rule_build *build);
 /* rule_history.c: after rule_levels_resolve, the histories of rules that are validated. */
 void rule_histories_build(struct loader *loader);
 void rule_tests_check(struct rule_build *build);

@@ -80,6 +80,13 @@ bool field_value_read(struct arena *arena, struct diagnostics *diagnostics, cons
         *value = value_double(d);
         return true;
     }
+    case FIELD_BOOL: {
+        bool b = false;
+        if (!check_bool(diagnostics, node, field->name, &b))
+            return false;
+        *value = value_bool(b);
+        return true;
+    }
     case FIELD_STRINGS:
     case FIELD_LABELS:
     case FIELD_MAP:

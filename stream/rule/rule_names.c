@@ -62,6 +62,9 @@ int rule_find_output(const struct rule *rule, struct str name, struct cel_type *
     return -1;
 }
 
+/* By enum scorecard_slot. */
+static const char *const target_names[SCORECARD_SLOT_COUNT + 1] = {"value", "previous", "change", NULL};
+
 static struct cel_name scope_name(void *context, struct str name)
 {
     const struct scope *scope = context;
@@ -81,6 +84,12 @@ static struct cel_name scope_name(void *context, struct str name)
     if (scope->kind == SCOPE_MEASURE && (str_is(name, "before") || str_is(name, "after")))
         return (struct cel_name){
             .kind = CEL_NAME_SLOT, .slot = str_is(name, "after"), .type = cel_type_of(scope->measure_type)};
+    for (int i = 0; scope->kind == SCOPE_TARGET && target_names[i] != NULL; i++)
+        if (str_is(name, target_names[i]))
+            return (struct cel_name){
+                .kind = CEL_NAME_SLOT,
+                .slot = i,
+                .type = cel_type_of(i == SCORECARD_SLOT_CHANGE ? (uint8_t)VALUE_DOUBLE : scope->measure_type)};
     const struct yaml_node *macro = map_get(&scope->build->file->macros, name);
     if (macro != NULL) {
         *map_slot(&scope->build->file->used, name) = scope->build;
@@ -114,8 +123,9 @@ static int no_call(void *context, struct str function, struct cel_node *const *a
     for (const char *const *name = names; *name != NULL; name++)
         if (str_is(function, *name))
             return error_set(err, ERROR_BAD_INPUT,
-                             scope->kind == SCOPE_MEASURE
-                                 ? "met sees only before and after; %s() belongs in 'value'"
+                             scope->kind == SCOPE_MEASURE ? "met sees only before and after; %s() belongs in 'value'"
+                             : scope->kind == SCOPE_TARGET
+                                 ? "a target sees value, previous and change; %s() belongs in 'value'"
                                  : "an input sees one event; %s() belongs in 'when' or a template",
                              *name);
     return 1;
@@ -148,6 +158,7 @@ void scope_init(struct scope *scope, struct rule_build *build, enum scope_kind k
     scope->env.call = kind == SCOPE_OUTPUT ? aggregate_call : no_call;
     scope->env.known_names = kind == SCOPE_EVENT    ? build->file->event_names
                              : kind == SCOPE_OUTPUT ? output_names_of(build)
+                             : kind == SCOPE_TARGET ? target_names
                                                     : measure_names;
 }
 

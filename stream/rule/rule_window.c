@@ -181,7 +181,8 @@ void rule_window_read(struct rule_build *build, const struct yaml_node *detect)
 {
     struct diagnostics *diagnostics = build->loader->diagnostics;
     struct window *window = &build->rule->window;
-    const struct yaml_node *node = check_need(diagnostics, detect, "detect", "window");
+    const struct yaml_node *node =
+        check_need(diagnostics, detect, build->rule->scorecard != NULL ? "a scorecard" : "detect", "window");
     size_t errors_before = diagnostics->errors;
     window->kind = WINDOW_SLIDING;
     build->window_wrong = true;

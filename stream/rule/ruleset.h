@@ -60,7 +60,7 @@ struct rule_input {
     const struct group_key *group; /* the rule's, or the input's own; as many as the rule has */
     bool updates;                  /* raw updates of a row stream as plain events */
     bool detects;                  /* takes part in detection (false: read only by validate's measures) */
-    bool any_rule;    /* of stream detection, naming no rule: its match got the rules that read no detections */
+    bool any_rule;    /* of stream detection or scorecard, naming none: its match got those that read neither */
     field_mask reads; /* fields that match, where, group and aggregates read */
 };
 
@@ -184,6 +184,15 @@ struct validation {
     size_t measure_count;
 };
 
+/* What a scorecard shows of each of its windows. Its rule has a window, no `when`, and never fires. */
+struct scorecard {
+    const struct cel *value;  /* over the rule's slots: a number or a duration */
+    int previous;             /* the number of the aggregate that is ago(value) */
+    const struct cel *target; /* over enum scorecard_slot; NULL: none */
+};
+/* What a target sees: value and previous as they are, durations too, and the change; each may be null. */
+enum scorecard_slot { SCORECARD_SLOT_VALUE, SCORECARD_SLOT_PREVIOUS, SCORECARD_SLOT_CHANGE, SCORECARD_SLOT_COUNT };
+
 struct rule {
     struct str id;
     struct str description;
@@ -214,12 +223,13 @@ struct rule {
     const struct cel *when; /* NULL: always */
     struct aggregate *aggregates;
     size_t aggregate_count;
-    const struct rule **reads; /* rules whose detections it reads */
+    const struct rule **reads; /* rules and scorecards that it reads */
     size_t read_count;
-    bool is_read;                        /* some rule reads its detections */
+    bool is_read;                        /* some rule reads it */
     uint8_t level;                       /* 1: reads sources only; else one above the rules it reads */
     bool reads_incidents;                /* an input that detects reads the stream `incident` */
     const struct recommend *recommend;   /* NULL: detections only */
+    const struct scorecard *scorecard;   /* NULL: a rule of kind RuleSet */
     const struct validation *validation; /* as written, or the default of rules over incidents; NULL: none */
     const struct rule *history;          /* keeps what validation compares, in the same set; NULL: none */
     const struct yaml_node *tests;       /* checked in form; NULL: none */

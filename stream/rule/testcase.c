@@ -6,48 +6,57 @@
 
 #include <stdlib.h>
 
-const char *const recommendation_fields[] = {"recommendation_id",
-                                             "rule_id",
-                                             "rule_hash",
-                                             "version",
-                                             "life_version",
-                                             "status",
-                                             "category",
-                                             "title",
-                                             "group",
-                                             "services",
-                                             "priority",
-                                             "impact_score",
-                                             "impact",
-                                             "complexity",
-                                             "roadmap",
-                                             "severity",
-                                             "frequency",
-                                             "detections",
-                                             "firings",
-                                             "occurrences",
-                                             "incidents",
-                                             "first_seen",
-                                             "last_seen",
-                                             "mttd",
-                                             "mttd_median",
-                                             "mttr",
-                                             "mttr_median",
-                                             "minutes_lost",
-                                             "estimated_benefit",
-                                             "evidence",
-                                             "code_refs",
-                                             "root_causes",
-                                             "components",
-                                             "values",
-                                             "spec",
-                                             "validation",
-                                             "history",
-                                             "supersedes",
-                                             "superseded_by",
-                                             "notes",
-                                             "event_time",
-                                             NULL};
+static const char *const recommendation_fields[] = {"recommendation_id",
+                                                    "rule_id",
+                                                    "rule_hash",
+                                                    "version",
+                                                    "life_version",
+                                                    "status",
+                                                    "category",
+                                                    "title",
+                                                    "group",
+                                                    "services",
+                                                    "priority",
+                                                    "impact_score",
+                                                    "impact",
+                                                    "complexity",
+                                                    "roadmap",
+                                                    "severity",
+                                                    "frequency",
+                                                    "detections",
+                                                    "firings",
+                                                    "occurrences",
+                                                    "incidents",
+                                                    "first_seen",
+                                                    "last_seen",
+                                                    "mttd",
+                                                    "mttd_median",
+                                                    "mttr",
+                                                    "mttr_median",
+                                                    "minutes_lost",
+                                                    "estimated_benefit",
+                                                    "evidence",
+                                                    "code_refs",
+                                                    "root_causes",
+                                                    "components",
+                                                    "values",
+                                                    "spec",
+                                                    "validation",
+                                                    "history",
+                                                    "supersedes",
+                                                    "superseded_by",
+                                                    "notes",
+                                                    "event_time",
+                                                    NULL};
+
+static const char *const scorecard_fields[] = {"scorecard_id", "id",         "group", "service",    "value",
+                                               "previous",     "change",     "trend", "target_met", "window_from",
+                                               "window_to",    "event_time", NULL};
+
+const char *const *testcase_fields(const struct rule *rule)
+{
+    return rule->scorecard != NULL ? scorecard_fields : recommendation_fields;
+}
 
 bool test_time_read(struct test_load *load, const struct yaml_node *node, const char *what, int64_t *ms)
 {
@@ -64,10 +73,10 @@ bool test_time_read(struct test_load *load, const struct yaml_node *node, const 
 
 static struct cel_name that_name(void *context, struct str name)
 {
-    (void)context;
+    const char *const *fields = testcase_fields(context);
     struct cel_name result = {.kind = CEL_NAME_NONE, .type = {.type = TYPE_ANY, .element = TYPE_ANY, .stream = -1}};
-    for (int i = 0; recommendation_fields[i] != NULL; i++)
-        if (str_is(name, recommendation_fields[i])) {
+    for (int i = 0; fields[i] != NULL; i++)
+        if (str_is(name, fields[i])) {
             result.kind = CEL_NAME_SLOT;
             result.slot = i;
         }
@@ -89,11 +98,26 @@ static struct value node_value(struct arena *arena, const struct yaml_node *node
     return width == 1 ? value_list(items, node->count) : value_map(items, node->count);
 }
 
-static void read_expected(struct test_load *load, const struct yaml_node *node, struct testcase_expect *expect)
+/* What the expectation says of the record, which is of the rule's kind. */
+static void read_expected(struct test_load *load, const struct yaml_node *expectation, struct testcase_expect *expect)
 {
-    if (node == NULL || !check_mapping(load->diagnostics, node, "recommendation", recommendation_fields))
-        return;
-    expect->recommendation = node_value(load->arena, node);
+    struct diagnostics *diagnostics = load->diagnostics;
+    const struct yaml_node *recommendation = yaml_get(expectation, "recommendation");
+    const struct yaml_node *scorecard = yaml_get(expectation, "scorecard");
+    bool scores = load->rule->scorecard != NULL;
+    const struct yaml_node *other = scores ? recommendation : scorecard;
+    const struct yaml_node *node = scores ? scorecard : recommendation;
+    if (other != NULL)
+        diagnostic_at(diagnostics, other, false,
+                      scores ? "a scorecard makes no recommendation; expect a 'scorecard'"
+                             : "a rule makes no scorecard; expect a 'recommendation'");
+    else if (node == NULL && yaml_get(expectation, "that") == NULL)
+        diagnostic_at(diagnostics, expectation, false, "an expectation has a '%s' or a 'that'",
+                      scores ? "scorecard" : "recommendation");
+    bool good = node != NULL && (scores ? check_mapping(diagnostics, node, "scorecard", scorecard_fields)
+                                        : check_mapping(diagnostics, node, "recommendation", recommendation_fields));
+    if (good)
+        expect->recommendation = node_value(load->arena, node);
 }
 
 static bool is_group_key(const struct rule *rule, struct str name)
@@ -122,7 +146,10 @@ struct value test_group_read(struct test_load *load, const struct yaml_node *nod
 
 static void read_that(struct test_load *load, const struct yaml_node *node, struct testcase_expect *expect)
 {
-    const struct cel_env env = {.name = that_name, .known_names = recommendation_fields, .budget = load->budget};
+    const struct cel_env env = {.context = (void *)(uintptr_t)load->rule,
+                                .name = that_name,
+                                .known_names = testcase_fields(load->rule),
+                                .budget = load->budget};
     struct str text;
     struct cel_error err = {0};
     if (!check_text(load->diagnostics, node, "that", &text))
@@ -133,14 +160,12 @@ static void read_that(struct test_load *load, const struct yaml_node *node, stru
 
 static void read_expect(struct test_load *load, const struct yaml_node *node, struct testcase_expect *expect)
 {
-    static const char *const keys[] = {"at", "recommendation", "group", "that", NULL};
+    static const char *const keys[] = {"at", "recommendation", "scorecard", "group", "that", NULL};
     *expect = (struct testcase_expect){.line = node->line, .column = node->column};
     if (!check_mapping(load->diagnostics, node, "an expectation", keys))
         return;
     (void)test_time_read(load, check_need(load->diagnostics, node, "an expectation", "at"), "at", &expect->at_ms);
-    if (yaml_get(node, "recommendation") == NULL && yaml_get(node, "that") == NULL)
-        diagnostic_at(load->diagnostics, node, false, "an expectation has a 'recommendation' or a 'that'");
-    read_expected(load, yaml_get(node, "recommendation"), expect);
+    read_expected(load, node, expect);
     expect->group = test_group_read(load, yaml_get(node, "group"));
     read_that(load, yaml_get(node, "that"), expect);
 }
@@ -255,7 +280,8 @@ void rule_tests_check(struct rule_build *build)
                              .sound = build->sound};
     struct testcase *cases = NULL;
     size_t count = 0;
-    if (read_tests(&load, &cases, &count) == 0 && count > 0 && build->rule->recommend == NULL && build->sound)
+    if (read_tests(&load, &cases, &count) == 0 && count > 0 && build->rule->recommend == NULL &&
+        build->rule->scorecard == NULL && build->sound)
         diagnostic_at(build->loader->diagnostics, build->rule->tests, false,
                       "tests expect recommendations, and this rule has no 'recommend'");
     arena_fini(&scratch);

@@ -20,10 +20,10 @@ struct testcase_expect {
     int64_t at_ms;
     int line;
     int column;
-    struct value group; /* map; null: whichever there is */
-    struct value
-        recommendation; /* map of the expected fields, each still text or nested maps and lists of text; null: none */
-    const struct cel *that; /* NULL: none; over the recommendation's fields as names */
+    struct value group;          /* map; null: whichever there is */
+    struct value recommendation; /* or scorecard: map of the expected fields, each still text or nested maps and lists
+                                    of text; null: none */
+    const struct cel *that;      /* NULL: none; over the record's fields as names */
 };
 
 struct testcase {
@@ -39,8 +39,9 @@ struct testcase {
     int64_t advance_to_ms;
 };
 
-/* The fields of a recommendation, in the order of the record; NULL-terminated. `that` reads slot i as field i. */
-extern const char *const recommendation_fields[];
+/* The fields of a rule's recommendations, or of a scorecard, in the order of the record; NULL-terminated. `that` reads
+ * slot i as field i. */
+const char *const *testcase_fields(const struct rule *rule);
 
 /* Expands all tests of a rule into the arena. -1: errors were added. */
 int testcases_expand(struct arena *arena, const struct rule *rule, struct testcase **cases, size_t *count,

@@ -379,6 +379,8 @@ static void read_feedback(struct test_load *load, const struct yaml_node *node)
     struct test_item item = {.load = load, .node = node, .stream = stream_get(STREAM_FEEDBACK), .lasts_ms = -1};
     struct diagnostics *diagnostics = load->diagnostics;
     size_t errors_before = diagnostics->errors;
+    if (load->rule->scorecard != NULL)
+        diagnostic_at(diagnostics, node, false, "a scorecard takes no feedback");
     if (!check_mapping(diagnostics, node, "a feedback event", feedback_keys) || !read_schedule(load, node, &item))
         return;
     struct value action;

@@ -4,7 +4,7 @@
 #include "rule/warn.h"
 
 const struct rule_warning rule_warnings[] = {
-    {"no-tests", "A rule that recommends carries no tests"},
+    {"no-tests", "A rule that recommends, or a scorecard, carries no tests"},
     {"cannot-fire", "An input that selects nothing, or a condition that is never true"},
     {"constant", "A condition, or a part of one, that is always or never true"},
     {"overlap", "Two rules fire together, and neither supersedes the other"},
@@ -22,17 +22,18 @@ static struct diagnostics *diagnostics_of(const struct rule_build *build)
 
 static const struct yaml_node *detect_of(const struct rule_build *build)
 {
-    return yaml_get(build->node, "detect");
+    return rule_detect_node(build);
 }
 
-/* Tests expect recommendations, so a rule that only detects has none. */
+/* Tests expect recommendations or scorecards, so a rule that only detects has none. */
 static void warn_tests(const struct rule_build *build)
 {
     const struct yaml_node *tests = build->rule->tests;
-    if (build->rule->recommend != NULL && (tests == NULL || tests->count == 0))
+    bool scores = build->rule->scorecard != NULL;
+    if ((build->rule->recommend != NULL || scores) && (tests == NULL || tests->count == 0))
         diagnostic_at(diagnostics_of(build), yaml_get(build->node, "id"), "no-tests",
-                      "rule '%.*s' has no tests; write some under 'tests' and run them by forestall test",
-                      STR_ARG(build->rule->id));
+                      "%s '%.*s' has no tests; write some under 'tests' and run them by forestall test",
+                      scores ? "scorecard" : "rule", STR_ARG(build->rule->id));
 }
 
 /* What grows without bound: a value seldom or never comes twice. */
@@ -110,7 +111,7 @@ static void warn_group_key(const struct rule_build *build, size_t key)
 static void warn_distinct(const struct rule_build *build, const struct aggregate *aggregate)
 {
     const struct rule *rule = build->rule;
-    const struct yaml_node *when = yaml_get(detect_of(build), "when");
+    const struct yaml_node *when = yaml_get(detect_of(build), rule->scorecard != NULL ? "value" : "when");
     bool shares = aggregate->function == AGGREGATE_SHARE;
     const struct aggregate *kept = shares ? &rule->aggregates[aggregate->over] : aggregate;
     if (kept->function != AGGREGATE_DISTINCT || aggregate->part || when == NULL)

@@ -119,13 +119,14 @@ void ruleset_warn_overlaps(struct loader *loader)
 {
     const struct ruleset *set = loader->set;
     struct candidate *candidates = mem_alloc((set->count + 1) * sizeof *candidates);
+    size_t count = 0;
     for (size_t i = 0; i < set->count; i++)
-        candidates[i] = (struct candidate){hash_shared(&set->rules[i]), &set->rules[i]};
-    if (set->count > 1)
-        qsort(candidates, set->count, sizeof *candidates, order);
-    for (size_t i = 0; i < set->count; i++)
-        for (size_t j = i + 1; j < set->count && j <= i + ALIKE_MAX && candidates[j].shared == candidates[i].shared;
-             j++)
+        if (set->rules[i].scorecard == NULL)
+            candidates[count++] = (struct candidate){hash_shared(&set->rules[i]), &set->rules[i]};
+    if (count > 1)
+        qsort(candidates, count, sizeof *candidates, order);
+    for (size_t i = 0; i < count; i++)
+        for (size_t j = i + 1; j < count && j <= i + ALIKE_MAX && candidates[j].shared == candidates[i].shared; j++)
             compare(loader, candidates[i].rule, candidates[j].rule);
     free(candidates);
 }

@@ -246,8 +246,26 @@ def rule_files():
 
 @pytest.mark.parametrize("path", rule_files(), ids=lambda path: str(path.relative_to(harness.SOURCE)))
 def test_every_rule_of_the_project_can_be_explained(forestall_does, path):
-    for rule in yaml.load(path.read_text(), yaml.BaseLoader).get("rules", []):
-        facts = json.loads(forestall_does("explain", rule["id"], path, "--output", "json").stdout)
-        text = forestall_does("explain", rule["id"], path).stdout
-        assert facts["detection"]["type"] == rule["detect"].get("type", "window") and facts["state"]["groups_max"] > 0
-        assert all(f"\n{section}\n" in text for section in ("Summary", "Inputs", "Detection", "When", "State", "Levels", "Path", "Meaning"))
+    content = yaml.load(path.read_text(), yaml.BaseLoader)
+    scores = content.get("kind") == "Scorecard"
+    # Rules and the scorecards that they read lie in files of one folder.
+    paths = [path.parent] if path.parent.name == "scorecards" else [path]
+    for rule in content.get("scorecards" if scores else "rules", []):
+        facts = json.loads(forestall_does("explain", rule["id"], *paths, "--output", "json").stdout)
+        text = forestall_does("explain", rule["id"], *paths).stdout
+        assert facts["detection"]["type"] == rule.get("detect", {}).get("type", "window") and facts["state"]["groups_max"] > 0
+        assert all(f"\n{section}\n" in text for section in ("Summary", "Inputs", "Detection", "Scorecard" if scores else "When",
+                                                            "State", "Levels", "Path", "Meaning"))
+
+
+def test_what_a_scorecard_means(forestall_does):
+    folder = harness.SOURCE / "tests/scenario/scorecards"
+    text = " ".join(forestall_does("explain", "weekly-repair", folder).stdout.split())
+    facts = json.loads(forestall_does("explain", "weekly-repair", folder, "--output", "json").stdout)
+    assert "For each service, over the last 7d, every 1d, it shows the mean time to resolve." in text
+    assert "Each evaluation gives a scorecard. It looks back by 7d, at the window before" in text
+    assert "The target is met if the value is less than 15m and (that of the window before is unknown or" in text
+    assert "It is read by fewer-incidents, repair-gets-slower, slow-services." in text and "-> forestall.scorecards" in text
+    assert facts["scorecard"]["value"] == "mttr" and facts["path"]["output"] == "forestall.scorecards" and "when" not in facts
+    reader = json.loads(forestall_does("explain", "repair-gets-slower", folder, "--output", "json").stdout)
+    assert reader["levels"] == {"level": 2, "reads": ["weekly-repair"], "read_by": []}

@@ -47,12 +47,22 @@ RULE = {
     }],
 }
 FILE = {"apiVersion": "forestall.io/v1", "kind": "RuleSet", "metadata": {"name": "n"}, "rules": [RULE]}
+SCORECARD = {
+    "id": "c",
+    "from": {"x": {"stream": "incident"}},
+    "group_by": ["service"],
+    "window": {"size": "7d", "slide": "1d"},
+    "value": "count(x)",
+    "target": "change <= -0.2",
+    "tests": [{"name": "n", "events": [{"at": "0d", "stream": "incident"}], "expect": [{"at": "0d", "scorecard": {"value": 1}}]}],
+}
+SCORECARDS = {"apiVersion": "forestall.io/v1", "kind": "Scorecard", "metadata": {"name": "n"}, "scorecards": [SCORECARD]}
 TEST = "rules.0.tests.0"
 
 
-def file_with(path=None, value=None, stream=None, detect=None):
-    """A copy of FILE, its input of another stream, its detector another, and `value` at a dotted path."""
-    made = copy.deepcopy(FILE)
+def file_with(path=None, value=None, stream=None, detect=None, file=None):
+    """A copy of FILE (or another), its input of another stream, its detector another, and `value` at a dotted path."""
+    made = copy.deepcopy(FILE if file is None else file)
     if stream is not None:
         made["rules"][0]["from"]["x"]["stream"] = stream
     if detect is not None:
@@ -117,6 +127,8 @@ MAPPINGS = [
     (TEST + ".expect.0", {}, "expect"),
     (TEST + ".expect.0.recommendation", {}, "expected"),
     (TEST + ".events.1", {}, "feedback_event"),
+    ("scorecards.0", {"file": SCORECARDS}, "scorecard"),
+    ("scorecards.0.tests.0.expect.0.scorecard", {"file": SCORECARDS}, "expected_scorecard"),
 ]
 
 
@@ -153,7 +165,7 @@ def test_events_take_the_fields_of_streams(said):
     assert {"at", "repeat", "every", "stream", "lasts"} <= common
 
 
-@pytest.mark.parametrize("stream", ["incident", "deployment", "telemetry", "detection"])
+@pytest.mark.parametrize("stream", ["incident", "deployment", "telemetry", "detection", "scorecard"])
 def test_match_takes_the_fields_of_the_stream(said, stream):
     words, _ = known(said(file_with("rules.0.from.x.match", {UNKNOWN: 1}, stream=stream)),
                      "stream '.*' has no field 'UNKNOWN'; its fields are (?P<words>.*)")
@@ -174,6 +186,7 @@ ENUMS = [
     ("rules.0.from.x.match.detected_by", {}, ("detected_by",)),
     ("rules.0.from.x.match.status", {"stream": "deployment"}, ("deployment_status",)),
     ("rules.0.from.x.match.kind", {"stream": "telemetry"}, ("telemetry_kind",)),
+    ("rules.0.from.x.match.trend", {"stream": "scorecard"}, ("trend",)),
     (TEST + ".events.0.stream", {}, ("event", "properties", "stream")),
     (TEST + ".events.1.feedback", {}, ("feedback_action",)),
 ]
@@ -208,7 +221,7 @@ def rule_files():
 
 
 def is_rule_set(content):
-    return isinstance(content, dict) and content.get("kind") == "RuleSet"
+    return isinstance(content, dict) and content.get("kind") in ("RuleSet", "Scorecard")
 
 
 def test_rule_files_are_valid():
@@ -258,6 +271,41 @@ def test_what_is_right_for_both(said, path, value):
         content["rules"][0]["tests"][0]["events"][0]["every"] = "1h"
     assert said(content) == []
     assert [error.message for error in validator().iter_errors(content)] == []
+
+
+GOOD_SCORECARDS = [
+    ("scorecards.0.window", {"calendar": "quarter", "timezone": "Europe/Berlin"}),
+    ("scorecards.0.group_by", []),
+    ("scorecards.0.tests.0.expect.0", {"at": "1d", "that": "value == 1"}),
+    ("scorecards.0.from.x", {"stream": "incident", "match": {"severity": "sev1"}}),
+    ("overrides", {"c": {"window": {"slide": "7d"}, "target": "value < 3"}}),
+]
+
+
+@pytest.mark.parametrize("path, value", GOOD_SCORECARDS)
+def test_what_is_right_of_scorecards(said, path, value):
+    content = file_with(path, value, file=SCORECARDS)
+    assert said(content) == []
+    assert [error.message for error in validator().iter_errors(content)] == []
+
+
+BAD_SCORECARDS = [
+    ("rules", []),
+    ("topology", {"a": ["b"]}),
+    ("kind", "RuleSet"),
+    ("scorecards.0.window", {"size": "7d"}),
+    ("scorecards.0.window", {"gap": "1h"}),
+    ("scorecards.0.value", []),
+    ("scorecards.0.tests.0.expect.0", {"at": "0d", "scorecard": {"values": 1}}),
+    ("scorecards.0", {"id": "c", "from": {"x": {"stream": "incident"}}, "window": {"size": "7d", "slide": "1d"}}),
+]
+
+
+@pytest.mark.parametrize("path, value", BAD_SCORECARDS)
+def test_what_is_wrong_of_scorecards(said, path, value):
+    content = file_with(path, value, file=SCORECARDS)
+    assert said(content) != []
+    assert list(validator().iter_errors(content)) != []
 
 
 BAD = [

@@ -122,7 +122,7 @@ def test_coverage(tested, forestall_does, tmp_path):
     assert said[4:7] == ["r.yaml:6:91: mttr == null || mttr < duration('1d') was never false",
                          "r.yaml:6:83: mttr == null was never true",
                          "r.yaml:6:99: mttr < duration('1d') was never false"]
-    assert said[7] == "1 of 1 rules fire in a test; 7 of 10 branches of 'when' are seen, 70 %"
+    assert said[7] == "1 of 1 rules fire in a test; 7 of 10 branches of conditions are seen, 70 %"
     slow = expecting("[]", given="service: cart, severity: sev1, lasts: 2d", events="{at: 0d}, {at: 3d}", name="slow")
     open_ones = expecting("[{at: 1d, recommendation: {mttr: null}}]", given="service: cart, severity: sev1", name="open")
     said = tested(PASSES, slow, open_ones, status=0, arguments=("--coverage",))

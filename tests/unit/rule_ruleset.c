@@ -16,6 +16,7 @@
 #include "rule_bad_burn_rate.h"
 #include "rule_bad_detect.h"
 #include "rule_bad_recommend.h"
+#include "rule_bad_scorecard.h"
 #include "rule_bad_sequence.h"
 #include "rule_bad_trend.h"
 
@@ -89,6 +90,12 @@ static void test_bad_ago(void **state)
 {
     (void)state;
     check_bad(bad_ago, sizeof bad_ago / sizeof *bad_ago);
+}
+
+static void test_bad_scorecard(void **state)
+{
+    (void)state;
+    check_bad(bad_scorecard, sizeof bad_scorecard / sizeof *bad_scorecard);
 }
 
 static void test_bad_recommend(void **state)
@@ -486,6 +493,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_bad_sequence, setup, teardown),
         cmocka_unit_test_setup_teardown(test_bad_trend, setup, teardown),
         cmocka_unit_test_setup_teardown(test_bad_ago, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_bad_scorecard, setup, teardown),
         cmocka_unit_test_setup_teardown(test_bad_burn_rate, setup, teardown),
         cmocka_unit_test_setup_teardown(test_bad_recommend, setup, teardown),
         cmocka_unit_test_setup_teardown(test_functions_listed, setup, teardown),
