@@ -37,6 +37,23 @@ rules:
       effort: 3d
       code: [{path: redis.yaml, language: yaml, text: "replicas: 2"}]
 """
+SCORECARDS = """
+apiVersion: forestall.io/v1
+kind: Scorecard
+scorecards:
+- id: repair
+  from: {x: {stream: incident}}
+  group_by: [service, environment]
+  window: {size: 10h, slide: 5h}
+  value: mttr
+  target: value < duration('1h')
+- id: frequency
+  from: {x: {stream: incident, match: {severity: [sev1, sev2, sev3]}}}
+  window: {size: 5h, slide: 5h, wait: 1h}
+  value: count(x)
+  target: change <= -0.2
+"""
+SCORECARD_FIELDS = "scorecard_id id group service value previous change trend target_met window_from window_to event_time".split()
 # DESIGN.md's order; a nested list holds the fields of a record, or of each item.
 FIELDS = """recommendation_id rule_id rule_hash version life_version status category title group services priority impact_score
     impact complexity roadmap severity frequency detections firings occurrences incidents first_seen last_seen mttd
@@ -176,6 +193,57 @@ def test_avro_is_read_with_nothing_but_the_schema(bootstrap, topics, run, expect
         assert key.decode() == decoded[-1]["recommendation_id"]
     assert decoded == wanted
     assert decoded[-1]["category"] == "INFRASTRUCTURE_RESILIENCE" and decoded[-1]["history"][0]["to"] == "PROPOSED"
+
+
+@pytest.fixture
+def scorecards(binary, expected, tmp_path):
+    """What a replay of the events shows: the lines, in order."""
+    (tmp_path / "scorecards.yaml").write_text(SCORECARDS)
+    (tmp_path / "replay.yaml").write_text(json.dumps({"rules": ["scorecards.yaml"], "outputs": {"scorecards": {"format": "avro"}}}))
+    seeded.replay(binary, tmp_path / "replay.yaml", "--file", f"incident={tmp_path / 'events.jsonl'}",
+                  "--scorecards", str(tmp_path / "scorecards.jsonl"))
+    return (tmp_path / "scorecards.jsonl").read_text().splitlines()
+
+
+@pytest.mark.parametrize("form", ["json", "avro"])
+def test_scorecards(topics, writer, reader, write_config, binary, forestall, scorecards, form):
+    topic = topics.create("incidents")
+    config = write_config([{"topic": topic, "stream": "incident", "format": "json"}], {"scorecards.yaml": SCORECARDS},
+                          time={"idle_lag": "never"}, outputs={"scorecards": {"format": form}})
+    subprocess.run([binary, "topics", "create", "-c", config], check=True, capture_output=True, timeout=60)
+    output = reader(topics.name("scorecards"))
+    process = forestall(config)
+    process.wait_for_log("msg=ready")
+    for n, event in enumerate(events()):
+        writer.bytes(topic, json_bytes(event))
+        if n == 5: # some are published, and then it is killed
+            writer.flush()
+            output.count(3)
+            process.kill()
+            process.restart()
+    writer.flush()
+    output.count(len(scorecards))
+    assert process.stop() == 0
+    records = output.drain()
+    if form == "json":
+        assert [list(record.json) for record in records] == [SCORECARD_FIELDS] * len(scorecards)
+        found = [record.value.decode() for record in records]
+    else:
+        path = harness.SOURCE / "schemas" / "scorecard.avsc"
+        raw, schema = json.loads(path.read_text()), fastavro.schema.load_schema(str(path))
+        decoded = [fastavro.schemaless_reader(io.BytesIO(record.value), schema) for record in records]
+        found = [next(line for line in scorecards if as_avro(json.loads(line), raw) == each) for each in decoded]
+    # The topic has several partitions: each scorecard's records are in order, among each other they need not be.
+    by_id = lambda lines: sorted(lines, key=lambda line: json.loads(line)["scorecard_id"])
+    assert by_id(found) == by_id(scorecards)
+    assert [record.text_key for record in records] == [json.loads(line)["scorecard_id"] for line in found]
+    repair = [json.loads(line) for line in scorecards if json.loads(line)["service"] == "cart"]
+    assert [(each["value"], each["previous"], each["target_met"]) for each in repair] == [
+        (1_860_000, None, True), (1_860_000, None, True), (1_860_000, 1_860_000, True), (1_860_000, 1_860_000, True),
+        (1_860_000, 1_860_000, True), (None, 1_860_000, None)]
+    frequency = [json.loads(line) for line in scorecards if json.loads(line)["id"] == "frequency"]
+    assert [(each["value"], each["previous"], each["change"]) for each in frequency] == [
+        (1, None, None), (1, 1, 0), (1, 1, 0), (1, 1, 0), (0, 1, -1)]
 
 
 def take(consumer, found):
