@@ -1,4 +1,4 @@
-/* `forestall demo`: a month of the Online Boutique through a Kafka inside the process (librdkafka's mock cluster) and
+/* `forestall demo`: a quarter of the Online Boutique through a Kafka inside the process (librdkafka's mock cluster) and
  * the engine as `run` uses it.
  *
  * The mock cluster keeps 5 MiB or 100,000 records a partition, so telemetry is spread over enough of them; that nothing
@@ -16,8 +16,10 @@
 #include "base/log.h"
 #include "cli/commands.h"
 #include "cli/demo_files.h"
+#include "cli/demo_outcome.h"
 #include "cli/demo_show.h"
 #include "cli/diagnostics.h"
+#include "cli/history_story.h"
 #include "cli/options.h"
 #include "cli/progress.h"
 #include "cli/stop.h"
@@ -32,30 +34,30 @@
 static const char usage[] =
     "usage: forestall demo [--keep] [--files DIR] [--seed N]\n"
     "\n"
-    "A month in the life of a shop, the Online Boutique: its incidents, deployments and metrics go through a Kafka "
+    "A quarter in the life of a shop, the Online Boutique: its incidents, deployments and metrics go through a Kafka "
     "inside\n"
-    "this process, and what Forestall recommends after it is printed. It needs no set-up and leaves nothing behind.\n"
+    "this process, and so does what its people did about some of what Forestall recommended. Printed is what it\n"
+    "recommends after all that, and whether what was done has helped. It needs no set-up and leaves nothing behind.\n"
     "\n"
     "  --keep         stay up afterwards, so that kcat or another client can look at the topics and add events, until\n"
     "                 SIGINT; new versions of recommendations are printed as they come\n"
     "  --files DIR    also write what it is made of to DIR: rules, a configuration and the history, to play with\n"
-    "  --seed N       another month (default: 1)\n";
+    "  --seed N       another quarter (default: 1)\n";
 
-enum { INCIDENT_PARTITIONS = 2, DEPLOYMENT_PARTITIONS = 2, TELEMETRY_PARTITIONS = 6, TASKS = 4, DAYS = 30 };
-enum { WAIT_US_MAX = 60 * 1000 * 1000 };
+enum { INCIDENT_PARTITIONS = 2, DEPLOYMENT_PARTITIONS = 2, TELEMETRY_PARTITIONS = 12, TASKS = 4, DAYS = STORY_DAYS };
+enum { WAIT_US_MAX = 180 * 1000 * 1000 };
 
 static const struct demo_topic {
     const char *name;
     int partitions;
 } topics[] = {
-    {"incidents", INCIDENT_PARTITIONS},  {"deployments", DEPLOYMENT_PARTITIONS},
-    {"telemetry", TELEMETRY_PARTITIONS}, {"forestall.recommendations", 1},
-    {"forestall.scorecards", 1},         {"forestall.dead-letter", 1},
-    {"forestall-demo-changelog", TASKS}, {"forestall-demo-marks", 1},
+    {"incidents", INCIDENT_PARTITIONS}, {"deployments", DEPLOYMENT_PARTITIONS}, {"telemetry", TELEMETRY_PARTITIONS},
+    {"forestall.feedback", 1},          {"forestall.recommendations", 4},       {"forestall.scorecards", 1},
+    {"forestall.dead-letter", 1},       {"forestall-demo-changelog", TASKS},    {"forestall-demo-marks", 1},
 };
 /* The first ones are sources: by stream. */
-static const enum stream_id topic_streams[] = {STREAM_INCIDENT, STREAM_DEPLOYMENT, STREAM_TELEMETRY};
-enum { SOURCES = 3 };
+static const enum stream_id topic_streams[] = {STREAM_INCIDENT, STREAM_DEPLOYMENT, STREAM_TELEMETRY, STREAM_FEEDBACK};
+enum { SOURCES = 4 };
 
 /* The newest version of a recommendation. */
 struct newest {
@@ -164,7 +166,7 @@ static int fill_all(struct demo *demo, struct filler *filler, struct error *err)
     struct progress progress;
     int64_t total = (int64_t)history_count(history);
     int result = 0;
-    progress_start(&progress, "a month happens");
+    progress_start(&progress, "a quarter happens");
     while (result == 0 && history_next(history, &event)) {
         result = stop_wanted() ? interrupted(err) : fill_event(filler, &event, err);
         if (++demo->sent % 1024 == 0)
@@ -308,21 +310,11 @@ static int run_history(struct demo *demo, struct error *err)
         if (result == 0 && stop_wanted())
             result = interrupted(err);
         if (result == 0 && clock_mono_us() > deadline_us)
-            result = error_set(err, ERROR_FATAL, "only %llu of %llu events were read in a minute",
+            result = error_set(err, ERROR_FATAL, "only %llu of %llu events were read in three minutes",
                                (unsigned long long)records, (unsigned long long)demo->sent);
     }
     (void)progress_end(&progress);
     return result == 0 ? engine_commit(demo->engine, err) : result;
-}
-
-static struct value record_of(const struct demo *demo, const char *rule_id, struct value otherwise)
-{
-    for (size_t i = 0; i < demo->newest_count; i++) {
-        const struct value *rule = value_map_get(demo->newest[i].record, STR_LIT("rule_id"));
-        if (rule != NULL && rule->type == VALUE_STRING && str_is(value_as_str(*rule), rule_id))
-            return demo->newest[i].record;
-    }
-    return otherwise;
 }
 
 static void show(const struct demo *demo, int64_t took_us)
@@ -339,9 +331,11 @@ static void show(const struct demo *demo, int64_t took_us)
     table_paragraph(stdout, "", buf_str(&text), table_width(stdout));
     (void)printf("\n");
     buf_fini(&text);
-    demo_show_table(stdout, records, demo->newest_count);
-    if (demo->newest_count > 0)
-        demo_show_whole(stdout, record_of(demo, "ecb-timeouts", records[0]));
+    size_t open = demo_outcome_part(records, demo->newest_count);
+    demo_show_table(stdout, records, open);
+    demo_outcome_show(stdout, records + open, demo->newest_count - open);
+    if (open > 0)
+        demo_show_whole(stdout, records[0]);
     free(records);
 }
 

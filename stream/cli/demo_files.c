@@ -22,6 +22,7 @@ static const char configuration[] =
     "  - {topic: incidents,   stream: incident,   format: json}\n"
     "  - {topic: deployments, stream: deployment, format: json}\n"
     "  - {topic: telemetry,   stream: telemetry,  format: avro, schema: schemas/telemetry.avsc}\n"
+    "  - {topic: forestall.feedback, stream: feedback, format: json}\n"
     "rules: [rules]\n"
     "time: {idle_lag: 300ms, out_of_orderness: 10s}\n"
     "state: {dir: state, tasks: 4}\n";

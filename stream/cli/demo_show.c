@@ -3,83 +3,35 @@
 
 #include <stdlib.h>
 
+#include "cli/record.h"
 #include "cli/table.h"
 
 enum { WIDE = 110, EVIDENCE_SHOWN = 3 };
-
-/* A member of a record; null where it has none. */
-static struct value member(struct value map, const char *name)
-{
-    const struct value *found = map.type == VALUE_MAP ? value_map_get(map, str_of(name)) : NULL;
-    return found != NULL ? *found : value_null();
-}
-
-static struct str text_of(struct value v)
-{
-    return v.type == VALUE_STRING ? value_as_str(v) : (struct str){"", 0};
-}
-
-static double number_of(struct value v)
-{
-    return v.type == VALUE_INT ? (double)v.i : v.type == VALUE_DOUBLE ? v.d : 0;
-}
-
-/* "25m"; "-" where it is unknown. Below an hour to the minute, so that means read well. */
-static void put_span(struct buf *out, struct value v)
-{
-    if (v.type == VALUE_NULL) {
-        buf_puts(out, "-");
-        return;
-    }
-    int64_t ms = v.type == VALUE_DURATION ? value_ms(v) : (int64_t)number_of(v);
-    int64_t unit_ms = ms >= 10 * (int64_t)MINUTE_MS ? MINUTE_MS : SECOND_MS;
-    duration_print(out, (ms + unit_ms / 2) / unit_ms * unit_ms);
-}
-
-/* "2026-01-30" of a time. */
-static void put_day(struct buf *out, struct value v)
-{
-    size_t start = out->len;
-    if (v.type != VALUE_TIMESTAMP) {
-        buf_puts(out, "-");
-        return;
-    }
-    time_print_ms(out, value_ms(v));
-    out->len = start + strlen("2026-01-30");
-}
-
-static void put_list(struct buf *out, struct value list)
-{
-    for (uint32_t i = 0; list.type == VALUE_LIST && i < list.n; i++) {
-        if (i > 0)
-            buf_puts(out, ", ");
-        buf_str_put(out, text_of(list.items[i]));
-    }
-}
 
 /* "a (12), b (3)": what was counted by name. */
 static void put_tallies(struct buf *out, struct value list, const char *name)
 {
     for (uint32_t i = 0; list.type == VALUE_LIST && i < list.n; i++)
-        buf_printf(out, "%s%.*s (%.0f)", i > 0 ? ", " : "", STR_ARG(text_of(member(list.items[i], name))),
-                   number_of(member(list.items[i], "count")));
+        buf_printf(out, "%s%.*s (%.0f)", i > 0 ? ", " : "", STR_ARG(record_text(record_member(list.items[i], name))),
+                   record_number(record_member(list.items[i], "count")));
 }
 
 static double minutes_saved(struct value record)
 {
-    return number_of(member(member(record, "estimated_benefit"), "minutes_per_30d"));
+    return record_number(record_member(record_member(record, "estimated_benefit"), "minutes_per_30d"));
 }
 
 static int by_weight(const void *left, const void *right)
 {
     struct value a = *(const struct value *)left;
     struct value b = *(const struct value *)right;
-    double more = number_of(member(b, "impact_score")) - number_of(member(a, "impact_score"));
+    double more = record_number(record_member(b, "impact_score")) - record_number(record_member(a, "impact_score"));
     if (more != 0)
         return more < 0 ? -1 : 1;
-    int order = str_cmp(text_of(member(a, "priority")), text_of(member(b, "priority")));
+    int order = str_cmp(record_text(record_member(a, "priority")), record_text(record_member(b, "priority")));
     return order != 0 ? order
-                      : str_cmp(text_of(member(a, "recommendation_id")), text_of(member(b, "recommendation_id")));
+                      : str_cmp(record_text(record_member(a, "recommendation_id")),
+                                record_text(record_member(b, "recommendation_id")));
 }
 
 static enum table_colour priority_colour(struct str priority)
@@ -101,25 +53,38 @@ enum {
     CELLS
 };
 
+/* What is being done about it, too. */
+static void put_title(struct buf *out, struct value record)
+{
+    struct str status = record_text(record_member(record, "status"));
+    buf_str_put(out, record_text(record_member(record, "title")));
+    if (str_is(status, "accepted"))
+        buf_puts(out, " (accepted)");
+    else if (str_is(status, "in_progress"))
+        buf_puts(out, " (in progress)");
+    else if (str_is(status, "reopened"))
+        buf_puts(out, " (again)");
+}
+
 /* A narrow table has the title below the service. */
 static void add_row(struct table *table, struct value record, bool wide)
 {
     struct buf cells[CELLS] = {0};
     struct str texts[CELLS];
-    struct value incidents = member(record, "incidents");
-    buf_str_put(&cells[CELL_PRIORITY], text_of(member(record, "priority")));
-    buf_printf(&cells[CELL_IMPACT], "%.0f %.*s", number_of(member(record, "impact_score")),
-               STR_ARG(text_of(member(record, "impact"))));
-    put_list(&cells[CELL_SERVICE], member(record, "services"));
+    struct value incidents = record_member(record, "incidents");
+    buf_str_put(&cells[CELL_PRIORITY], record_text(record_member(record, "priority")));
+    buf_printf(&cells[CELL_IMPACT], "%.0f %.*s", record_number(record_member(record, "impact_score")),
+               STR_ARG(record_text(record_member(record, "impact"))));
+    record_put_list(&cells[CELL_SERVICE], record_member(record, "services"));
+    put_title(&cells[CELL_TITLE], record);
     if (!wide)
-        buf_printf(&cells[CELL_SERVICE], "\n%.*s", STR_ARG(text_of(member(record, "title"))));
-    buf_str_put(&cells[CELL_TITLE], text_of(member(record, "title")));
-    if (number_of(incidents) > 0)
-        buf_printf(&cells[CELL_INCIDENTS], "%.0f", number_of(incidents));
+        buf_printf(&cells[CELL_SERVICE], "\n%.*s", STR_ARG(buf_str(&cells[CELL_TITLE])));
+    if (record_number(incidents) > 0)
+        buf_printf(&cells[CELL_INCIDENTS], "%.0f", record_number(incidents));
     else
         buf_puts(&cells[CELL_INCIDENTS], "-");
-    put_span(&cells[CELL_MTTR], member(record, "mttr"));
-    buf_printf(&cells[CELL_OCCURRENCES], "%.0f", number_of(member(record, "occurrences")));
+    record_put_span(&cells[CELL_MTTR], record_member(record, "mttr"));
+    buf_printf(&cells[CELL_OCCURRENCES], "%.0f", record_number(record_member(record, "occurrences")));
     if (minutes_saved(record) > 0)
         buf_printf(&cells[CELL_SAVED], "%.0f", minutes_saved(record));
     else
@@ -188,27 +153,27 @@ static void fact(FILE *out, const char *label, struct buf *text)
 static void show_facts(FILE *out, struct value record)
 {
     struct buf text = {0};
-    put_list(&text, member(record, "services"));
+    record_put_list(&text, record_member(record, "services"));
     fact(out, "services", &text);
-    buf_printf(&text, "%.0f times from ", number_of(member(record, "occurrences")));
-    put_day(&text, member(record, "first_seen"));
+    buf_printf(&text, "%.0f times from ", record_number(record_member(record, "occurrences")));
+    record_put_day(&text, record_member(record, "first_seen"));
     buf_puts(&text, " to ");
-    put_day(&text, member(record, "last_seen"));
-    struct str worst = text_of(member(record, "severity"));
+    record_put_day(&text, record_member(record, "last_seen"));
+    struct str worst = record_text(record_member(record, "severity"));
     if (worst.n > 0)
         buf_printf(&text, ", at worst %.*s", STR_ARG(worst));
     fact(out, "seen", &text);
     buf_puts(&text, "mean time to detect ");
-    put_span(&text, member(record, "mttd"));
+    record_put_span(&text, record_member(record, "mttd"));
     buf_puts(&text, ", to resolve ");
-    put_span(&text, member(record, "mttr"));
+    record_put_span(&text, record_member(record, "mttr"));
     fact(out, "took", &text);
     buf_printf(&text, "%.0f minutes and %.0f incidents a month, if it works", minutes_saved(record),
-               number_of(member(member(record, "estimated_benefit"), "incidents_per_30d")));
+               record_number(record_member(record_member(record, "estimated_benefit"), "incidents_per_30d")));
     fact(out, "saves", &text);
-    put_tallies(&text, member(record, "root_causes"), "cause");
+    put_tallies(&text, record_member(record, "root_causes"), "cause");
     fact(out, "causes", &text);
-    put_tallies(&text, member(record, "code_refs"), "path");
+    put_tallies(&text, record_member(record, "code_refs"), "path");
     fact(out, "code", &text);
     buf_fini(&text);
 }
@@ -230,7 +195,7 @@ static void show_list(FILE *out, const char *title, struct value list, bool numb
         char first[16] = "  - ";
         if (numbered)
             (void)snprintf(first, sizeof first, "  %u. ", (unsigned)i + 1);
-        table_paragraph(out, first, text_of(list.items[i]), table_width(out));
+        table_paragraph(out, first, record_text(list.items[i]), table_width(out));
     }
 }
 
@@ -239,11 +204,11 @@ static void show_code(FILE *out, struct value list)
 {
     for (uint32_t i = 0; list.type == VALUE_LIST && i < list.n; i++) {
         struct buf title = {0};
-        buf_printf(&title, "Code for %.*s", STR_ARG(text_of(member(list.items[i], "path"))));
+        buf_printf(&title, "Code for %.*s", STR_ARG(record_text(record_member(list.items[i], "path"))));
         buf_byte(&title, '\0');
         heading(out, title.p);
         buf_fini(&title);
-        struct str text = text_of(member(list.items[i], "text"));
+        struct str text = record_text(record_member(list.items[i], "text"));
         for (size_t at = 0; at < text.n;) {
             const char *newline = memchr(text.p + at, '\n', text.n - at);
             size_t n = newline != NULL ? (size_t)(newline - text.p) - at : text.n - at;
@@ -262,9 +227,10 @@ static void show_evidence(FILE *out, struct value list)
     for (uint32_t i = 0; i < shown; i++) {
         struct value item = list.items[list.n - 1 - i];
         struct buf line = {0};
-        put_day(&line, member(item, "occurred_at"));
-        struct str id = text_of(member(item, "incident_id"));
-        buf_printf(&line, "  %.*s%s%.*s", STR_ARG(id), id.n > 0 ? "  " : "", STR_ARG(text_of(member(item, "summary"))));
+        record_put_day(&line, record_member(item, "occurred_at"));
+        struct str id = record_text(record_member(item, "incident_id"));
+        buf_printf(&line, "  %.*s%s%.*s", STR_ARG(id), id.n > 0 ? "  " : "",
+                   STR_ARG(record_text(record_member(item, "summary"))));
         table_paragraph(out, "  ", buf_str(&line), table_width(out));
         buf_fini(&line);
     }
@@ -274,33 +240,36 @@ static void show_evidence(FILE *out, struct value list)
 
 void demo_show_whole(FILE *out, struct value record)
 {
-    struct value spec = member(record, "spec");
+    struct value spec = record_member(record, "spec");
     struct buf text = {0};
-    buf_str_put(&text, text_of(member(record, "title")));
+    buf_str_put(&text, record_text(record_member(record, "title")));
     buf_byte(&text, '\0');
     heading(out, text.p);
     buf_reset(&text);
-    buf_printf(&text, "%.*s: %.*s impact (%.0f), %.*s complexity, %.*s; %.*s",
-               STR_ARG(text_of(member(record, "priority"))), STR_ARG(text_of(member(record, "impact"))),
-               number_of(member(record, "impact_score")), STR_ARG(text_of(member(record, "complexity"))),
-               STR_ARG(text_of(member(record, "category"))), STR_ARG(text_of(member(record, "recommendation_id"))));
+    buf_printf(
+        &text, "%.*s: %.*s impact (%.0f), %.*s complexity, %.*s; %.*s",
+        STR_ARG(record_text(record_member(record, "priority"))), STR_ARG(record_text(record_member(record, "impact"))),
+        record_number(record_member(record, "impact_score")), STR_ARG(record_text(record_member(record, "complexity"))),
+        STR_ARG(record_text(record_member(record, "category"))),
+        STR_ARG(record_text(record_member(record, "recommendation_id"))));
     table_paragraph(out, "  ", buf_str(&text), table_width(out));
     buf_fini(&text);
     show_facts(out, record);
-    show_text(out, "Problem", member(spec, "problem"));
-    show_text(out, "Solution", member(spec, "solution"));
-    show_list(out, "Implementation", member(spec, "implementation"), true);
-    show_list(out, "Testing", member(spec, "testing"), false);
-    show_list(out, "Rollout", member(spec, "rollout"), true);
-    show_text(out, "Effort", member(spec, "effort"));
-    show_list(out, "Dependencies", member(spec, "dependencies"), false);
-    show_code(out, member(spec, "code"));
-    show_evidence(out, member(record, "evidence"));
+    show_text(out, "Problem", record_member(spec, "problem"));
+    show_text(out, "Solution", record_member(spec, "solution"));
+    show_list(out, "Implementation", record_member(spec, "implementation"), true);
+    show_list(out, "Testing", record_member(spec, "testing"), false);
+    show_list(out, "Rollout", record_member(spec, "rollout"), true);
+    show_text(out, "Effort", record_member(spec, "effort"));
+    show_list(out, "Dependencies", record_member(spec, "dependencies"), false);
+    show_code(out, record_member(spec, "code"));
+    show_evidence(out, record_member(record, "evidence"));
 }
 
 void demo_show_line(FILE *out, struct value record)
 {
-    (void)fprintf(out, "%.*s %.0f %.*s: %.*s (version %.0f)\n", STR_ARG(text_of(member(record, "priority"))),
-                  number_of(member(record, "impact_score")), STR_ARG(text_of(member(record, "impact"))),
-                  STR_ARG(text_of(member(record, "title"))), number_of(member(record, "version")));
+    (void)fprintf(
+        out, "%.*s %.0f %.*s: %.*s (version %.0f)\n", STR_ARG(record_text(record_member(record, "priority"))),
+        record_number(record_member(record, "impact_score")), STR_ARG(record_text(record_member(record, "impact"))),
+        STR_ARG(record_text(record_member(record, "title"))), record_number(record_member(record, "version")));
 }

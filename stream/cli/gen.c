@@ -29,11 +29,12 @@ static const char usage[] =
     "  --seed N             (default: 1)\n"
     "  --end TIME           when it ends: ISO 8601, or a span back from now such as 0s (default: "
     "2026-01-31T00:00:00Z)\n"
-    "  --days N             of online-boutique: how long it is (default: 30)\n"
+    "  --days N             of online-boutique: how long it is (default: 30); from 90 on people act on "
+    "recommendations\n"
     "  --events N           of telemetry: how many (default: 100000)\n"
     "  --services N         of telemetry: of so many services (default: 10)\n"
     "  --rate N             of telemetry: so many a second of event time (default: 1000)\n"
-    "  --stream NAME        only incident, deployment or telemetry\n"
+    "  --stream NAME        only incident, deployment, telemetry or feedback\n"
     "  -o, --out FILE       where the lines go; - is standard output (default)\n"
     "  -t, --topic NAME     into this topic instead, keyed by service; needs --stream (or --scenario telemetry)\n"
     "  --format FORMAT      in a topic: json (default), or avro: bare, by schemas/STREAM.avsc\n"
@@ -102,9 +103,9 @@ static bool options_read(struct gen *gen)
     gen->only = gen->history.scenario == HISTORY_TELEMETRY ? STREAM_TELEMETRY : STREAM_COUNT;
     if (gen->stream != NULL) {
         const struct stream *stream = stream_find(str_of(gen->stream));
-        if (stream == NULL ||
-            (stream->id != STREAM_INCIDENT && stream->id != STREAM_DEPLOYMENT && stream->id != STREAM_TELEMETRY))
-            return wrong("--stream is incident, deployment or telemetry");
+        if (stream == NULL || (stream->id != STREAM_INCIDENT && stream->id != STREAM_DEPLOYMENT &&
+                               stream->id != STREAM_TELEMETRY && stream->id != STREAM_FEEDBACK))
+            return wrong("--stream is incident, deployment, telemetry or feedback");
         gen->only = stream->id;
     }
     gen->avro = strcmp(gen->format, "avro") == 0;

@@ -23,7 +23,8 @@ struct history {
     struct value labels[4];
 };
 
-/* A metric of a service: between `low` at night and `high` in the evening. */
+/* A metric of a service, every ten minutes or, what moves slowly, every thirty: between `low` at night and `high` in
+ * the evening. */
 struct series {
     int service;
     const char *name;
@@ -31,29 +32,32 @@ struct series {
     double low;
     double high;
     double noise;
+    int every; /* so many steps */
 };
 
 #define USUAL(service, cpu, memory, latency)                                                                           \
-    {service, "cpu_usage", "percent", cpu, (cpu) + 25, 4},                                                             \
-        {service, "memory_usage", "percent", memory, (memory) + 6, 2},                                                 \
-        {service, "request_latency_ms", "ms", latency, (latency) * 1.3, (latency) * 0.1}
+    {service, "cpu_usage", "percent", cpu, (cpu) + 25, 4, 3},                                                          \
+        {service, "memory_usage", "percent", memory, (memory) + 6, 2, 3},                                              \
+        {service, "request_latency_ms", "ms", latency, (latency) * 1.3, (latency) * 0.1, 1}
 
 static const struct series shop_series[] = {
-    USUAL(0, 38, 45, 80),
-    {0, "http_requests_per_second", "1/s", 240, 820, 30},
-    {0, "connections_active", "", 40, 160, 8},
+    {0, "cpu_usage", "percent", 38, 63, 4, 1},
+    {0, "memory_usage", "percent", 45, 51, 2, 3},
+    {0, "request_latency_ms", "ms", 80, 104, 8, 1},
+    {0, "http_requests_per_second", "1/s", 240, 820, 30, 1},
+    {0, "connections_active", "", 40, 160, 8, 1},
     USUAL(1, 22, 40, 12),
-    {1, "redis_connection_errors", "", 0, 0, 0},
+    {1, "redis_connection_errors", "", 0, 0, 0, 1},
     USUAL(2, 18, 35, 9),
-    USUAL(3, 12, 30, 145),
+    USUAL(SHOP_CURRENCY, 12, 30, 120),
     USUAL(4, 10, 32, 30),
     USUAL(5, 9, 28, 18),
     USUAL(6, 8, 30, 40),
     USUAL(7, 25, 42, 210),
     USUAL(8, 30, 52, 35),
     USUAL(9, 14, 33, 22),
-    {SHOP_REDIS, "cpu_usage", "percent", 15, 30, 3},
-    {SHOP_REDIS, "memory_usage", "percent", 55, 60, 1},
+    {SHOP_REDIS, "cpu_usage", "percent", 15, 30, 3, 3},
+    {SHOP_REDIS, "memory_usage", "percent", 55, 60, 1, 1},
 };
 #define SERIES (sizeof shop_series / sizeof *shop_series)
 
@@ -75,9 +79,10 @@ struct history *history_new(const struct history_options *options)
     history->options = *options;
     history->random.state = options->seed;
     if (options->scenario == HISTORY_SHOP) {
-        history->from_ms = options->end_ms - options->days * (int64_t)DAY_MS;
+        int64_t midnight_ms = floor_div(options->end_ms, DAY_MS) * DAY_MS;
+        history->from_ms = midnight_ms - options->days * (int64_t)DAY_MS;
         history->step_ms = history->from_ms;
-        shop_plan_make(&history->plan, &history->random, history->from_ms, options->end_ms);
+        shop_plan_make(&history->plan, &history->random, history->from_ms, midnight_ms);
     } else {
         history->from_ms = options->end_ms - (int64_t)((double)options->events * 1000 / options->rate) - 1;
     }
@@ -97,7 +102,10 @@ uint64_t history_count(const struct history *history)
     if (history->options.scenario == HISTORY_TELEMETRY)
         return history->options.events;
     uint64_t steps = (uint64_t)((history->options.end_ms - history->from_ms) / SAMPLE_MS);
-    return steps * SERIES + history->plan.update_count;
+    uint64_t samples = 0;
+    for (size_t i = 0; i < SERIES; i++)
+        samples += (steps + (uint64_t)shop_series[i].every - 1) / (uint64_t)shop_series[i].every;
+    return samples + history->plan.update_count;
 }
 
 /* From 0 at eight in the morning to 1 at eight in the evening, UTC, and back. */
@@ -111,6 +119,8 @@ static double daytime(int64_t time_ms)
 /* From 0 just after the last trouble of a cause to 1 at the next one: what grows until it breaks. */
 static double grown(const struct history *history, int service, const char *cause, int64_t time_ms)
 {
+    if (time_ms >= shop_cured_ms(&history->plan, service, cause))
+        return 0;
     int64_t last_ms = history->from_ms;
     int64_t next_ms = history->options.end_ms;
     for (size_t i = 0; i < history->plan.trouble_count; i++) {
@@ -171,6 +181,10 @@ static double sample(struct history *history, const struct series *series, int64
     const char *cause = suffers(history, series->service, time_ms);
     if (cause != NULL)
         value = troubled(series, cause, value);
+    /* Rates come from the cache. */
+    if (series->service == SHOP_CURRENCY && strcmp(series->name, "request_latency_ms") == 0 &&
+        time_ms >= shop_cured_ms(&history->plan, SHOP_CURRENCY, "ecb_api_timeout"))
+        value *= 0.36;
     bool share = strcmp(series->unit, "percent") == 0;
     return hundredths(value < 0 ? 0 : share && value > 100 ? 100 : value);
 }
@@ -237,11 +251,13 @@ static bool next_sample(struct history *history, struct history_event *event)
                                   .unit = series->unit,
                                   .value = sample(history, series, time_ms)};
     put_metric(history, &metric, time_ms, event);
-    event->part = series->service;
-    if (++history->series_at == SERIES) {
-        history->series_at = 0;
-        history->step_ms += SAMPLE_MS;
-    }
+    event->part = (int)history->series_at;
+    do {
+        if (++history->series_at == SERIES) {
+            history->series_at = 0;
+            history->step_ms += SAMPLE_MS;
+        }
+    } while ((history->step_ms - history->from_ms) / SAMPLE_MS % shop_series[history->series_at].every != 0);
     return true;
 }
 
@@ -251,8 +267,8 @@ static bool next_of_shop(struct history *history, struct history_event *event)
         const struct shop_update *update = &history->plan.updates[history->next_update];
         if (update->time_ms < sample_due(history) || history->step_ms + SAMPLE_MS > history->options.end_ms) {
             history->next_update++;
-            *event = (struct history_event){update->stream, update->time_ms, update->service,
-                                            str_of(shop_services[update->service]), update->record};
+            *event = (struct history_event){update->stream, update->time_ms, update->service, str_of(update->key),
+                                            update->record};
             return true;
         }
     }

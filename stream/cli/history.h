@@ -1,6 +1,7 @@
 /* Seeded histories of events, for trials, benches and the demo: the same options give the same events, byte for byte.
  *
- * Two scenarios. The shop: a month or so of the Online Boutique, with its incidents, deployments and metrics.
+ * Two scenarios. The shop: a month or so of the Online Boutique, with its incidents, deployments and metrics, and where
+ * there is room for it (STORY_DAYS) what people did about what was recommended.
  * Telemetry: metrics of many services at a steady rate, as many as a bench wants. No clock, no libm: only integers and
  * the four operations, so that every machine makes the same numbers.
  */
@@ -15,7 +16,7 @@ struct history_options {
     enum history_scenario scenario;
     uint64_t seed;
     int64_t end_ms;  /* every event lies before it */
-    int days;        /* of the shop: how long before it the history begins, 1 to 3650 */
+    int days;        /* of the shop: whole days before the day that it ends in, which has metrics only; 1 to 3650 */
     uint64_t events; /* of telemetry: how many */
     int services;    /* of telemetry: how many, 1 to 1,000,000 */
     double rate;     /* of telemetry: events a second of event time, over 0 */
@@ -24,7 +25,7 @@ struct history_options {
 struct history_event {
     enum stream_id stream;
     int64_t time_ms;
-    int part;            /* a number of its service, for spreading over partitions */
+    int part;            /* a number of its service, or of its metric, for spreading over partitions */
     struct str key;      /* what a producer would key it by */
     struct value record; /* a map in the order of the stream's fields, nulls left out */
 };

@@ -7,6 +7,8 @@
 
 #include <stdlib.h>
 
+#include "cli/history_story.h"
+
 const char *const shop_services[SHOP_SERVICES] = {
     "frontend",     "cartservice",     "productcatalogservice", "currencyservice", "paymentservice", "shippingservice",
     "emailservice", "checkoutservice", "recommendationservice", "adservice",       "redis-cart",
@@ -40,7 +42,7 @@ static const struct incident_kind kinds[] = {
      "alert",
      12,
      {60, 240},
-     {20, 32},
+     {19, 30},
      false},
     {CART,
      "redis_oom",
@@ -86,7 +88,7 @@ static const struct incident_kind kinds[] = {
      "sev2",
      "sev2",
      "person",
-     4,
+     6,
      {300, 900},
      {45, 120},
      false},
@@ -218,8 +220,12 @@ static void add_update(struct planner *planner, enum stream_id stream, int64_t t
     if (time_ms >= planner->to_ms)
         return;
     plan->updates = mem_grow(plan->updates, plan->update_count, &plan->update_cap, sizeof *plan->updates);
-    plan->updates[plan->update_count] = (struct shop_update){
-        stream, time_ms, service, value_map(record->pairs, record->count), (uint32_t)plan->update_count};
+    plan->updates[plan->update_count] = (struct shop_update){stream,
+                                                             time_ms,
+                                                             service,
+                                                             shop_services[service],
+                                                             value_map(record->pairs, record->count),
+                                                             (uint32_t)plan->update_count};
     plan->update_count++;
 }
 
@@ -380,19 +386,27 @@ static int64_t kind_count(const struct planner *planner, const struct incident_k
     return (kind->per_month * (planner->to_ms - planner->from_ms) + month_ms / 2) / month_ms;
 }
 
-/* Those of a kind, each in its own stretch of the history. The last six hours stay quiet, so that every incident has
- * ended. */
+int64_t shop_cured_ms(const struct shop_plan *plan, int service, const char *cause)
+{
+    return plan->story_ms == INT64_MIN ? INT64_MAX : story_cured_ms(plan->story_ms, shop_services[service], cause);
+}
+
+/* Those of a kind until it is cured, each in its own stretch of the history. The last six hours stay quiet, so that
+ * every incident has ended. */
 static size_t start_kind(struct planner *planner, int number, struct start *starts)
 {
+    int64_t cured_ms = shop_cured_ms(planner->plan, kinds[number].service, kinds[number].cause);
+    size_t n = 0;
     int64_t span_ms = planner->to_ms - planner->from_ms - 8 * (int64_t)HOUR_MS;
     int64_t count = kind_count(planner, &kinds[number]);
     for (int64_t i = 0; i < count; i++) {
         int64_t stretch_s = span_ms / count / SECOND_MS;
         int64_t at_ms = planner->from_ms + 2 * (int64_t)HOUR_MS + i * stretch_s * SECOND_MS;
         at_ms += history_between(planner->random, stretch_s / 8, stretch_s * 7 / 8) * SECOND_MS;
-        starts[i] = (struct start){at_ms, number, (int)i};
+        if (at_ms < cured_ms)
+            starts[n++] = (struct start){at_ms, number, (int)i};
     }
-    return (size_t)count;
+    return n;
 }
 
 /* All kinds, in order of time, so that their numbers are too. */
@@ -437,6 +451,21 @@ static void add_deployments(struct planner *planner, int service)
     }
 }
 
+static void add_feedback(struct planner *planner, const struct story_deed *deed)
+{
+    struct shop_plan *plan = planner->plan;
+    struct record record = record_new(planner);
+    int64_t time_ms = story_time_ms(plan->story_ms, deed->day);
+    put_text(&record, "event_id", arena_printf(record.arena, "e%06d", ++planner->events));
+    put_text(&record, "recommendation_id", deed->recommendation);
+    put_text(&record, "action", deed->action);
+    put_text(&record, "actor", deed->actor);
+    put_text(&record, "comment", deed->comment);
+    put(&record, "occurred_at", value_time_ms(time_ms));
+    add_update(planner, STREAM_FEEDBACK, time_ms, FRONTEND, &record);
+    plan->updates[plan->update_count - 1].key = deed->recommendation;
+}
+
 static int by_time(const void *left, const void *right)
 {
     const struct shop_update *a = left;
@@ -458,10 +487,13 @@ static int by_start(const void *left, const void *right)
 void shop_plan_make(struct shop_plan *plan, struct history_random *random, int64_t from_ms, int64_t to_ms)
 {
     struct planner planner = {.plan = plan, .random = random, .from_ms = from_ms, .to_ms = to_ms};
+    plan->story_ms = to_ms - from_ms >= STORY_DAYS * (int64_t)DAY_MS ? from_ms : INT64_MIN;
     add_incidents(&planner);
     add_false_alarm(&planner);
     for (int i = 0; i < SHOP_REDIS; i++)
         add_deployments(&planner, i);
+    for (const struct story_deed *deed = story_deeds; plan->story_ms != INT64_MIN && deed->action != NULL; deed++)
+        add_feedback(&planner, deed);
     qsort(plan->updates, plan->update_count, sizeof *plan->updates, by_time);
     qsort(plan->troubles, plan->trouble_count, sizeof *plan->troubles, by_start);
 }

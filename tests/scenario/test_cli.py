@@ -1,6 +1,7 @@
 """The commands as a newcomer meets them, without a Kafka of one's own."""
 
 import json
+import re
 
 import fastavro
 import pytest
@@ -116,11 +117,27 @@ def test_replay_between_times(forestall_does, small):
     assert "2024-13-01" in forestall_does("replay", "--file", "events.jsonl", "--to", "2024-13-01", status=2).stderr
 
 
-def test_the_demo(forestall_does):
-    shown = forestall_does("demo").stdout
-    words = " ".join(shown.split())
-    assert "Put a circuit breaker around the ECB API" in words and "Give cartservice's Redis high availability" in words
-    assert "What to try next" in shown and max(map(len, shown.splitlines())) <= 120 and "\x1b" not in shown
+def newest(lines):
+    return {version["recommendation_id"]: version for version in map(json.loads, lines.splitlines())}
+
+
+def test_the_demo(forestall_does, tmp_path):
+    shown = forestall_does("demo", "--files", "boutique").stdout
+    table, outcome = shown.split("What became of what was implemented")
+    assert "P0" in table and "Undo what a failed checkout has done (in progress)" in " ".join(table.split())
+    assert "What to try next" in shown and "\x1b" not in shown
+    assert max(map(len, shown.split("Code for")[0].splitlines())) <= 100
+    for row in (r"it helped +Put a circuit .* incidents +12 +0$", r"time to resolve +2\dm +none$", r"latency +151 ms +50 ms$"):
+        assert re.search(row, outcome, re.MULTILINE)
+    assert re.search("it did not help +Load the recommendation", outcome)
+    # A replay of its files comes to the same end.
+    ended = newest(forestall_does("replay", "-c", "boutique/forestall.yaml", "--file", "boutique/history.jsonl").stdout)
+    states = {id.split(":")[0]: version["status"] for id, version in ended.items()}
+    assert f"versions of {len(ended)} recommendations published" in " ".join(shown.split())
+    assert {rule: status for rule, status in states.items() if status != "proposed"} == {
+        "cart-redis-oom-recurs": "validated", "ecb-timeouts": "validated", "recommendation-model-leaks": "ineffective",
+        "frontend-templates-slow": "implemented", "releases-break-payments": "validating",
+        "currency-health-blind": "dismissed", "checkout-half-done": "in_progress"}
 
 
 def test_the_same_seed_gives_the_same_history(forestall_does):
