@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "detect/row.h"
+#include "rule/fingerprint.h"
 
 struct str text_cut(struct str text, size_t max)
 {
@@ -59,11 +60,23 @@ static struct str either(struct str new, struct str old)
     return new.n > 0 ? new : old;
 }
 
-/* RULES: UNKNOWN counts as null. */
-static struct str cause_of(const struct event *event)
+/* RULES: UNKNOWN counts as null. Where no cause is named incidents go by the pattern of their title. */
+static void put_cause(struct buf *out, const struct event *event)
 {
     struct str cause = short_text(event, INCIDENT_ROOT_CAUSE);
-    return str_is(cause, "unknown") ? STR_LIT("") : cause;
+    struct str title = text_cut(text_of(event, INCIDENT_TITLE), REMEMBERED_TITLE_BYTES_MAX);
+    char pattern[REMEMBERED_TITLE_BYTES_MAX * FINGERPRINT_GROWTH];
+    if (cause.n > 0 && !str_is(cause, "unknown")) {
+        buf_str_put(out, cause);
+    } else if (title.n > 0) {
+        buf_puts(out, REMEMBERED_UNNAMED);
+        buf_str_put(out, (struct str){pattern, fingerprint(title, pattern)});
+    }
+}
+
+bool remembered_names_cause(const struct remembered *row)
+{
+    return row->root_cause.n > 0 && !str_starts(row->root_cause, str_of(REMEMBERED_UNNAMED));
 }
 
 static void put_code_refs(struct buf *out, const struct event *event)
@@ -81,17 +94,20 @@ static void encode_incident(struct buf *out, const struct event *event, const st
     bool resolved = str_is(text_of(event, INCIDENT_STATUS), "resolved");
     int64_t start_ms = time_of(event, INCIDENT_STARTED_AT, opened_ms);
     int64_t end_ms = resolved ? time_of(event, INCIDENT_RESOLVED_AT, row ? INT64_MIN : event->time_ms) : INT64_MIN;
-    struct str cause = cause_of(event);
+    struct buf cause = {0};
     struct str component = short_text(event, INCIDENT_COMPONENT);
+    put_cause(&cause, event);
     if (!row && before != NULL) {
         start_ms = start_ms < before->start_ms ? start_ms : before->start_ms;
-        cause = either(cause, before->root_cause);
         component = either(component, before->component);
     }
     buf_zigzag(out, start_ms);
     buf_zigzag(out, end_ms);
     buf_byte(out, (uint8_t)severity_weight(text_of(event, INCIDENT_SEVERITY)));
-    buf_text(out, cause);
+    bool known_before = !row && before != NULL && remembered_names_cause(before);
+    bool known_now = cause.len > 0 && !str_starts(buf_str(&cause), str_of(REMEMBERED_UNNAMED));
+    buf_text(out, known_before && !known_now ? before->root_cause : buf_str(&cause));
+    buf_fini(&cause);
     buf_text(out, component);
     size_t at = out->len;
     put_code_refs(out, event);

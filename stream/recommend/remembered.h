@@ -9,7 +9,10 @@
 #include "recommend/tally.h"
 #include "rule/ruleset.h"
 
-enum { REMEMBERED_TEXT_BYTES_MAX = 1024 }; /* longer texts are cut */
+enum { REMEMBERED_TEXT_BYTES_MAX = 1024, REMEMBERED_TITLE_BYTES_MAX = 200 }; /* longer texts are cut */
+
+/* What an incident goes by whose cause nobody names: this, and the fingerprint of its title. */
+#define REMEMBERED_UNNAMED "unnamed: "
 
 struct remembered {
     struct str key;         /* sorts rows of one incident side by side; heap */
@@ -21,7 +24,7 @@ struct remembered {
     int64_t start_ms;      /* INT64_MIN: unknown */
     int64_t end_ms;        /* INT64_MIN: not resolved */
     int weight;            /* of the current severity */
-    struct str root_cause; /* empty: unknown */
+    struct str root_cause; /* or REMEMBERED_UNNAMED and a pattern */
     struct str component;
     struct str code_refs; /* encoded texts */
 };
@@ -51,6 +54,8 @@ struct remembered_groups {
     uint64_t dropped_group;
 };
 
+/* Somebody named the cause. */
+bool remembered_names_cause(const struct remembered *row);
 /* True for a row, false for an event of its own (also a raw update of a row). */
 bool remembered_is_row(const struct event *event);
 /* True where the event is worth remembering: incidents and rows. */

@@ -98,8 +98,12 @@ static size_t gather(enum tally_kind kind, struct remembered *const *rows, size_
     size_t n = 0;
     for (size_t from = 0, end; from < row_count; from = end) {
         end = remembered_incident_end(rows, row_count, from);
+        bool named = false;
         for (size_t i = from; i < end; i++)
-            if (remembered_is_incident(rows[i]) && rows[i]->selected)
+            named |= rows[i]->selected && remembered_names_cause(rows[i]);
+        for (size_t i = from; i < end; i++)
+            if (remembered_is_incident(rows[i]) && rows[i]->selected &&
+                (kind != TALLY_ROOT_CAUSES || !named || remembered_names_cause(rows[i])))
                 n = gather_row(kind, rows[i], from, out, n);
     }
     return n;
