@@ -101,8 +101,8 @@ static bool evaluate(struct detector_context *context, struct group *group, int6
     struct evaluation *out = NULL;
     struct value *slots = NULL;
     int64_t needed_ms = window->least_ms > 0 ? end_ms - window->least_ms : span.start_ms;
-    bool scores = group->rule->scorecard != NULL;
-    if (needed_ms >= context->since_ms && (scores || ago_is_known(context, group, end_ms)))
+    bool scores = group->rule->scorecard != NULL; /* shown at once, over what has come since */
+    if (scores || (needed_ms >= context->since_ms && ago_is_known(context, group, end_ms)))
         out = detector_evaluation(context, group, end_ms + window->wait_ms, &slots);
     bool empty = measure(context, group, span, out, slots);
     if (out != NULL) {

@@ -62,6 +62,21 @@ def test_what_is_named_twice_is_told_once(forestall_does, files):
     assert done.stderr.count("[unused]") == 1 and "2 warnings" in done.stdout
 
 
+def test_scorecards_are_counted_apart(forestall_does, tmp_path):
+    card = "apiVersion: forestall.io/v1\nkind: Scorecard\nscorecards:\n- {id: %s, from: {x: {stream: incident}}, " \
+           "window: {size: 1d, slide: 1d}, value: count(x)}\n"
+    rule = "apiVersion: forestall.io/v1\nkind: RuleSet\nrules:\n- {id: r, from: {c: {stream: scorecard}}, " \
+           "detect: {window: {size: 1d}, when: count(c) > 1}}\n"
+    (tmp_path / "c.yaml").write_text(card % "c")
+    (tmp_path / "d.yaml").write_text(card % "d")
+    (tmp_path / "r.yaml").write_text(rule)
+    allow = "--allow=no-tests"
+    assert forestall_does("check", allow, "c.yaml").stdout == "1 scorecard in 1 file, no errors\n"
+    assert forestall_does("check", allow, "c.yaml", "d.yaml", "r.yaml").stdout == "1 rule and 2 scorecards in 3 files, no errors\n"
+    found = json.loads(forestall_does("check", allow, "--output=json", "c.yaml", "d.yaml", "r.yaml").stdout)
+    assert (found["rules"], found["scorecards"]) == (1, 2)
+
+
 def test_json(forestall_does, files):
     done = forestall_does("check", "--output", "json", "bad.yaml", "rules", status=1)
     found = json.loads(done.stdout)

@@ -82,6 +82,35 @@ def test_which_recommendation(tested):
     assert "      there is no recommendation\n" in said
 
 
+SCORECARD = """apiVersion: forestall.io/v1
+kind: Scorecard
+scorecards:
+- id: incidents
+  from: {x: {stream: incident}}
+  group_by: [service]
+  window: {size: 1d, slide: 1d}
+  value: count(x)
+  target: value < 2
+  tests:
+"""
+
+
+def test_scorecards(forestall_does, tmp_path):
+    two = "{at: 1h, service: cart}, {at: 2h, service: shop}"
+    (tmp_path / "s.yaml").write_text(
+        SCORECARD + expecting("[{at: 1d, group: {service: cart}, scorecard: {value: 2, target_met: true}, that: value > 1.0}]",
+                                        given="severity: sev1", events=two)
+                  + expecting("[{at: 1d, scorecard: {value: 1}}, {at: 12h, scorecard: {value: 1}}]", "which", "severity: sev1", two)
+                  + expecting("[]", "none", "severity: sev1", "{at: 1h, service: cart}") + "    advance_to: 1d\n")
+    said = forestall_does("test", "s.yaml", status=1).stdout.splitlines()
+    assert "FAIL incidents: it" in said and "FAIL incidents: which" in said and "FAIL incidents: none" in said
+    assert "      value  expected 2" in said and "             got      1" in said
+    assert "      that  expected value > 1.0" in said and "            got      value 1" in said
+    assert "      there is no scorecard" in said
+    assert any(line.startswith("      there are 2 scorecards: name one by `group:`: ") for line in said)
+    assert any(line.endswith("a scorecard of {service: cart} where none is expected") for line in said)
+
+
 def test_filter(forestall_does, tmp_path):
     (tmp_path / "one").mkdir()
     (tmp_path / "one/r.yaml").write_text(with_tests(PASSES))

@@ -51,6 +51,15 @@ static const struct warn_case cases[] = {
            "  recommend: {category: architecture, title: t}\n",
      "4:7 no-tests rule 'a' has no tests; write some under 'tests' and run them by forestall test\n"},
     {RULES "- id: a\n  from: {x: {stream: incident}}\n  detect: {window: {size: 1d}, when: count(x) > 1}\n", ""},
+    {"apiVersion: forestall.io/v1\nkind: Scorecard\nscorecards:\n- id: a\n  from: {x: {stream: incident}}\n"
+     "  window: {size: 1d, slide: 1d}\n  value: count(x)\n- id: b\n  from: {x: {stream: incident}}\n"
+     "  window: {size: 1d, slide: 1d}\n  value: count(x)\n  tests: [{name: n, events: [], expect: []}]\n",
+     "4:7 no-tests scorecard 'a' has no tests; write some under 'tests' and run them by forestall test\n"},
+    {"apiVersion: forestall.io/v1\nkind: Scorecard\nscorecards:\n- id: a\n  from: {x: {stream: telemetry}}\n"
+     "  window: {size: 1d, slide: 1d}\n  value: distinct(x, event.message)\n"
+     "  tests: [{name: n, events: [], expect: []}]\n",
+     "7:10 cardinality 'message' seldom has a value twice, so what is kept grows without bound; take "
+     "fingerprint(event.message), which is the same for texts of one pattern\n"},
     /* cannot-fire: match against where */
     {WHERE("match: {service: a}, where: event.service == 'b'"),
      "5:74 cannot-fire event.service == 'b' is never true of what 'match' selects, so the input selects nothing\n"},
