@@ -15,6 +15,7 @@ static const struct {
     {"check", cli_check, "validate rules and configuration"},
     {"test", cli_test, "run the tests beside the rules on the real engine"},
     {"explain", cli_explain, "tell how a rule was understood"},
+    {"recommendations", cli_recommendations, "list and show recommendations; accept, dismiss, … them"},
     {"eval", cli_eval, "evaluate an expression"},
     {"topics", cli_topics, "make or list the topics with the right settings"},
     {"gen", cli_gen, "generate events for trials and benches"},
@@ -26,7 +27,7 @@ static void print_usage(FILE *out)
                 "Prevention recommendations from incident, deployment and telemetry events on Kafka.\n\n",
                 out);
     for (size_t i = 0; i < sizeof commands / sizeof *commands; i++)
-        (void)fprintf(out, "  %-8s %s\n", commands[i].name, commands[i].does);
+        (void)fprintf(out, "  %-15s  %s\n", commands[i].name, commands[i].does);
     (void)fputs("\n`forestall COMMAND --help` tells a command's options; `forestall --version` the version.\n"
                 "Exit status: 0 good, 1 failure, 2 usage.\n",
                 out);

@@ -8,6 +8,7 @@ int cli_replay(int argc, char **argv);
 int cli_check(int argc, char **argv);
 int cli_test(int argc, char **argv);
 int cli_explain(int argc, char **argv);
+int cli_recommendations(int argc, char **argv);
 int cli_eval(int argc, char **argv);
 int cli_topics(int argc, char **argv);
 int cli_demo(int argc, char **argv);

@@ -193,30 +193,60 @@ static void raise_priority(struct value record)
         ((struct value *)(uintptr_t)priority)->s = names[priority->s[1] - '0'];
 }
 
+struct record_reader {
+    struct json_parser *parser;
+    struct avro_schema schema;
+};
+
+static int record_reader_init(struct record_reader *reader, const char *schema, struct error *err)
+{
+    *reader = (struct record_reader){.parser = json_parser_new()};
+    return avro_schema_parse(&reader->schema, str_of(schema_embedded_find(schema)), err);
+}
+
+static void record_reader_fini(struct record_reader *reader)
+{
+    avro_schema_fini(&reader->schema);
+    json_parser_free(reader->parser);
+}
+
+static int record_read(struct record_reader *reader, enum record_format format, struct str bytes, struct arena *arena,
+                       struct value *record, struct error *err)
+{
+    if (format == FORMAT_AVRO) {
+        TRY(avro_decode(&reader->schema, bytes, arena, record, err));
+        raise_priority(*record);
+    } else {
+        TRY(json_parse(reader->parser, bytes, arena, record, err));
+    }
+    return record->type == VALUE_MAP ? 0 : error_set(err, ERROR_BAD_INPUT, "no object");
+}
+
+int published_recommendation(enum record_format format, struct str bytes, struct arena *arena, struct value *record,
+                             struct error *err)
+{
+    struct record_reader reader;
+    int result = record_reader_init(&reader, "recommendation", err);
+    if (result == 0)
+        result = record_read(&reader, format, bytes, arena, record, err);
+    record_reader_fini(&reader);
+    return result;
+}
+
 static int decode_all(struct kind *kind, struct arena *arena, struct value **records, size_t *count, struct error *err)
 {
-    struct json_parser *parser = json_parser_new();
-    struct avro_schema schema = {0};
+    struct record_reader reader;
     struct map_entry *entry;
-    int result = avro_schema_parse(&schema, str_of(schema_embedded_find(kind->schema)), err);
+    int result = record_reader_init(&reader, kind->schema, err);
     *records = arena_alloc(arena, (kind->newest.count + 1) * sizeof **records);
     *count = 0;
     for (size_t i = 0; result == 0 && map_next(&kind->newest, &i, &entry);) {
         struct str bytes = buf_str(&((struct kept *)entry->value)->bytes);
-        struct value *record = &(*records)[(*count)++];
-        if (kind->format == FORMAT_AVRO)
-            result = avro_decode(&schema, bytes, arena, record, err);
-        else
-            result = json_parse(parser, bytes, arena, record, err);
-        if (result == 0 && record->type != VALUE_MAP)
-            result = error_set(err, ERROR_BAD_INPUT, "no object");
+        result = record_read(&reader, kind->format, bytes, arena, &(*records)[(*count)++], err);
         if (result != 0)
             (void)error_prefix(err, "%s '%.*s' cannot be read", kind->what, STR_ARG(entry->key));
-        else if (kind->format == FORMAT_AVRO)
-            raise_priority(*record);
     }
-    avro_schema_fini(&schema);
-    json_parser_free(parser);
+    record_reader_fini(&reader);
     return result;
 }
 

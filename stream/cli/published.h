@@ -30,6 +30,10 @@ struct published_options {
 int published_read(struct published *out, const struct published_options *options, struct error *err) MUST_CHECK;
 void published_fini(struct published *published);
 
+/* One record of the topic of recommendations; the arena owns it. */
+int published_recommendation(enum record_format format, struct str bytes, struct arena *arena, struct value *record,
+                             struct error *err) MUST_CHECK;
+
 /* What a record holds there: text or p NULL, a whole number or 0, a list or map or an empty one. */
 struct str published_text(struct value record, const char *name);
 int64_t published_number(struct value record, const char *name);

@@ -8,7 +8,7 @@ import pytest
 
 import harness
 
-COMMANDS = ("run", "replay", "check", "test", "explain", "eval", "topics", "demo", "gen")
+COMMANDS = ("run", "replay", "check", "test", "explain", "recommendations", "eval", "topics", "demo", "gen")
 RULES = """
 apiVersion: forestall.io/v1
 kind: RuleSet
