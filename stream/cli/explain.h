@@ -40,6 +40,9 @@ const char *explain_detector_phrase(const struct explanation *e);
 void explain_detection(struct explanation *e);
 void explain_state(struct explanation *e);
 
+/* explain_validation.c: of rules that are validated. */
+void explain_validation(struct explanation *e);
+
 /* explain_words.c: texts of the arena. */
 const char *explain_span(const struct explanation *e, int64_t ms);    /* "5m" */
 const char *explain_number(const struct explanation *e, int64_t n);   /* "10,000" */

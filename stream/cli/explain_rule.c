@@ -391,6 +391,7 @@ void explain_rule(struct explanation *e)
         explain_recommendation(e);
     }
     explain_state(e);
+    explain_validation(e);
     explain_levels(e);
     explain_path(e);
     explain_meaning(e);
