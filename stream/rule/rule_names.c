@@ -120,6 +120,8 @@ static int no_call(void *context, struct str function, struct cel_node *const *a
     (void)n_args;
     (void)out;
     *bad_arg = -1;
+    if (scope->kind == SCOPE_TARGET && str_is(function, "ago"))
+        return error_set(err, ERROR_BAD_INPUT, "a target sees the window before as 'previous'; leave ago() out");
     for (const char *const *name = names; *name != NULL; name++)
         if (str_is(function, *name))
             return error_set(err, ERROR_BAD_INPUT,

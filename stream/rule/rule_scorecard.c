@@ -61,10 +61,12 @@ static uint8_t read_value(struct rule_build *build, struct scorecard *scorecard)
     uint8_t type = cel_result_type(scorecard->value).type;
     cel_slots(scorecard->value, see_slot, &slots);
     build->when_takes_all = slots.over_all;
-    if (!is_measurable(type))
+    if (!is_measurable(type)) {
         diagnostic_at(diagnostics, node, false, "a scorecard's value is a number or a duration, not a %s",
                       value_type_name((enum value_type)type));
-    else if (!slots.any)
+        return TYPE_ANY;
+    }
+    if (!slots.any)
         diagnostic_at(diagnostics, node, false,
                       "this is the same in every window; take a function or an output, such as count(INPUT) or mttr");
     else

@@ -36,7 +36,10 @@ static const struct bad_case bad_scorecard[] = {
      "(state.row_retention)\n"},
     {SCORECARD(IN, DAILY, "count(x) - ago(count(x))", ""),
      "7:21: error: a scorecard has the window before as 'previous'; leave ago() out\n"},
-    {SCORECARD(IN, DAILY, "services", ""), "7:10: error: a scorecard's value is a number or a duration, not a list\n"},
+    {SCORECARD(IN, DAILY, "count(x)", "  target: value < ago(value)\n"),
+     "8:19: error: a target sees the window before as 'previous'; leave ago() out\n"},
+    {SCORECARD(IN, DAILY, "services", "  target: previous\n"),
+     "7:10: error: a scorecard's value is a number or a duration, not a list\n"},
     {SCORECARD(IN, DAILY, "1.5", ""), "7:10: error: this is the same in every window; take a function or an output, "
                                       "such as count(INPUT) or mttr\n"},
     {SCORECARD("{x: {stream: incident}, y: {stream: deployment}}", DAILY, "count(x)", ""),
