@@ -116,6 +116,8 @@ static void read_expected(struct test_load *load, const struct yaml_node *expect
                       scores ? "scorecard" : "recommendation");
     bool good = node != NULL && (scores ? check_mapping(diagnostics, node, "scorecard", scorecard_fields)
                                         : check_mapping(diagnostics, node, "recommendation", recommendation_fields));
+    for (size_t i = 0; good && i < node->count; i++)
+        test_field_check(load, node->keys[i], node->items[i]);
     if (good)
         expect->recommendation = node_value(load->arena, node);
 }

@@ -48,4 +48,7 @@ struct value test_group_read(struct test_load *load, const struct yaml_node *nod
 /* Durations from the test's zero, up to ten years; true with the time in ms since the epoch. */
 bool test_time_read(struct test_load *load, const struct yaml_node *node, const char *what, int64_t *ms);
 
+/* testcase_field.c: an error where the expected text can be no value of the record's field. */
+void test_field_check(struct test_load *load, const struct yaml_node *key, const struct yaml_node *node);
+
 #endif

@@ -203,6 +203,24 @@ static const struct bad_case bad_recommend[] = {
           REC("") "  tests: [{name: t, events: [{at: 0d}], expect: [{at: 1d, group: {service: a}, recommendation: "
                   "{priority: P0}}]}]\n"),
      "8:67: error: 'service' is no key of group_by\n"},
+    {RULE(IN, DETECT,
+          REC("") "  tests: [{name: t, events: [{at: 0d}], expect: [{at: 1d, recommendation: {occurrences: "
+                  "three}}]}]\n"),
+     "8:89: error: occurrences is a number, and 'three' is none\n"},
+    {RULE(IN, DETECT,
+          REC("") "  tests: [{name: t, events: [{at: 0d}], expect: [{at: 1d, recommendation: {mttr: soon}}]}]\n"),
+     "8:82: error: mttr is a duration such as 25m, or a number, and 'soon' is neither\n"},
+    {RULE(IN, DETECT,
+          REC("") "  tests: [{name: t, events: [{at: 0d}], expect: [{at: 1d, recommendation: {priority: p0}}]}]\n"),
+     "8:86: error: unknown priority 'p0'; did you mean 'P0'?\n"},
+    {RULE(IN, DETECT,
+          REC("") "  tests: [{name: t, events: [{at: 0d}], expect: [{at: 1d, recommendation: {last_seen: then}}]}]\n"),
+     "8:87: error: last_seen is a time, since the test's beginning such as 1d12h or as 2024-01-02T00:00:00Z, and "
+     "'then' "
+     "is none\n"},
+    {RULE(IN, DETECT,
+          REC("") "  tests: [{name: t, events: [{at: 0d}], expect: [{at: 1d, recommendation: {incidents: [1]}}]}]\n"),
+     "8:87: error: incidents is a number, not a list\n"},
     {RULE(IN, DETECT, REC("") "  tests: [{name: t, events: [{at: 0d}], expect: [{at: 1d, that: prority == 'P0'}]}]\n"),
      "8:65: error: unknown name prority; did you mean priority?\n"},
     {RULE(IN, "{group_by: [service, environment], window: {size: 1d}, when: count(x) > 1}",
