@@ -34,8 +34,8 @@ def forestall_does(binary, tmp_path):
     """Runs `forestall ARGUMENTS…` in tmp_path to its end, which must be with `status` (None: any)."""
 
     def run(*arguments, status=0, **options):
-        options = {"cwd": tmp_path, **options}
-        done = subprocess.run([binary, *map(str, arguments)], capture_output=True, text=True, timeout=60, **options)
+        options = {"cwd": tmp_path, "timeout": 60, **options}
+        done = subprocess.run([binary, *map(str, arguments)], capture_output=True, text=True, **options)
         assert status in (None, done.returncode), f"{arguments}: {done.returncode}\n{done.stdout}{done.stderr}"
         return done
 

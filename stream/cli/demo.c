@@ -352,11 +352,13 @@ static void show_next(const struct demo *demo)
                      dir);
     (void)printf("  forestall check %s/rules\n      after editing a rule: is it right?\n"
                  "  forestall test %s/rules\n      run the tests that the rules carry\n"
-                 "  forestall replay -c %s/forestall.yaml --file %s/history.jsonl\n"
+                 "  forestall replay -c %s/forestall.yaml --file %s/history.jsonl --out before.jsonl\n"
                  "      what the rules say of that history, without a Kafka\n"
+                 "  forestall replay -c %s/forestall.yaml --file %s/history.jsonl --against before.jsonl\n"
+                 "      after editing a rule: what would be different\n"
                  "  forestall run -c forestall.yaml\n"
                  "      on your own Kafka; deploy/forestall.yaml in the sources is a configuration to begin with\n",
-                 dir, dir, dir, dir);
+                 dir, dir, dir, dir, dir, dir);
 }
 
 static void show_kafka(const struct demo *demo)

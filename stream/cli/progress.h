@@ -8,6 +8,7 @@ struct progress {
     const char *label;
     int64_t started_us;
     int64_t drawn_us;
+    int64_t reached_ms; /* the event time reached, which is shown, too; INT64_MIN: unknown */
     bool terminal;
 };
 

@@ -6,6 +6,7 @@
 #include "base/clock.h"
 #include "base/map.h"
 #include "cli/commands.h"
+#include "cli/diff.h"
 #include "cli/files.h"
 #include "cli/load.h"
 #include "cli/options.h"
@@ -16,6 +17,7 @@
 
 static const char usage[] =
     "usage: forestall replay [-c FILE] [--from T] [--to T] [--file [STREAM=]F]… [--out topic:NAME|PATH|-] [--drain]\n"
+    "                        [--diff | --against F] [--output table|json]\n"
     "\n"
     "Shows what the rules say about history: the configuration's topics, or files. Prints every version of every\n"
     "recommendation as one JSON object a line; progress and a summary go to standard error.\n"
@@ -33,7 +35,14 @@ static const char usage[] =
     "  --dead-letter PATH   what could not be used, one JSON object a line\n"
     "  --scorecards PATH    scorecards, likewise\n"
     "  --drain              also apply what still waits at the end (open windows, cooldowns)\n"
-    "  --now T              the clock against which files' events count as from the future\n";
+    "  --now T              the clock against which files' events count as from the future\n"
+    "  --diff               print instead how what is recommended differs from the live recommendations, the "
+    "configuration's\n"
+    "                       topic: new, gone, and what changed, old → new; what people did about it, versions and "
+    "event\n"
+    "                       times aside. Exits with 0 where nothing differs, 1 where something does, 2 on any failure\n"
+    "  --against F          the same with F, the output of an earlier replay, in place of the topic\n"
+    "  --output FORMAT      of --diff: table (default) or json\n";
 
 struct replay {
     struct loaded loaded;
@@ -46,9 +55,13 @@ struct replay {
     const char *topic; /* of the recommendations; NULL: a file */
     struct kafka_producer *producer;
     struct map seen; /* recommendation ids */
-    const char *config_path, *from, *to, *out, *dead_letter, *scorecards, *now;
+    struct published live;
+    struct diff *diff; /* NULL: not wanted */
+    const char *config_path, *from, *to, *out, *dead_letter, *scorecards, *now, *against, *output;
     struct cli_list files_named;
     bool drain;
+    bool wants_diff;
+    bool differs;
     int64_t from_ms;
     int64_t to_ms;
     int64_t now_ms;
@@ -102,10 +115,32 @@ static int write_record(void *context, const struct commit_record *record, struc
 static void observe(void *context, struct str id, struct value record, bool detection, int64_t time_ms)
 {
     struct replay *replay = context;
-    (void)record;
     (void)detection;
+    if (replay->diff != NULL)
+        diff_see(replay->diff, id, record);
     if (time_ms >= replay->from_ms)
         *map_slot(&replay->seen, id) = replay;
+}
+
+static void observe_expiry(void *context, struct str id, int64_t time_ms)
+{
+    struct replay *replay = context;
+    (void)time_ms;
+    if (replay->diff != NULL)
+        diff_forget(replay->diff, id);
+}
+
+/* What is live is read first: the replay may take long, and writes JSON whatever the topic's format. */
+static int open_diff(struct replay *replay, struct error *err)
+{
+    const struct published_options options = {.config = replay->against == NULL ? replay->loaded.config : NULL,
+                                              .file = replay->against,
+                                              .only_recommendations = true};
+    if (!replay->wants_diff)
+        return 0;
+    TRY(published_read(&replay->live, &options, err));
+    replay->diff = diff_new(&replay->live);
+    return 0;
 }
 
 static int open_output(struct replay *replay, enum output output, const char *path, struct error *err)
@@ -136,7 +171,7 @@ static int open_outputs(struct replay *replay, struct error *err)
     TRY(open_output(replay, OUTPUT_DEAD_LETTER, replay->dead_letter, err));
     TRY(open_output(replay, OUTPUT_SCORECARDS, replay->scorecards, err));
     replay->loaded.config->scorecards.format = FORMAT_JSON;
-    if (strncmp(replay->out, "topic:", 6) == 0) {
+    if (replay->out != NULL && strncmp(replay->out, "topic:", 6) == 0) {
         replay->topic = replay->out + 6;
         return open_topic(replay, err);
     }
@@ -203,7 +238,9 @@ static int open_all(struct replay *replay, struct error *err)
                                      .until_ms = replay->to_ms,
                                      .publish_from_ms = replay->from_ms,
                                      .observe = observe,
+                                     .observe_expiry = observe_expiry,
                                      .observe_context = replay};
+    TRY(open_diff(replay, err));
     TRY(open_outputs(replay, err));
     TRY(open_source(replay, &options, err));
     replay->state = state_new(store_memory_new());
@@ -228,6 +265,7 @@ static int run(struct replay *replay, struct error *err)
         if (!worked)
             TRY(engine_wait(engine, err));
         replay->source->ops->progress(replay->source, &done, &total);
+        progress.reached_ms = engine_applied(engine);
         progress_show(&progress, done, total, engine_map_counters(engine)->records);
     }
     TRY(engine_end(engine, replay->drain, err));
@@ -247,7 +285,10 @@ static int run(struct replay *replay, struct error *err)
                   (unsigned long long)engine_reduce_counters(engine)->detections,
                   (unsigned long long)engine_reduce_counters(engine)->firings, (unsigned long long)map->late,
                   (unsigned long long)dead);
-    return 0;
+    if (replay->diff != NULL)
+        replay->differs =
+            diff_print(replay->diff, stdout, replay->output != NULL && str_is(str_of(replay->output), "json"));
+    return replay->diff == NULL || fflush(stdout) == 0 ? 0 : failed_write(err);
 }
 
 static int close_all(struct replay *replay, struct error *err)
@@ -265,6 +306,8 @@ static int close_all(struct replay *replay, struct error *err)
     for (int i = 0; i < OUTPUT_COUNT; i++)
         if (replay->files[i] != NULL && (replay->files[i] == stdout ? fflush(stdout) : fclose(replay->files[i])) != 0)
             result = failed_write(err);
+    diff_free(replay->diff);
+    published_fini(&replay->live);
     map_fini(&replay->seen);
     loaded_free(&replay->loaded);
     arena_fini(&replay->arena);
@@ -293,9 +336,26 @@ static bool gather_files(struct replay *replay, const struct cli_arguments *argu
     return true;
 }
 
+/* Standard output is either the versions or the differences. */
+static bool diff_options(struct replay *replay)
+{
+    replay->wants_diff |= replay->against != NULL;
+    const char *wrong = NULL;
+    if (replay->output != NULL && !replay->wants_diff)
+        wrong = "--output goes with --diff or --against";
+    else if (replay->output != NULL && strcmp(replay->output, "table") != 0 && strcmp(replay->output, "json") != 0)
+        wrong = "--output is table or json";
+    else if (replay->wants_diff && replay->out != NULL && strcmp(replay->out, "-") == 0)
+        wrong = "--diff prints the differences: --out takes a path or topic:NAME beside it";
+    if (wrong != NULL)
+        (void)fprintf(stderr, "error: %s\n", wrong);
+    if (replay->out == NULL && !replay->wants_diff)
+        replay->out = "-";
+    return wrong == NULL;
+}
+
 static enum cli_parsed parse(struct replay *replay, int argc, char **argv)
 {
-    bool diff = false;
     const struct cli_option options[] = {{.name = "config", .short_name = 'c', .value = &replay->config_path},
                                          {.name = "from", .value = &replay->from},
                                          {.name = "to", .value = &replay->to},
@@ -305,17 +365,17 @@ static enum cli_parsed parse(struct replay *replay, int argc, char **argv)
                                          {.name = "scorecards", .value = &replay->scorecards},
                                          {.name = "now", .value = &replay->now},
                                          {.name = "drain", .flag = &replay->drain},
-                                         {.name = "diff", .flag = &diff},
+                                         {.name = "diff", .flag = &replay->wants_diff},
+                                         {.name = "against", .value = &replay->against},
+                                         {.name = "output", .value = &replay->output},
                                          {.name = NULL}};
     struct cli_arguments arguments = {.rest_max = (size_t)argc};
     replay->files_named.items = arena_alloc(&replay->arena, (size_t)argc * sizeof(char *));
     enum cli_parsed parsed = options_parse(argc, argv, options, usage, &arguments);
     if (parsed != CLI_GO)
         return parsed;
-    if (diff) {
-        (void)fputs("error: --diff is not in this version\n", stderr);
+    if (!diff_options(replay))
         return CLI_USAGE;
-    }
     int64_t clock_ms = clock_wall_ms();
     replay->now_ms = clock_ms;
     bool good = read_time("--from", replay->from, clock_ms, &replay->from_ms) &&
@@ -326,16 +386,18 @@ static enum cli_parsed parse(struct replay *replay, int argc, char **argv)
 
 int cli_replay(int argc, char **argv)
 {
-    struct replay replay = {.config_path = "forestall.yaml", .out = "-", .from_ms = INT64_MIN, .to_ms = INT64_MAX};
+    struct replay replay = {.config_path = "forestall.yaml", .from_ms = INT64_MIN, .to_ms = INT64_MAX};
     struct error err = {0};
     struct error close_err = {0};
     enum cli_parsed parsed = parse(&replay, argc, argv);
     unsigned needs = CONFIG_NEED_RULES;
     if (replay.files_named.count == 0)
         needs |= CONFIG_NEED_KAFKA | CONFIG_NEED_SOURCES;
+    if (replay.wants_diff && replay.against == NULL)
+        needs |= CONFIG_NEED_KAFKA;
     if (parsed != CLI_GO || !load(&replay.loaded, replay.config_path, needs)) {
         arena_fini(&replay.arena);
-        return parsed == CLI_HELP ? 0 : parsed == CLI_USAGE ? 2 : 1;
+        return parsed == CLI_HELP ? 0 : parsed == CLI_USAGE || replay.wants_diff ? 2 : 1;
     }
     int result = open_all(&replay, &err);
     if (result == 0)
@@ -346,5 +408,7 @@ int cli_replay(int argc, char **argv)
     }
     if (result != 0)
         (void)fprintf(stderr, "error: %s\n", err.message);
+    if (replay.wants_diff)
+        return result != 0 ? 2 : replay.differs ? 1 : 0;
     return result == 0 ? 0 : 1;
 }

@@ -117,12 +117,50 @@ def test_replay_between_times(forestall_does, small):
     assert "2024-13-01" in forestall_does("replay", "--file", "events.jsonl", "--to", "2024-13-01", status=2).stderr
 
 
+def test_replay_against_what_is_live(forestall_does, small):
+    (small / "events.jsonl").write_text("".join(json.dumps(event) + "\n" for event in incidents(4)))
+    (small / "rules.yaml").write_text(RULES + RULES.split("rules:\n")[1].replace("twice", "once").replace(">= 2", ">= 1"))
+    forestall_does("replay", "--file", "events.jsonl", "--out", "live.jsonl")
+    against = ("replay", "--file", "events.jsonl", "--against", "live.jsonl")
+    assert forestall_does(*against).stdout == "0 new, 0 gone, 0 changed, 2 the same\n"
+    # Later versions, their times and feedback are no difference.
+    seen = [json.loads(line) for line in (small / "live.jsonl").read_text().splitlines()]
+    for version in seen:
+        version.update(version=version["version"] + 7, life_version=9, status="dismissed", event_time="2025-01-01T00:00:00.000Z")
+    (small / "live.jsonl").write_text("".join(json.dumps(version) + "\n" for version in seen))
+    assert forestall_does(*against).stdout == "0 new, 0 gone, 0 changed, 2 the same\n"
+    for version in seen:
+        version.update(first_seen="2023-12-31T00:00:00.000Z", mttr=1_500_000)
+    (small / "live.jsonl").write_text("".join(json.dumps(version) + "\n" for version in seen))
+    edited = (small / "rules.yaml").read_text().replace("id: once", "id: single").replace(">= 2", ">= 3").replace(
+        "Look at", "Look into", 1)
+    (small / "rules.yaml").write_text(edited)
+    shown = forestall_does(*against, status=1).stdout
+    assert "+ new      P3 32 medium  Look at cart\n    single:" in shown and "- gone     P3 32 medium  Look at cart\n    once:" in shown
+    assert "~ changed  P3 32 medium  Look into cart\n    twice:" in shown
+    assert "    title                  Look at cart → Look into cart\n    firings                3 → 2\n" in shown
+    assert "    first_seen             2023-12-31T00:00:00.000Z → 2024-01-01T00:00:00.000Z\n" in shown
+    assert "    mttr                   25m → none\n" in shown
+    assert shown.endswith("\n1 new, 1 gone, 1 changed, 0 the same\n") and "version" not in shown
+    found = json.loads(forestall_does(*against, "--output", "json", status=1).stdout)
+    assert [len(found[key]) for key in ("new", "gone", "changed")] == [1, 1, 1] and found["same"] == 0
+    assert found["changed"][0]["fields"] == [{"name": "title", "old": "Look at cart", "new": "Look into cart"},
+                                             {"name": "firings", "old": 3, "new": 2},
+                                             {"name": "first_seen", "old": "2023-12-31T00:00:00.000Z",
+                                              "new": "2024-01-01T00:00:00.000Z"},
+                                             {"name": "mttr", "old": 1_500_000, "new": None}]
+    assert "nowhere.jsonl" in forestall_does("replay", "--file", "events.jsonl", "--against", "nowhere.jsonl", status=2).stderr
+    assert "bootstrap.servers" in forestall_does("replay", "--file", "events.jsonl", "--diff", status=2).stderr
+    for wrong in (["--output", "json"], ["--diff", "--out", "-"], ["--diff", "--output", "yaml"]):
+        assert "error: --" in forestall_does("replay", "--file", "events.jsonl", *wrong, status=2).stderr
+
+
 def newest(lines):
     return {version["recommendation_id"]: version for version in map(json.loads, lines.splitlines())}
 
 
 def test_the_demo(forestall_does, tmp_path):
-    shown = forestall_does("demo", "--files", "boutique").stdout
+    shown = forestall_does("demo", "--files", "boutique", timeout=300).stdout
     table, outcome = shown.split("What became of what was implemented")
     assert "P0" in table and "Undo what a failed checkout has done (in progress)" in " ".join(table.split())
     assert "What to try next" in shown and "\x1b" not in shown
@@ -131,7 +169,7 @@ def test_the_demo(forestall_does, tmp_path):
         assert re.search(row, outcome, re.MULTILINE)
     assert re.search("it did not help +Load the recommendation", outcome)
     # A replay of its files comes to the same end.
-    ended = newest(forestall_does("replay", "-c", "boutique/forestall.yaml", "--file", "boutique/history.jsonl").stdout)
+    ended = newest(forestall_does("replay", "-c", "boutique/forestall.yaml", "--file", "boutique/history.jsonl", timeout=300).stdout)
     states = {id.split(":")[0]: version["status"] for id, version in ended.items()}
     assert f"versions of {len(ended)} recommendations published" in " ".join(shown.split())
     assert {rule: status for rule, status in states.items() if status != "proposed"} == {
