@@ -1,4 +1,4 @@
-/* `forestall explain RULE`: how a rule was understood. */
+/* `forestall explain`: how a rule was understood, or (explain_why.c) why a recommendation was made. */
 #include "cli/explain.h"
 
 #include <stdio.h>
@@ -13,18 +13,27 @@
 
 extern char **environ;
 
-static const char usage[] = "usage: forestall explain RULE [-c FILE | PATH...] [--output text|json]\n"
-                            "\n"
-                            "Tells how a rule was understood: its inputs and how events find it, its windows and when "
-                            "they are evaluated, what\n"
-                            "'when' means in words, what it recommends, what it keeps, and the way of its events from "
-                            "topic to topic. Rules come\n"
-                            "from a configuration, else from files and folders. The default is ./forestall.yaml, or "
-                            "./rules where there is none.\n"
-                            "Exit status: 0 good, 1 no such rule or errors, 2 wrong usage.\n"
-                            "\n"
-                            "  -c, --config FILE    the configuration, whose rules, topics and limits are taken\n"
-                            "  --output FORMAT      text (default) or json\n";
+static const char usage[] =
+    "usage: forestall explain RULE [-c FILE | PATH...] [--output text|json]\n"
+    "       forestall explain RECOMMENDATION_ID [--file F] [-c FILE] [--output text|json]\n"
+    "\n"
+    "Tells how a rule was understood: its inputs and how events find it, its windows and when "
+    "they are evaluated, what\n"
+    "'when' means in words, what it recommends, what it keeps, and the way of its events from "
+    "topic to topic. Rules come\n"
+    "from a configuration, else from files and folders. The default is ./forestall.yaml, or "
+    "./rules where there is none.\n"
+    "\n"
+    "Of a recommendation (an id with its colon, or --file) it tells why it was made: the rule's "
+    "condition and the\n"
+    "values that it had, the events, why it has its priority and its status, and whether it "
+    "helped.\n"
+    "Exit status: 0 good, 1 no such rule or errors, 2 wrong usage.\n"
+    "\n"
+    "  -c, --config FILE    the configuration, whose rules, topics and limits are taken\n"
+    "  --file F             the recommendation is among what `forestall replay` wrote there; "
+    "needs no Kafka\n"
+    "  --output FORMAT      text (default) or json\n";
 
 enum { NAMES_LISTED_MAX = 30 };
 
@@ -186,8 +195,10 @@ int cli_explain(int argc, char **argv)
     static const char *const fallback[] = {"rules"};
     struct request request = {0};
     const char *output = "text";
+    const char *file = NULL;
     const struct cli_option options[] = {{.name = "config", .short_name = 'c', .value = &request.config_path},
                                          {.name = "output", .value = &output},
+                                         {.name = "file", .value = &file},
                                          {.name = NULL}};
     struct cli_arguments arguments = {.rest_max = (size_t)argc};
     enum cli_parsed parsed = options_parse(argc, argv, options, usage, &arguments);
@@ -198,11 +209,14 @@ int cli_explain(int argc, char **argv)
     if (!known || arguments.rest_count == 0 || (request.config_path != NULL && arguments.rest_count > 1)) {
         (void)fprintf(stderr, "error: %s\n\n%s",
                       !known                      ? "the output formats are text and json"
-                      : arguments.rest_count == 0 ? "which rule?"
+                      : arguments.rest_count == 0 ? "which rule or recommendation?"
                                                   : "a configuration names its rules: give either it or paths",
                       usage);
         return 2;
     }
+    if (file != NULL || (arguments.rest_count == 1 && strchr(arguments.rest[0], ':') != NULL))
+        return explain_why(&(struct why_request){
+            .id = arguments.rest[0], .file = file, .config_path = request.config_path, .json = request.json});
     struct stat info;
     if (request.config_path == NULL && arguments.rest_count == 1 && stat("forestall.yaml", &info) == 0)
         request.config_path = "forestall.yaml";

@@ -32,6 +32,15 @@ void explain_add(struct explanation *e, const char *section, const char *key, st
 void explain_labelled(struct explanation *e, const char *section, const char *key, struct value value,
                       const char *text);
 
+/* explain_why.c: why it was made; the exit status. */
+struct why_request {
+    const char *id;
+    const char *file;        /* a replay's output; NULL: the topics of the configuration */
+    const char *config_path; /* NULL: ./forestall.yaml, which may be missing where there is a file */
+    bool json;
+};
+int explain_why(const struct why_request *request);
+
 /* explain_rule.c: the facts of a rule, in the order in which they are shown. */
 void explain_rule(struct explanation *e);
 /* explain_detector.c, by the detector's type: what it looks at and when, as the middle of a sentence; when it is

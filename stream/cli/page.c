@@ -132,8 +132,10 @@ void page_priority(const struct page *page)
                            STR_ARG(published_text(page->record, "priority")),
                            STR_ARG(published_text(page->record, "impact")),
                            published_number(page->record, "impact_score"),
-                           counted(page, frequency, incidents ? "incident" : "day with a firing"), worst,
-                           STR_ARG(published_text(page->record, "complexity"))));
+                           incidents        ? counted(page, frequency, "incident")
+                           : frequency == 1 ? "1 day with a firing"
+                                            : arena_printf(page->arena, "%" PRId64 " days with a firing", frequency),
+                           worst, STR_ARG(published_text(page->record, "complexity"))));
 }
 
 static const char *by_whom(const struct page *page, struct value change)

@@ -233,7 +233,7 @@ def test_no_such_rule(forestall_does, tmp_path):
     assert forestall_does("explain", "cart-oom-recur", "r.yaml", status=1).stderr == (
         "error: there is no rule 'cart-oom-recur'; did you mean 'cart-oom-recurs'?\n")
     assert "the rules are cart-oom-recurs" in forestall_does("explain", "x", "r.yaml", status=1).stderr
-    assert "which rule?" in forestall_does("explain", status=2).stderr
+    assert "which rule or recommendation?" in forestall_does("explain", status=2).stderr
     assert "text and json" in forestall_does("explain", "x", "--output", "xml", status=2).stderr
     assert "either it or paths" in forestall_does("explain", "x", "r.yaml", "-c", "c.yaml", status=2).stderr
     (tmp_path / "bad.yaml").write_text(rules(when="count(bad"))

@@ -1,4 +1,5 @@
-"""`forestall recommendations` over what a replay wrote: what a list leaves out and how it is cut, and what a page says."""
+"""`forestall recommendations` and `explain ID` over what a replay wrote: what a list leaves out and how it is cut, and what
+pages say."""
 
 import json
 
@@ -10,7 +11,7 @@ kind: RuleSet
 rules:
 - id: again
   from: {x: {stream: incident}}
-  detect: {group_by: [service], window: {size: 30d}, when: count(x) >= 2}
+  detect: {group_by: [service], window: {size: 30d}, when: "count(x) >= 2 && (mttr > duration('1m') || minutes_lost < 1.0)"}
   recommend:
     category: architecture
     title: "{{ group.service }} fails again, and its title is too long for any terminal of eighty columns"
@@ -134,3 +135,30 @@ def test_which_is_meant(newest, forestall_does):
     assert "An ID is missing after show" in fails("show", status=2)
     assert "needs --comment" in forestall_does("recommendations", "comment", "once", status=2).stderr
     assert "goes with dismiss" in forestall_does("recommendations", "accept", "once", "--until", "3d", status=2).stderr
+
+
+def test_why(newest, forestall_does, tmp_path):
+    cart = next(key for key, record in newest.items() if record["services"] == ["cart"])
+
+    def explain(*arguments):
+        return forestall_does("explain", cart[:10], "--file", "out.jsonl", *arguments, env={"COLUMNS": "80"}).stdout
+
+    page = explain()
+    for part in ("  rule           again  rules.yaml:5\n",
+                 "  group          service cart\n",
+                 "  when           count(x) >= 2 && (mttr > duration('1m') || minutes_lost < 1.0)\n",
+                 "  it was         count(x) = 2, incidents = 2, minutes_lost = 25, mttr = 25m\n",
+                 "  score          16 = the sum of a weight for each of the 2 distinct incidents\n",
+                 "  incidents      INC-1, INC-2\n",
+                 "  levels         medium from 10, high from 40\n",
+                 "high impact P0 or P1; medium impact P2 or P3; low impact P4, as\n",
+                 "  mttr           25m before, none after\n"):
+        assert part in page, page
+    facts = json.loads(explain("--output", "json"))
+    assert facts["rule"]["line"] == 5 and not facts["rule"]["changed"] and facts["levels"] == {"medium": 10, "high": 40}
+    assert facts["values"]["count(x)"] == 2 and facts["status"] == "validating"
+    (tmp_path / "rules.yaml").write_text(RULES.replace("count(x) >= 2", "count(x) >= 3"))
+    assert "The rule was changed since" in explain() and json.loads(explain("--output", "json"))["rule"]["changed"]
+    (tmp_path / "forestall.yaml").unlink()
+    assert "no configuration here has it" in " ".join(explain().split())
+    assert "did you mean" in forestall_does("explain", "agian:1", "--file", "out.jsonl", status=1).stderr
