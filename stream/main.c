@@ -17,6 +17,7 @@ static const struct {
     {"explain", cli_explain, "tell how a rule was understood"},
     {"recommendations", cli_recommendations, "list and show recommendations; accept, dismiss, … them"},
     {"eval", cli_eval, "evaluate an expression"},
+    {"report", cli_report, "the weekly review, the roadmap, issues, and what the proactive rules found"},
     {"topics", cli_topics, "make or list the topics with the right settings"},
     {"gen", cli_gen, "generate events for trials and benches"},
 };

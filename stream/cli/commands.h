@@ -12,6 +12,7 @@ int cli_recommendations(int argc, char **argv);
 int cli_eval(int argc, char **argv);
 int cli_topics(int argc, char **argv);
 int cli_demo(int argc, char **argv);
+int cli_report(int argc, char **argv);
 int cli_gen(int argc, char **argv);
 
 #endif
