@@ -102,6 +102,7 @@ struct change {
 /* For people: texts as they are, spans as "25m", lists and maps by what is in them. */
 static void put_value(struct buf *out, struct str name, struct value v)
 {
+    size_t start = out->len;
     if (v.type == VALUE_NULL)
         buf_puts(out, "none");
     else if (v.type == VALUE_STRING)
@@ -114,6 +115,8 @@ static void put_value(struct buf *out, struct str name, struct value v)
         time_print_ms(out, value_ms(v));
     else
         value_json(out, v);
+    if (out->len == start)
+        buf_puts(out, "(empty)");
 }
 
 static void print_text(struct diff *diff, const struct change *change)

@@ -130,21 +130,21 @@ def test_replay_against_what_is_live(forestall_does, small):
     (small / "live.jsonl").write_text("".join(json.dumps(version) + "\n" for version in seen))
     assert forestall_does(*against).stdout == "0 new, 0 gone, 0 changed, 2 the same\n"
     for version in seen:
-        version.update(first_seen="2023-12-31T00:00:00.000Z", mttr=1_500_000)
+        version.update(title="", first_seen="2023-12-31T00:00:00.000Z", mttr=1_500_000)
     (small / "live.jsonl").write_text("".join(json.dumps(version) + "\n" for version in seen))
     edited = (small / "rules.yaml").read_text().replace("id: once", "id: single").replace(">= 2", ">= 3").replace(
         "Look at", "Look into", 1)
     (small / "rules.yaml").write_text(edited)
     shown = forestall_does(*against, status=1).stdout
-    assert "+ new      P3 32 medium  Look at cart\n    single:" in shown and "- gone     P3 32 medium  Look at cart\n    once:" in shown
+    assert "+ new      P3 32 medium  Look at cart\n    single:" in shown and "- gone     P3 32 medium  \n    once:" in shown
     assert "~ changed  P3 32 medium  Look into cart\n    twice:" in shown
-    assert "    title                  Look at cart → Look into cart\n    firings                3 → 2\n" in shown
+    assert "    title                  (empty) → Look into cart\n    firings                3 → 2\n" in shown
     assert "    first_seen             2023-12-31T00:00:00.000Z → 2024-01-01T00:00:00.000Z\n" in shown
     assert "    mttr                   25m → none\n" in shown
     assert shown.endswith("\n1 new, 1 gone, 1 changed, 0 the same\n") and "version" not in shown
     found = json.loads(forestall_does(*against, "--output", "json", status=1).stdout)
     assert [len(found[key]) for key in ("new", "gone", "changed")] == [1, 1, 1] and found["same"] == 0
-    assert found["changed"][0]["fields"] == [{"name": "title", "old": "Look at cart", "new": "Look into cart"},
+    assert found["changed"][0]["fields"] == [{"name": "title", "old": "", "new": "Look into cart"},
                                              {"name": "firings", "old": 3, "new": 2},
                                              {"name": "first_seen", "old": "2023-12-31T00:00:00.000Z",
                                               "new": "2024-01-01T00:00:00.000Z"},
