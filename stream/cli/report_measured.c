@@ -190,8 +190,9 @@ void report_scorecards(struct report *report, struct document *document)
         document_paragraph(document, "There are no scorecards: no rule file has any, or none has been published yet.");
         return;
     }
-    document_paragraph(
-        document, arena_printf(arena, "%zu of %s met.", met, words_count(arena, judged, "target is", "targets are")));
+    document_paragraph(document, judged == 0 ? "No target can be judged yet."
+                                             : arena_printf(arena, "%zu of %s met.", met,
+                                                            words_count(arena, judged, "target is", "targets are")));
     document_table(document, "Scorecards against their targets", columns, sizeof columns / sizeof *columns);
     for (size_t i = 0; i < published->scorecard_count; i++) {
         struct value card = published->scorecards[i];

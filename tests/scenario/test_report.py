@@ -143,6 +143,7 @@ def test_nothing_there(report):
         check_text(text)
         check_html(report([record("aside", status="dismissed")], *arguments, "--format", "html"))
     assert "No recommendation is open: nothing is waiting to be done." in report([record("aside", status="dismissed")])
+    assert "No recommendation is open, so the roadmap is empty." in report([record("aside", status="dismissed")], "--roadmap")
 
 
 def test_what_is_measured(report):
@@ -167,6 +168,8 @@ def test_what_is_measured(report):
     assert parts["Scorecards"].startswith("1 of 2 targets are met.")
     assert re.search(r"Mean time to detect +\| cart +\| +1m 30s \| +3m \| +-50 % \| met", parts["Scorecards"])
     assert re.search(r"Change failure rate +\| overall +\| +22 % \| +- \| +- \| missed", parts["Scorecards"])
+    unjudged = [card | {"target_met": None} for card in cards]
+    assert sections(report(versions, scorecards=unjudged))["Scorecards"].startswith("No target can be judged yet.")
     page = check_html(report(versions, "--format", "html", scorecards=cards))
     assert "Before and after: Stop running" in page.texts
     shape = report(versions, "--format", "json", scorecards=cards)
