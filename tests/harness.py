@@ -225,6 +225,9 @@ class Reader:
             self.at_end.add(message.partition())
             return
         self.at_end.discard(message.partition())
+        # What was fetched before `drain` assigned anew may come once more.
+        if message.offset() < self.next[message.partition()]:
+            return
         self.next[message.partition()] = message.offset() + 1
         self.records.append(Record(
             message.topic(), message.partition(), message.offset(), message.key(), message.value(),
