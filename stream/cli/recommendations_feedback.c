@@ -209,27 +209,40 @@ static void say_effect(const struct saying *saying, struct value newest)
         (void)printf("%.*s: %.*s, was %.*s\n", STR_ARG(id), STR_ARG(is), STR_ARG(was));
 }
 
+/* How long feedback may wait for the time of quiet sources; INT64_MAX: one of them never counts as idle. */
+static int64_t quiet_ms(const struct config *config)
+{
+    int64_t longest_ms = 0;
+    for (size_t i = 0; i < config->source_count; i++) {
+        const struct config_source *source = &config->sources[i];
+        if (source->idle_lag_ms == INT64_MAX)
+            return INT64_MAX;
+        int64_t ms = source->idle_lag_ms + source->out_of_orderness_ms;
+        longest_ms = ms > longest_ms ? ms : longest_ms;
+    }
+    return longest_ms;
+}
+
 /* 1: nothing was heard. */
 static int say_silence(const struct saying *saying)
 {
-    struct buf orderness = {0};
-    struct buf idle = {0};
-    duration_print(&orderness, saying->source->out_of_orderness_ms);
-    if (saying->source->idle_lag_ms == INT64_MAX)
-        buf_puts(&idle, "never");
+    int64_t ms = quiet_ms(saying->config);
+    struct buf takes = {0};
+    if (ms == INT64_MAX)
+        buf_puts(&takes, "until each source has a newer event, since one has idle_lag never");
     else
-        duration_print(&idle, saying->source->idle_lag_ms);
+        buf_puts(&takes, "up to about ");
+    if (ms != INT64_MAX)
+        duration_print(&takes, ms);
     (void)fprintf(
         stderr,
         "error: it was written, but nothing came of it within %s\n"
-        "  Is `forestall run` running? It applies feedback once the time of all its sources has passed it: "
-        "here a source of\n"
-        "  feedback has out_of_orderness %.*s, and counts as idle after %.*s. Feedback is never late, so "
-        "`out_of_orderness: 0s`\n"
-        "  there loses nothing. Look again with `forestall recommendations show`, or wait longer with --wait.\n",
-        saying->request->wait, STR_ARG(buf_str(&orderness)), STR_ARG(buf_str(&idle)));
-    buf_fini(&orderness);
-    buf_fini(&idle);
+        "  Is `forestall run` running? It applies feedback once the time of every source has passed it. Where "
+        "sources are\n"
+        "  quiet that takes %.*s with this configuration (out_of_orderness and idle_lag of its\n"
+        "  sources). Look again with `forestall recommendations show`, or wait longer with --wait.\n",
+        saying->request->wait, STR_ARG(buf_str(&takes)));
+    buf_fini(&takes);
     return 1;
 }
 
