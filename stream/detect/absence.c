@@ -62,7 +62,7 @@ static void on_event(struct detector_context *context, struct group *group, cons
         return;
     }
     keep(group, event, time_ms);
-    if (known && time_ms - group->last_ms <= HOUR_MS)
+    if (known && group->last_ms >= time_ms - HOUR_MS)
         return;
     group->last_ms = time_ms;
     if (!known)

@@ -211,7 +211,7 @@ static void on_event(struct detector_context *context, struct group *group, cons
     }
     bool known = group->timer_ms != INT64_MAX;
     bool says_so = room || group->capped;
-    if (known && says_so && time_ms - group->last_ms <= HOUR_MS)
+    if (known && says_so && group->last_ms >= time_ms - HOUR_MS)
         return;
     group->capped = group->capped || !room;
     group->last_ms = time_ms;

@@ -21,7 +21,7 @@ static void touch(struct detector_context *context, struct group *group, int64_t
     bool sooner = due_ms < group->timer_ms;
     if (sooner)
         group->timer_ms = due_ms;
-    if (!sooner && time_ms - group->last_ms <= HOUR_MS)
+    if (!sooner && group->last_ms >= time_ms - HOUR_MS)
         return;
     group->last_ms = time_ms;
     group_save(group, context->state);

@@ -74,7 +74,7 @@ void hopping_on_event(struct detector_context *context, struct group *group, con
         fall_dormant(group);
     if (group->timer_ms == INT64_MAX)
         return; /* not known, and nothing of it will be evaluated */
-    if (dropped || group->timer_ms != timer_ms || group->dormant != dormant || time_ms - group->last_ms > HOUR_MS) {
+    if (dropped || group->timer_ms != timer_ms || group->dormant != dormant || group->last_ms < time_ms - HOUR_MS) {
         group->last_ms = time_ms;
         group_save(group, context->state);
     }
@@ -87,7 +87,7 @@ void hopping_on_pane(struct detector_context *context, struct group *group, stru
     int64_t end_ms = span_pane(&group->rule->window, pane->start_ms).end_ms;
     (void)arm(group, pane->start_ms, end_ms - 1);
     group_pane_take(group, context->state, pane);
-    if (group->timer_ms != timer_ms || group->dormant != dormant || end_ms - group->last_ms > HOUR_MS) {
+    if (group->timer_ms != timer_ms || group->dormant != dormant || group->last_ms < end_ms - HOUR_MS) {
         group->last_ms = end_ms;
         group_save(group, context->state);
     }

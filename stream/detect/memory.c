@@ -194,7 +194,7 @@ bool memory_value(struct detector_context *context, const struct group *group, c
 static void save(struct detector_context *context, struct group *group, int64_t time_ms, bool dropped)
 {
     bool known = group->timer_ms != INT64_MAX;
-    if (known && !dropped && time_ms - group->last_ms <= HOUR_MS)
+    if (known && !dropped && group->last_ms >= time_ms - HOUR_MS)
         return;
     group->last_ms = time_ms;
     group->capped = group->capped || dropped;

@@ -234,7 +234,7 @@ static void save(struct call *call, int64_t time_ms)
     int64_t deadline = sequence_deadline(call->runs);
     if (!known || !str_eq(group_note(group, NOTE_RUNS), buf_str(&bytes)))
         group_note_set(group, call->context->state, NOTE_RUNS, buf_str(&bytes));
-    if (!known || group->timer_ms != deadline || time_ms - group->last_ms > HOUR_MS) {
+    if (!known || group->timer_ms != deadline || group->last_ms < time_ms - HOUR_MS) {
         group->timer_ms = deadline;
         group->last_ms = time_ms;
         group_save(group, call->context->state);

@@ -113,7 +113,9 @@ static int64_t grow(int rule, bool *taken, size_t *members, size_t *count)
     for (size_t i = 0; i < model->count; i++)
         if (model->things[i].membership[rule] == OPEN && !taken[i] && event_at(i)->time_ms < first_ms)
             first_ms = last_ms = event_at(i)->time_ms;
-    for (bool grew = first_ms != INT64_MAX; grew;) {
+    if (first_ms == INT64_MAX)
+        return INT64_MAX;
+    for (bool grew = true; grew;) {
         grew = false;
         for (size_t i = 0; i < model->count; i++) {
             int64_t time_ms = event_at(i)->time_ms;
