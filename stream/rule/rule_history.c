@@ -101,7 +101,6 @@ static bool build_history(struct loader *loader, const struct rule *rule, struct
 void rule_histories_build(struct loader *loader)
 {
     struct ruleset *set = loader->set;
-    set->all_count = set->count;
     for (size_t i = 0; i < set->count; i++) {
         struct rule *rule = &set->rules[i];
         if (has_history(rule) && build_history(loader, rule, &set->rules[set->all_count]))

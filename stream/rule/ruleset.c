@@ -153,6 +153,7 @@ static void build_rules(struct loader *loader)
         buf_u64(&digest, set->rules[i].hash);
     }
     rule_levels_resolve(loader);
+    set->all_count = set->count;
     if (loader->diagnostics->errors == 0)
         rule_histories_build(loader);
     set->digest = hash_bytes(digest.p, digest.len, 0);
