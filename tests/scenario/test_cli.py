@@ -8,7 +8,7 @@ import pytest
 
 import harness
 
-COMMANDS = ("run", "replay", "check", "test", "explain", "recommendations", "eval", "topics", "demo", "gen")
+COMMANDS = ("run", "replay", "check", "test", "explain", "recommendations", "report", "eval", "topics", "demo", "gen")
 RULES = """
 apiVersion: forestall.io/v1
 kind: RuleSet
@@ -32,6 +32,16 @@ def small(tmp_path):
     (tmp_path / "rules.yaml").write_text(RULES)
     (tmp_path / "forestall.yaml").write_text("rules: [rules.yaml]\n")
     return tmp_path
+
+
+def test_what_a_replay_counts(forestall_does, small):
+    """Detections of rules that recommend nothing too, and from --from on."""
+    (small / "rules.yaml").write_text(RULES.split("  recommend:")[0])
+    (small / "events.jsonl").write_text("".join(json.dumps(each) + "\n" for each in incidents(4)))
+    said = forestall_does("replay", "--file", "events.jsonl").stderr
+    assert "0 recommendations, 0 versions, 1 detections, 3 firings; 0 late, 0 dead letters" in said
+    said = forestall_does("replay", "--file", "events.jsonl", "--from", "2024-01-03T00:00:00Z").stderr
+    assert "0 recommendations, 0 versions, 0 detections, 2 firings" in said
 
 
 def test_help_and_usage(forestall_does):

@@ -39,6 +39,21 @@ def explained(forestall_does, tmp_path):
     return run
 
 
+def test_what_is_compared_once_it_is_implemented(explained, forestall_does, tmp_path):
+    text, facts = explained()
+    assert ("By default: The 30d before the day on which a recommendation is implemented are compared with the 30d after it, "
+            "whole days of UTC. It is inconclusive with fewer than 3 incidents before. "
+            "incidents It is met if after <= 0.8 * before. For it each recommendation's rows and single events of the last 32d "
+            "are kept, at most 10,000 (limits.window_events), and of what folds one pane a day.") in text
+    assert facts["validation"] == {"before": "30d", "after": "30d", "min_before": 3, "incidents": "after <= 0.8 * before"}
+    written = rules() + "  validate: {before: 7d, after: 14d, min_before: 0, measures: {busy: {value: avg(cpu), met: after < before}}}\n"
+    (tmp_path / "r.yaml").write_text(written)
+    text = " ".join(forestall_does("explain", "it", "r.yaml").stdout.split())
+    assert ("Validation The 7d before the day on which a recommendation is implemented are compared with the 14d after it, whole "
+            "days of UTC. Whatever there was before, it is judged. busy avg(cpu) is met if after < before.") in text
+    assert "of the last 16d are kept" in text
+
+
 def test_what_a_sliding_window_means(explained):
     text, facts = explained()
     assert text.startswith("it r.yaml:5 Summary It goes wrong. It looks at incidents where severity is sev1 or sev2 and component is "
