@@ -67,6 +67,8 @@ static int open_source(struct run *run, struct error *err)
 static int open_all(struct run *run, struct error *err)
 {
     const struct config *config = run->loaded.config;
+    if (config->exchange == EXCHANGE_KAFKA)
+        return error_set(err, ERROR_FATAL, "exchange: kafka is not built yet; `run` takes exchange: local");
     TRY(topics_for_run(config, err));
     TRY(open_state(run, err));
     TRY(open_source(run, err));

@@ -10,7 +10,7 @@ const char *const config_keys[] = {
     "application_id", "kafka",  "schema_registry", "sources", "outputs",         "rules", "time", "exchange", "state",
     "impact",         "limits", "start",           "workers", "commit_interval", "http",  "log",  NULL};
 
-enum { TASKS_MAX = 32 };
+enum { TASKS_MAX = 32, WORKERS_MAX = 64, STANDBY_MAX = 7 };
 
 struct str config_path(struct config_load *load, struct str path)
 {
@@ -130,13 +130,36 @@ static void read_outputs(struct config_load *load, const struct yaml_node *node)
     read_output(load, yaml_get(node, "dead_letter"), false, &config->dead_letter);
 }
 
+/* The program's own topics are nobody else's. */
+static bool topic_internal(const struct config *config, struct str topic)
+{
+    static const char *const ends[] = {"-changelog", "-marks", "-exchange"};
+    struct str app = config->application_id;
+    for (size_t i = 0; i < sizeof ends / sizeof *ends; i++)
+        if (topic.n > app.n && str_eq((struct str){topic.p, app.n}, app) &&
+            str_is((struct str){topic.p + app.n, topic.n - app.n}, ends[i]))
+            return true;
+    return false;
+}
+
+static void check_internal(struct config_load *load, const struct yaml_node *at, struct str topic)
+{
+    if (topic_internal(load->config, topic))
+        diagnostic_at(load->diagnostics, at, false,
+                      "topic '%.*s' is an internal one of this application; take another name", STR_ARG(topic));
+}
+
 /* A topic that is read and written at once would feed on itself. */
 static void check_topics(struct config_load *load, const struct yaml_node *root)
 {
     const struct config *config = load->config;
     const struct config_output *outputs[] = {&config->recommendations, &config->scorecards, &config->dead_letter};
     const struct yaml_node *at = yaml_get(root, "outputs");
+    const struct yaml_node *sources = yaml_get(root, "sources");
+    for (size_t j = 0; j < config->source_count; j++)
+        check_internal(load, sources, config->sources[j].topic);
     for (int i = 0; i < 3; i++) {
+        check_internal(load, at != NULL ? at : root, outputs[i]->topic);
         for (int j = 0; j < i; j++)
             if (str_eq(outputs[i]->topic, outputs[j]->topic))
                 diagnostic_at(load->diagnostics, at != NULL ? at : root, false, "two outputs share the topic '%.*s'",
@@ -204,9 +227,10 @@ static void read_state(struct config_load *load, const struct yaml_node *node)
             config->row_retention_ms < DAY_MS)
             diagnostic_at(diagnostics, retention, false, "row_retention must be at least 1d");
         const struct yaml_node *replicas = yaml_get(node, "standby_replicas");
-        if (check_int(diagnostics, replicas, "standby_replicas", 0, 100, &standby) && standby > 0)
+        if (check_int(diagnostics, replicas, "standby_replicas", 0, STANDBY_MAX, &standby) && standby > 0 &&
+            config->exchange == EXCHANGE_LOCAL)
             diagnostic_at(diagnostics, replicas, false,
-                          "standby replicas are not built yet; this version runs one instance, so write 0");
+                          "standby replicas are of other instances, which only exchange: kafka has; write 0");
     }
     config->state_dir = config_path(load, dir);
     config->tasks = (int)tasks;
@@ -313,15 +337,15 @@ static void read_scalars(struct config_load *load, const struct yaml_node *root)
                       "application_id must be letters, digits, '.', '_' and '-', at most 100 of them");
     node = yaml_get(root, "exchange");
     if (node != NULL && check_symbol(diagnostics, node, "exchange", exchanges) == EXCHANGE_KAFKA)
-        diagnostic_at(diagnostics, node, false,
-                      "exchange 'kafka' is not built yet; this version runs 'local', which is one instance");
+        config->exchange = EXCHANGE_KAFKA;
     node = yaml_get(root, "start");
     config->start_latest = node != NULL && check_symbol(diagnostics, node, "start", starts) == 1;
     int64_t workers = 1;
     node = yaml_get(root, "workers");
-    if (check_int(diagnostics, node, "workers", 1, 1024, &workers) && workers > 1)
+    if (check_int(diagnostics, node, "workers", 1, WORKERS_MAX, &workers) && workers > 1 &&
+        config->exchange == EXCHANGE_LOCAL)
         diagnostic_at(diagnostics, node, false,
-                      "more than one worker needs the exchange 'kafka', which is not built yet; write 1");
+                      "more than one worker needs exchange: kafka; with the local exchange write 1");
     config->workers = (int)workers;
     config->commit_interval_ms = 500;
     node = yaml_get(root, "commit_interval");

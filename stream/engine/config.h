@@ -47,13 +47,13 @@ struct config {
     int64_t idle_lag_ms; /* INT64_MAX: never */
     int64_t max_future_skew_ms;
     enum late_policy late;
-    enum exchange_kind exchange;
+    enum exchange_kind exchange; /* commands that run by themselves use the local one whatever it says */
     struct str state_dir;
     int64_t state_memory_bytes;
-    int tasks;
+    int tasks; /* 1 … 32 */
     int replication_factor;
     int64_t row_retention_ms;
-    int standby_replicas;
+    int standby_replicas; /* 0 … 7; more than 0 only with EXCHANGE_KAFKA */
     double impact_high;
     double impact_medium;
     int64_t groups_max;
@@ -62,7 +62,7 @@ struct config {
     int64_t partial_matches_max;
     int64_t record_bytes_max;
     bool start_latest;
-    int workers;
+    int workers; /* 1 … 64; more than 1 only with EXCHANGE_KAFKA */
     int64_t commit_interval_ms;
     struct str http_listen; /* empty: not configured */
     struct str http_token_file;
@@ -74,7 +74,7 @@ struct config {
 enum config_need { CONFIG_NEED_KAFKA = 1, CONFIG_NEED_SOURCES = 2, CONFIG_NEED_RULES = 4 };
 
 /* Loads `path`; `environment` is environ-like ("NAME=value"), NULL for none. NULL when diagnostics got an error. What
- * is not served yet (schema_registry, exchange: kafka, workers over 1) is an error that says so. */
+ * is not served yet (schema_registry) is an error that says so. */
 struct config *config_load(const char *path, char *const *environment, unsigned needs, struct diagnostics *diagnostics);
 /* The same over a text in memory. */
 struct config *config_load_text(const char *name, struct str text, char *const *environment, unsigned needs,

@@ -44,6 +44,19 @@ def test_what_a_replay_counts(forestall_does, small):
     assert "0 recommendations, 0 versions, 0 detections, 2 firings" in said
 
 
+def test_the_exchange_over_kafka(forestall_does, small):
+    """Whoever runs by himself takes the local exchange, whatever the configuration says."""
+    config = small / "forestall.yaml"
+    config.write_text(config.read_text() + "exchange: kafka\nworkers: 2\nstate: {standby_replicas: 1}\n")
+    (small / "events.jsonl").write_text("".join(json.dumps(each) + "\n" for each in incidents()))
+    assert "no errors" in forestall_does("check").stdout
+    assert "1 recommendations" in forestall_does("replay", "--file", "events.jsonl").stderr
+    config.write_text(config.read_text() + "kafka: {bootstrap.servers: \"127.0.0.1:1\"}\n"
+                      "sources: [{topic: incidents, stream: incident, format: json}]\n")
+    refused = forestall_does("run", status=1).stderr
+    assert "exchange: kafka is not built yet; `run` takes exchange: local" in refused
+
+
 def test_help_and_usage(forestall_does):
     assert "forestall 0." in forestall_does("--version").stdout
     listed = forestall_does("--help").stdout

@@ -85,6 +85,20 @@ static void test_defaults(void **state)
     assert_int_equal(config->log_format, LOG_LOGFMT);
 }
 
+static void test_exchange(void **state)
+{
+    (void)state;
+    load("exchange: kafka\nworkers: 64\nstate: {standby_replicas: 7}", NULL, 0);
+    assert_string_equal(said(), "");
+    assert_int_equal(config->exchange, EXCHANGE_KAFKA);
+    assert_int_equal(config->workers, 64);
+    assert_int_equal(config->standby_replicas, 7);
+    load("exchange: kafka\nsources: [{topic: forestall-exchanges, stream: incident, format: json}]", NULL, 0);
+    assert_string_equal(said(), "");
+    assert_int_equal(config->workers, 1);
+    assert_int_equal(config->standby_replicas, 0);
+}
+
 static const char full[] =
     "application_id: shop\nkafka: {bootstrap.servers: \"a:1,b:2\", linger.ms: 5}\nschema_registry: null\n"
     "sources:\n"
@@ -245,11 +259,18 @@ static const char *const bad[][2] = {
     {"outputs: {dead_letter: {topic: s, format: json}}",
      "1:35: error: unknown key 'format' in an output; known are topic"},
     {"time: {late: drip}", "1:14: error: unknown late 'drip'; did you mean 'drop'?"},
-    {"exchange: kafka",
-     "1:11: error: exchange 'kafka' is not built yet; this version runs 'local', which is one instance"},
-    {"workers: 2", "1:10: error: more than one worker needs the exchange 'kafka', which is not built yet; write 1"},
+    {"sources: [{topic: forestall-exchange, stream: incident, format: json}]",
+     "1:10: error: topic 'forestall-exchange' is an internal one of this application; take another name"},
+    {"application_id: a\noutputs: {scorecards: {topic: a-marks}}",
+     "2:10: error: topic 'a-marks' is an internal one of this application; take another name"},
+    {"exchange: topic", "1:11: error: unknown exchange 'topic'; known are local or kafka"},
+    {"workers: 2", "1:10: error: more than one worker needs exchange: kafka; with the local exchange write 1"},
+    {"workers: 0", "1:10: error: workers must be from 1 to 64, not 0"},
+    {"exchange: kafka\nworkers: 65", "2:10: error: workers must be from 1 to 64, not 65"},
     {"state: {standby_replicas: 1}",
-     "1:27: error: standby replicas are not built yet; this version runs one instance, so write 0"},
+     "1:27: error: standby replicas are of other instances, which only exchange: kafka has; write 0"},
+    {"exchange: kafka\nstate: {standby_replicas: 8}", "2:27: error: standby_replicas must be from 0 to 7, not 8"},
+    {"exchange: kafka\nstate: {tasks: 33}", "2:16: error: tasks must be from 1 to 32, not 33"},
     {"state: {tasks: 33}", "1:16: error: tasks must be from 1 to 32, not 33"},
     {"state: {memory: 1MiB}", "1:17: error: memory must be at least 8MiB"},
     {"state: {memory: lots}", "1:17: error: memory: 'lots' is no size; write one such as 512KiB or 256MiB"},
@@ -283,6 +304,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_defaults, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_exchange, setup, teardown),
         cmocka_unit_test_setup_teardown(test_full, setup, teardown),
         cmocka_unit_test_setup_teardown(test_environment, setup, teardown),
         cmocka_unit_test_setup_teardown(test_bad_environment, setup, teardown),
