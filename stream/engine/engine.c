@@ -105,6 +105,8 @@ static int open_halves(struct engine *engine, struct event_map **map, struct red
     *reduce = reduce_new(&(struct reduce_options){.rules = options->rules,
                                                   .config = options->config,
                                                   .state = options->state,
+                                                  .tasks = task_range_all(options->config->tasks),
+                                                  .memory_bytes = options->config->state_memory_bytes,
                                                   .counted_from_ms = options->publish_from_ms,
                                                   .publish = publish,
                                                   .expire = expire,
@@ -211,6 +213,13 @@ static int note_empty(struct engine *engine, struct error *err)
     return 0;
 }
 
+/* One reduce drives all tasks, so that all its levels have one time. */
+static void all_levels(int64_t *times_ms, int64_t time_ms)
+{
+    for (size_t i = 0; i < REDUCE_LEVELS_MAX; i++)
+        times_ms[i] = time_ms;
+}
+
 int engine_restore(struct engine *engine, struct error *err)
 {
     struct commit_restored restored = {0};
@@ -225,7 +234,9 @@ int engine_restore(struct engine *engine, struct error *err)
     if (engine->idle != NULL)
         idle_restart(engine->idle);
     engine->commit_due_us = clock_mono_us() + engine->options.config->commit_interval_ms * 1000;
-    return reduce_restore(engine->reduce, restored.first_start ? TIME_NONE : restored.applied_ms, err);
+    int64_t times_ms[REDUCE_LEVELS_MAX];
+    all_levels(times_ms, restored.first_start ? TIME_NONE : restored.applied_ms);
+    return reduce_restore(engine->reduce, times_ms, err);
 }
 
 int engine_reload(struct engine *engine, const struct ruleset *rules, bool *switched, struct error *err)
@@ -267,7 +278,7 @@ static void order_partitions(struct engine *engine)
 static int read_partition(struct engine *engine, size_t partition, size_t *count, struct error *err)
 {
     struct source *source = engine->options.source;
-    int64_t applied_ms = reduce_applied(engine->reduce);
+    int64_t applied_ms = engine_applied(engine);
     *count = 0;
     if (engine->watermark.partitions[partition].finished)
         return 0;
@@ -329,11 +340,13 @@ static int advance(struct engine *engine, int64_t before_ms, struct error *err)
 {
     if (before_ms > engine->options.until_ms)
         before_ms = engine->options.until_ms + 1;
-    if (before_ms == TIME_NONE || before_ms <= reduce_applied(engine->reduce))
+    if (before_ms == TIME_NONE || before_ms <= engine_applied(engine))
         return 0;
     event_map_flush(engine->map, before_ms);
     tell_firsts(engine);
-    return reduce_advance(engine->reduce, before_ms, err);
+    int64_t times_ms[REDUCE_LEVELS_MAX];
+    all_levels(times_ms, before_ms);
+    return reduce_advance(engine->reduce, times_ms, err);
 }
 
 static bool any_empty(const struct engine *engine)
@@ -362,7 +375,7 @@ static int ask_empty(struct engine *engine, bool *may, struct error *err)
         TRY(source->ops->end_offset(source, i, &end, err));
         if (source->ops->read_to(source, i) >= end)
             continue;
-        idle_first(engine->idle, i, reduce_applied(engine->reduce), &engine->outbox);
+        idle_first(engine->idle, i, engine_applied(engine), &engine->outbox);
         partition->empty = false;
     }
     engine->asked_us = clock_mono_us();
@@ -382,7 +395,7 @@ int engine_step(struct engine *engine, bool *worked, struct error *err)
     TRY(read_all(engine, worked, err));
     if (engine->idle != NULL)
         TRY(idle_look(engine->idle, &engine->outbox, &engine->counters.marks, err));
-    bool may = watermark_least(&engine->watermark) > reduce_applied(engine->reduce);
+    bool may = watermark_least(&engine->watermark) > engine_applied(engine);
     if (may)
         TRY(ask_empty(engine, &may, err));
     int64_t time_ms = watermark_least(&engine->watermark);
@@ -409,12 +422,12 @@ int engine_commit(struct engine *engine, struct error *err)
     arena_reset(&engine->arena);
     struct commit_position *positions = arena_alloc(&engine->arena, (n + 1) * sizeof *positions);
     for (size_t i = 0; i < n; i++)
-        positions[i] = watermark_position(&engine->watermark.partitions[i], reduce_applied(engine->reduce));
+        positions[i] = watermark_position(&engine->watermark.partitions[i], engine_applied(engine));
     struct commit_batch batch = {.records = engine->outbox.records,
                                  .record_count = engine->outbox.count,
                                  .positions = positions,
                                  .position_count = n,
-                                 .applied_ms = reduce_applied(engine->reduce),
+                                 .applied_ms = engine_applied(engine),
                                  .rules_digest = engine->options.rules->digest};
     TRY(engine->options.commit->ops->commit(engine->options.commit, &batch, engine->options.state, err));
     outbox_clear(&engine->outbox);
@@ -456,7 +469,7 @@ int engine_end(struct engine *engine, bool drain, struct error *err)
 
 void engine_event(struct engine *engine, size_t partition, struct event *event)
 {
-    event_map_event(engine->map, partition, event, reduce_applied(engine->reduce));
+    event_map_event(engine->map, partition, event, engine_applied(engine));
 }
 
 int engine_advance(struct engine *engine, int64_t until_ms, struct error *err)
@@ -466,7 +479,7 @@ int engine_advance(struct engine *engine, int64_t until_ms, struct error *err)
 
 int64_t engine_applied(const struct engine *engine)
 {
-    return reduce_applied(engine->reduce);
+    return reduce_applied(engine->reduce, LEVEL_SOURCE);
 }
 
 const struct watermark *engine_watermark(const struct engine *engine)
@@ -495,10 +508,10 @@ void engine_log_counters(const struct engine *engine, const char *message)
     const struct reduce_counters *reduce = reduce_counters(engine->reduce);
     const struct recommender_counters *recommend = reduce_recommend_counters(engine->reduce);
     struct buf applied = {0};
-    if (reduce_applied(engine->reduce) == TIME_NONE)
+    if (engine_applied(engine) == TIME_NONE)
         buf_puts(&applied, "none");
     else
-        time_print_ms(&applied, reduce_applied(engine->reduce));
+        time_print_ms(&applied, engine_applied(engine));
     log_info(message, LOG_I("records", map->records), LOG_I("events", map->events), LOG_I("matched", map->matched),
              LOG_I("undecodable", map->undecodable), LOG_I("too_large", map->too_large), LOG_I("future", map->future),
              LOG_I("late", map->late), LOG_I("tombstones", map->tombstones), LOG_I("rows", reduce->rows_changed),

@@ -1,12 +1,14 @@
-/* Between map and reduce: partials, forwarded events and feedback go to the task of their group, row or
+/* Between map and reduce, and between the tasks of reduce: everything goes to the task of its group, row or
  * recommendation.
  *
- * exchange_local hands them over in memory, in one process. Whoever sends keeps nothing of what it sent.
+ * Two implementations: inbox.h hands things over in memory, in one process; exchange_kafka.h writes them to the log of
+ * their task, whose owner reads them into an inbox. Whoever sends keeps nothing of what it sent.
  */
 #ifndef FORESTALL_ENGINE_EXCHANGE_H
 #define FORESTALL_ENGINE_EXCHANGE_H
 
 #include "detect/pane.h"
+#include "recommend/message.h"
 
 struct exchange;
 
@@ -22,15 +24,35 @@ struct exchange_match {
     int32_t input;
 };
 
+/* A pane's partial of a group. */
+struct exchange_partial {
+    int rule;
+    uint64_t group;
+    struct str key;
+    struct pane *pane;
+};
+
+/* A row as it was and as it is, for the rules of one level. */
+struct exchange_change {
+    const struct event *before; /* NULL: it is new */
+    const struct event *after;  /* NULL: it is removed */
+    int64_t time_ms;
+    struct position at; /* of the update */
+    uint8_t level;
+};
+
 struct exchange_ops {
-    /* A pane's partial of a group; takes the pane. The receiver merges partials of one pane. */
-    void (*partial)(struct exchange *exchange, int rule, uint64_t group, struct str key, struct pane *pane);
+    /* Takes the pane. The receiver merges partials of one pane. */
+    void (*partial)(struct exchange *exchange, const struct exchange_partial *partial);
     /* An update of a row. */
     void (*update)(struct exchange *exchange, const struct event *event);
     /* An event that some rule does not fold, with the inputs that selected it. */
     void (*event)(struct exchange *exchange, const struct event *event, const struct exchange_match *matches, size_t n);
     /* Feedback about a recommendation, with its record, since only its task can judge it. */
     void (*feedback)(struct exchange *exchange, const struct event *event, struct exchange_record record);
+    void (*change)(struct exchange *exchange, const struct exchange_change *change);
+    /* Between recommendations. */
+    void (*message)(struct exchange *exchange, const struct recommend_message *message);
 };
 
 struct exchange {

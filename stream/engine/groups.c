@@ -6,7 +6,7 @@
 struct groups {
     struct groups_options options;
     struct map cache; /* (rule number, hash) -> struct group */
-    int64_t restored_ms;
+    int64_t *restored_ms; /* by level */
     uint64_t tick;
     struct group **unwritten; /* groups that hold notes which the state does not have yet, in no order */
     size_t unwritten_count;
@@ -25,12 +25,22 @@ static struct str key_of(const struct cache_key *key)
     return (struct str){(const char *)key, sizeof *key};
 }
 
+static void forget_counts(struct groups *groups)
+{
+    size_t n = groups->options.rules->all_count * (size_t)groups->options.tasks.count;
+    for (size_t i = 0; i < n; i++)
+        groups->counts[i] = SIZE_MAX;
+}
+
 struct groups *groups_new(const struct groups_options *options)
 {
     struct groups *groups = mem_zalloc(sizeof *groups);
     groups->options = *options;
-    groups->counts = mem_alloc((options->rules->all_count * (size_t)options->tasks + 1) * sizeof *groups->counts);
-    groups_restore(groups, INT64_MIN);
+    groups->counts = mem_alloc((options->rules->all_count * (size_t)options->tasks.count + 1) * sizeof *groups->counts);
+    groups->restored_ms = mem_alloc(((size_t)options->rules->level_max + 1) * sizeof *groups->restored_ms);
+    for (int i = 0; i <= options->rules->level_max; i++)
+        groups->restored_ms[i] = INT64_MIN;
+    forget_counts(groups);
     return groups;
 }
 
@@ -70,16 +80,16 @@ void groups_free(struct groups *groups)
     drop_cache(groups);
     free((void *)groups->unwritten);
     free(groups->counts);
+    free(groups->restored_ms);
     free(groups);
 }
 
-void groups_restore(struct groups *groups, int64_t restored_ms)
+void groups_restore(struct groups *groups, const int64_t *applied_ms)
 {
     drop_cache(groups);
-    groups->restored_ms = restored_ms;
-    size_t n = groups->options.rules->all_count * (size_t)groups->options.tasks;
-    for (size_t i = 0; i < n; i++)
-        groups->counts[i] = SIZE_MAX;
+    for (int i = 0; i <= groups->options.rules->level_max; i++)
+        groups->restored_ms[i] = applied_ms[i];
+    forget_counts(groups);
 }
 
 int groups_get(struct groups *groups, int rule_number, uint64_t hash, struct str key, struct group **out,
@@ -91,10 +101,10 @@ int groups_get(struct groups *groups, int rule_number, uint64_t hash, struct str
         struct group_options options = {
             .rule = &groups->options.rules->rules[rule_number],
             .rule_number = rule_number,
-            .task = group_task(hash, groups->options.tasks),
+            .task = group_task(hash, groups->options.tasks.count),
             .hash = hash,
             .key = key,
-            .restored_ms = groups->restored_ms,
+            .restored_ms = groups->restored_ms[groups->options.rules->rules[rule_number].level],
         };
         TRY(group_load(&group, groups->options.state, &options, err));
         if (group != NULL)
@@ -116,7 +126,7 @@ static void forget(struct groups *groups, struct group *group)
 
 static size_t *count_of(struct groups *groups, const struct group *group)
 {
-    return &groups->counts[(size_t)group->rule_number * (size_t)groups->options.tasks + (size_t)group->task];
+    return &groups->counts[(size_t)group->rule_number * (size_t)groups->options.tasks.count + (size_t)group->task];
 }
 
 void groups_settle(struct groups *groups, struct group *group, bool newcomer)
@@ -184,7 +194,9 @@ static int arm_timer(void *context, struct str key, struct str value)
         return -1;
     for (size_t i = 0; i < rules->all_count; i++)
         if (rules->rules[i].hash == record.rule_hash && record.timer_ms != INT64_MAX)
-            timers->arm(timers->context, group_timer_at(&rules->rules[i], record.timer_ms, timers->groups->restored_ms),
+            timers->arm(timers->context,
+                        group_timer_at(&rules->rules[i], record.timer_ms,
+                                       timers->groups->restored_ms[rules->rules[i].level]),
                         (int)i, record.hash);
     return 0;
 }
@@ -195,7 +207,7 @@ int groups_timers(struct groups *groups, void (*arm)(void *context, int64_t time
     struct timers timers = {groups, arm, context};
     struct buf prefix = {0};
     int result = 0;
-    for (int task = 0; task < groups->options.tasks && result == 0; task++) {
+    for (int task = groups->options.tasks.first; task < groups->options.tasks.end && result == 0; task++) {
         buf_reset(&prefix);
         state_key(&prefix, task, STATE_GROUP);
         err->class = ERROR_NONE;

@@ -10,7 +10,7 @@ struct groups;
 struct groups_options {
     const struct ruleset *rules;
     struct state *state;
-    int tasks;
+    struct task_range tasks;
     int64_t memory_bytes;
     int64_t groups_max; /* of a rule and task */
 };
@@ -28,8 +28,8 @@ void groups_settle(struct groups *groups, struct group *group, bool newcomer);
 void groups_commit(struct groups *groups);
 /* Bytes of notes that wait for groups_commit. */
 size_t groups_unwritten(const struct groups *groups);
-/* Forgets all; what lies below `restored_ms` was applied. */
-void groups_restore(struct groups *groups, int64_t restored_ms);
+/* Forgets all; what lies below `applied_ms`, by level, was applied. */
+void groups_restore(struct groups *groups, const int64_t *applied_ms);
 /* Calls `arm` for the timer of every group in the state whose rule is in the set. */
 int groups_timers(struct groups *groups, void (*arm)(void *context, int64_t time_ms, int rule_number, uint64_t hash),
                   void *context, struct error *err) MUST_CHECK;

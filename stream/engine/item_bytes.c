@@ -90,3 +90,23 @@ struct item_feedback item_feedback_decode(struct str bytes, struct arena *arena)
     feedback.event = read_event(&r, arena);
     return feedback;
 }
+
+enum { MESSAGE_STANDS = 1, MESSAGE_FALLS = 2 };
+
+void item_message_encode(struct buf *out, const struct recommend_message *message)
+{
+    buf_byte(out, (uint8_t)message->kind);
+    buf_byte(out, (uint8_t)((message->stands ? MESSAGE_STANDS : 0) | (message->falls ? MESSAGE_FALLS : 0)));
+    buf_text(out, message->group);
+}
+
+void item_message_decode(struct str bytes, struct recommend_message *message)
+{
+    struct reader r = reader_of(bytes.p, bytes.n);
+    message->kind = (enum recommend_message_kind)read_byte(&r);
+    uint8_t flags = read_byte(&r);
+    message->stands = (flags & MESSAGE_STANDS) != 0;
+    message->falls = (flags & MESSAGE_FALLS) != 0;
+    message->group = read_text(&r);
+    ASSERT(!r.failed && message->kind < MESSAGE_KINDS);
+}

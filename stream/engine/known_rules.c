@@ -40,9 +40,9 @@ void known_rules_free(struct known_rules *known)
     free(known);
 }
 
-static void record_key(struct buf *key)
+static void record_key(const struct known_rules *known, struct buf *key)
 {
-    state_key(key, 0, STATE_META);
+    state_key(key, known->options.tasks.first, STATE_META);
     buf_puts(key, "rule.");
 }
 
@@ -50,7 +50,7 @@ static void save(struct known_rules *known, const struct record *record)
 {
     struct buf key = {0};
     struct buf value = {0};
-    record_key(&key);
+    record_key(known, &key);
     buf_u64(&key, record->hash);
     buf_zigzag(&value, record->since_ms);
     buf_zigzag(&value, record->reach_ms);
@@ -86,7 +86,7 @@ static int read_record(void *context, struct str key, struct str value)
 static int read_records(struct known_rules *known, struct records *records, struct error *err)
 {
     struct buf prefix = {0};
-    record_key(&prefix);
+    record_key(known, &prefix);
     records->prefix = prefix.len;
     *err = (struct error){0};
     int result = state_scan(known->options.state, buf_str(&prefix), read_record, records, err);
@@ -113,20 +113,21 @@ static int64_t goes_ms(const struct record *record)
 }
 
 /* Rules of the set that the state does not know, or knows as removed. */
-static void enter(struct known_rules *known, const struct records *records, int64_t applied_ms)
+static void enter(struct known_rules *known, const struct records *records, const int64_t *applied_ms)
 {
     const struct ruleset *rules = known->options.rules;
     for (size_t i = 0; i < rules->all_count; i++) {
+        int64_t since_ms = applied_ms[rules->rules[i].level];
         const struct record *old = find(records, rules->rules[i].hash);
         if (old != NULL && old->removed_ms == INT64_MAX) {
             known->since_ms[i] = old->since_ms;
             continue;
         }
         struct record record = {.hash = rules->rules[i].hash,
-                                .since_ms = applied_ms,
+                                .since_ms = since_ms,
                                 .reach_ms = rules->rules[i].reach_ms + rules->rules[i].look_back_ms,
                                 .removed_ms = INT64_MAX};
-        known->since_ms[i] = applied_ms;
+        known->since_ms[i] = since_ms;
         save(known, &record);
     }
 }
@@ -157,13 +158,13 @@ static void leave(struct known_rules *known, struct records *records, int64_t ap
     }
 }
 
-int known_rules_restore(struct known_rules *known, int64_t applied_ms, struct error *err)
+int known_rules_restore(struct known_rules *known, const int64_t *applied_ms, struct error *err)
 {
     struct records records = {0};
     int result = read_records(known, &records, err);
     if (result == 0) {
         enter(known, &records, applied_ms);
-        leave(known, &records, applied_ms);
+        leave(known, &records, applied_ms[0]);
     }
     free(records.items);
     return result;
@@ -196,7 +197,7 @@ static int remove_some(struct known_rules *known, uint64_t hash, bool *left, str
     struct doomed doomed = {0};
     struct buf prefix = {0};
     int result = 0;
-    for (int task = 0; task < known->options.tasks && result == 0; task++)
+    for (int task = known->options.tasks.first; task < known->options.tasks.end && result == 0; task++)
         for (size_t i = 0; i < sizeof rule_kinds / sizeof *rule_kinds && result == 0; i++) {
             state_key(&prefix, task, rule_kinds[i]);
             buf_u64(&prefix, hash);
@@ -214,7 +215,7 @@ static int remove_some(struct known_rules *known, uint64_t hash, bool *left, str
 static void forget(struct known_rules *known, uint64_t hash)
 {
     struct buf key = {0};
-    record_key(&key);
+    record_key(known, &key);
     buf_u64(&key, hash);
     state_del(known->options.state, buf_str(&key));
     buf_fini(&key);

@@ -144,8 +144,8 @@ static void dead_letter(struct event_map *map, size_t partition, const struct so
                                                                .truncated = truncated});
 }
 
-/* The canonical key of the event's group, in map->key. */
-static void group_key_of(struct event_map *map, const struct rule *rule, const struct rule_input *input)
+/* The event's group: its key in map->key, and its hash. */
+static uint64_t group_of(struct event_map *map, const struct rule *rule, const struct rule_input *input)
 {
     struct value values[RULE_GROUP_KEYS_MAX];
     struct cel_frame frame = {.event = map->event, .arena = &map->arena};
@@ -156,7 +156,7 @@ static void group_key_of(struct event_map *map, const struct rule *rule, const s
             values[i] = value_null();
     }
     buf_reset(&map->key);
-    group_key_encode(&map->key, rule, values);
+    return group_identify(&map->key, rule, values);
 }
 
 static void fold_into_pane(struct event_map *map, const struct index_entry *entry, const struct rule_input *input)
@@ -167,10 +167,9 @@ static void fold_into_pane(struct event_map *map, const struct index_entry *entr
         *pane = span_pane(&rule->window, map->event->time_ms);
     if (pane->end_ms < map->applied_ms)
         return;
-    group_key_of(map, rule, input);
-    struct str key = buf_str(&map->key);
+    uint64_t group = group_of(map, rule, input);
     struct partial *partial =
-        combiner_partial(map->combiner, rule, entry->rule_number, group_hash(key), key, pane->start_ms);
+        combiner_partial(map->combiner, rule, entry->rule_number, group, buf_str(&map->key), pane->start_ms);
     if (!pane_add(partial->pane, rule, entry->input, map->event, &map->arena))
         return;
     buf_reset(&partial->newest);
@@ -344,7 +343,10 @@ static void send_partial(void *context, struct partial *partial)
         arena_reset(&map->arena);
     }
     struct exchange *exchange = map->options.exchange;
-    exchange->ops->partial(exchange, partial->rule, partial->group, partial->key, partial->pane);
+    exchange->ops->partial(exchange, &(struct exchange_partial){.rule = partial->rule,
+                                                                .group = partial->group,
+                                                                .key = partial->key,
+                                                                .pane = partial->pane});
 }
 
 void event_map_flush(struct event_map *map, int64_t before_ms)

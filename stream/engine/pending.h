@@ -11,7 +11,7 @@
 #include "detect/pane.h"
 
 /* Sources are level 0; what they fold into (rows) reaches rules at their own levels, 1 and up, and so do telemetry,
- * panes and the detections of rules below. One level above all rules their recommendations meet. */
+ * panes and the detections of rules below. Above all rules their recommendations meet, by messages. */
 enum { LEVEL_SOURCE, LEVEL_RULE };
 
 /* The order at one time and level. */
@@ -29,8 +29,8 @@ enum pending_kind {
     PENDING_COOLDOWN,
     PENDING_VALIDATION,
     PENDING_AGEING,
-    PENDING_EXPIRY,   /* of closed recommendations */
-    PENDING_APPEARED, /* a recommendation that may stand for others; above all rules */
+    PENDING_EXPIRY,  /* of closed recommendations */
+    PENDING_MESSAGE, /* between recommendations; above all rules, by sender */
 };
 
 struct pending_chunk;

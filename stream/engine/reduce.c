@@ -3,21 +3,18 @@
 
 #include <stdlib.h>
 
-#include "detect/span.h"
 #include "engine/detections.h"
 #include "engine/groups.h"
+#include "engine/inbox.h"
 #include "engine/item_bytes.h"
 #include "engine/known_rules.h"
-#include "engine/pending.h"
 #include "engine/rows.h"
 #include "engine/touch.h"
-#include "engine/waiting_panes.h"
 
 struct reduce {
-    struct exchange exchange; /* first: the exchange's functions find the reduce by it */
     struct reduce_options options;
-    struct pending *pending;
-    struct waiting_panes panes;
+    struct inbox *inbox;
+    struct exchange *out; /* to all tasks: the inbox, where this drives them all */
     struct groups *groups;
     struct rows *rows;
     struct touches *touches;
@@ -25,127 +22,42 @@ struct reduce {
     struct known_rules *known;
     struct recommender *recommender;
     int64_t first_ms[STREAM_COUNT];
-    struct arena arena;             /* of one item */
-    struct buf scratch;             /* what is encoded on its way into pending, which copies it */
-    struct exchange_match *matches; /* of one event and level, likewise; grows to the most that one had */
-    size_t match_cap;
+    struct arena arena; /* of one item */
     struct reduce_counters counters;
-    int64_t applied_ms;
 };
-
-static void receive_partial(struct exchange *exchange, int rule, uint64_t group, struct str key, struct pane *pane)
-{
-    struct reduce *reduce = (struct reduce *)exchange;
-    if (!waiting_panes_add(&reduce->panes, rule, group, pane))
-        return;
-    const struct rule *of = &reduce->options.rules->rules[rule];
-    int64_t end_ms = span_pane(&of->window, pane->start_ms).end_ms;
-    pending_push(reduce->pending, (struct pending_item){.time_ms = end_ms,
-                                                        .level = of->level,
-                                                        .kind = PENDING_PANE,
-                                                        .rule = rule,
-                                                        .group = group,
-                                                        .pane = pane,
-                                                        .key = key});
-}
-
-static void receive_update(struct exchange *exchange, const struct event *event)
-{
-    struct reduce *reduce = (struct reduce *)exchange;
-    struct buf *bytes = &reduce->scratch;
-    buf_reset(bytes);
-    event_encode(bytes, event, FIELD_BIT(event->stream->field_count) - 1);
-    pending_push(reduce->pending, (struct pending_item){.time_ms = event->time_ms,
-                                                        .level = LEVEL_SOURCE,
-                                                        .kind = PENDING_UPDATE,
-                                                        .at = event->at,
-                                                        .bytes = buf_str(bytes)});
-}
-
-/* The event for those of its rules that are of one level, whose matches start at `matches`; how many those are. */
-static size_t push_event(struct reduce *reduce, const struct event *event, const struct exchange_match *matches,
-                         size_t n, int level)
-{
-    const struct rule *rules = reduce->options.rules->rules;
-    struct buf *bytes = &reduce->scratch;
-    size_t count = 0;
-    for (size_t i = 0; i < n; i++) {
-        if (rules[matches[i].rule].level != level)
-            continue;
-        reduce->matches = mem_grow(reduce->matches, count, &reduce->match_cap, sizeof *reduce->matches);
-        reduce->matches[count++] = matches[i];
-    }
-    if (count == 0)
-        return 0;
-    buf_reset(bytes);
-    item_event_encode(bytes, &(struct item_event){event, reduce->matches, count});
-    pending_push(reduce->pending, (struct pending_item){.time_ms = event->time_ms,
-                                                        .level = (uint8_t)level,
-                                                        .kind = PENDING_EVENT,
-                                                        .at = event->at,
-                                                        .bytes = buf_str(bytes)});
-    return count;
-}
-
-static void receive_event(struct exchange *exchange, const struct event *event, const struct exchange_match *matches,
-                          size_t n)
-{
-    struct reduce *reduce = (struct reduce *)exchange;
-    size_t left = n;
-    for (int level = LEVEL_RULE; left > 0; level++)
-        left -= push_event(reduce, event, matches, n, level);
-}
-
-static void receive_feedback(struct exchange *exchange, const struct event *event, struct exchange_record record)
-{
-    struct reduce *reduce = (struct reduce *)exchange;
-    struct buf *bytes = &reduce->scratch;
-    buf_reset(bytes);
-    item_feedback_encode(bytes, event, record);
-    pending_push(reduce->pending, (struct pending_item){.time_ms = event->time_ms,
-                                                        .level = recommender_feedback_level(reduce->recommender, event),
-                                                        .kind = PENDING_FEEDBACK,
-                                                        .at = event->at,
-                                                        .bytes = buf_str(bytes)});
-}
-
-static void push_timer(struct reduce *reduce, int64_t time_ms, enum pending_kind kind, int rule, uint64_t group)
-{
-    bool below_rules = kind == PENDING_ROW_EXPIRY || kind == PENDING_RULE_EXPIRY;
-    int above_rules = reduce->options.rules->level_max + 1;
-    int level = below_rules                ? LEVEL_SOURCE
-                : kind == PENDING_APPEARED ? above_rules
-                                           : reduce->options.rules->rules[rule].level;
-    pending_push(reduce->pending,
-                 (struct pending_item){
-                     .time_ms = time_ms, .level = (uint8_t)level, .kind = (uint8_t)kind, .rule = rule, .group = group});
-}
 
 static void arm_group(void *context, int64_t time_ms, int rule_number, uint64_t hash)
 {
     const struct reduce *reduce = context;
     const struct detector_ops *detector = detector_of(&reduce->options.rules->rules[rule_number]);
-    push_timer(context, time_ms, detector->deadline ? PENDING_DEADLINE : PENDING_WINDOW_CLOSE, rule_number, hash);
+    inbox_timer(reduce->inbox, time_ms, detector->deadline ? PENDING_DEADLINE : PENDING_WINDOW_CLOSE, rule_number,
+                hash);
 }
 
 static void arm_rows(void *context, int64_t time_ms)
 {
-    push_timer(context, time_ms, PENDING_ROW_EXPIRY, 0, 0);
+    inbox_timer(((struct reduce *)context)->inbox, time_ms, PENDING_ROW_EXPIRY, 0, 0);
 }
 
 static void arm_removed(void *context, int64_t time_ms)
 {
-    push_timer(context, time_ms, PENDING_RULE_EXPIRY, 0, 0);
+    inbox_timer(((struct reduce *)context)->inbox, time_ms, PENDING_RULE_EXPIRY, 0, 0);
 }
 
 static const enum pending_kind recommend_kinds[] = {
     [RECOMMEND_UNTIL] = PENDING_UNTIL,           [RECOMMEND_COOLDOWN] = PENDING_COOLDOWN,
     [RECOMMEND_VALIDATION] = PENDING_VALIDATION, [RECOMMEND_AGEING] = PENDING_AGEING,
-    [RECOMMEND_EXPIRY] = PENDING_EXPIRY,         [RECOMMEND_APPEARED] = PENDING_APPEARED};
+    [RECOMMEND_EXPIRY] = PENDING_EXPIRY};
 
 static void arm_recommendation(void *context, int64_t time_ms, int kind, int rule_number, uint64_t hash)
 {
-    push_timer(context, time_ms, recommend_kinds[kind], rule_number, hash);
+    inbox_timer(((struct reduce *)context)->inbox, time_ms, recommend_kinds[kind], rule_number, hash);
+}
+
+static void send_message(void *context, const struct recommend_message *message)
+{
+    struct exchange *out = ((struct reduce *)context)->out;
+    out->ops->message(out, message);
 }
 
 static int history(void *context, const struct rule *history, uint64_t hash, struct span span, struct arena *arena,
@@ -173,57 +85,52 @@ static void expire(void *context, struct str id, int64_t time_ms)
 
 struct reduce *reduce_new(const struct reduce_options *options)
 {
-    static const struct exchange_ops ops = {receive_partial, receive_update, receive_event, receive_feedback};
     const struct config *config = options->config;
     struct reduce *reduce = mem_zalloc(sizeof *reduce);
-    reduce->exchange.ops = &ops;
     reduce->options = *options;
-    reduce->pending = pending_new();
-    reduce->applied_ms = INT64_MIN;
+    reduce->inbox = inbox_new(options->rules);
+    reduce->out = options->out != NULL ? options->out : inbox_exchange(reduce->inbox);
     reduce->touches = touches_new(options->rules);
     reduce->detections =
         detections_new(options->rules, &reduce->counters.where_errors, &reduce->counters.where_null_errors);
     reduce->known = known_rules_new(&(struct known_rules_options){.rules = options->rules,
                                                                   .state = options->state,
-                                                                  .tasks = config->tasks,
+                                                                  .tasks = options->tasks,
                                                                   .arm = arm_removed,
                                                                   .context = reduce});
     for (int i = 0; i < STREAM_COUNT; i++)
         reduce->first_ms[i] = INT64_MAX;
     reduce->groups = groups_new(&(struct groups_options){.rules = options->rules,
                                                          .state = options->state,
-                                                         .tasks = config->tasks,
-                                                         .memory_bytes = config->state_memory_bytes / 2,
+                                                         .tasks = options->tasks,
+                                                         .memory_bytes = options->memory_bytes / 2,
                                                          .groups_max = config->groups_max});
-    reduce->rows =
-        rows_new(&(struct rows_options){.state = options->state, .config = config, .arm = arm_rows, .context = reduce});
+    reduce->rows = rows_new(&(struct rows_options){.state = options->state,
+                                                   .config = config,
+                                                   .tasks = options->tasks,
+                                                   .arm = arm_rows,
+                                                   .context = reduce});
     reduce->recommender = recommender_new(&(struct recommender_options){.rules = options->rules,
                                                                         .state = options->state,
-                                                                        .tasks = config->tasks,
+                                                                        .tasks = options->tasks,
                                                                         .impact_high = config->impact_high,
                                                                         .impact_medium = config->impact_medium,
                                                                         .evidence_max = config->evidence_max,
-                                                                        .memory_bytes = config->state_memory_bytes / 8,
+                                                                        .memory_bytes = options->memory_bytes / 8,
                                                                         .publish = publish,
                                                                         .expire = expire,
                                                                         .timer = arm_recommendation,
+                                                                        .send = send_message,
                                                                         .history = history,
                                                                         .context = reduce});
     return reduce;
-}
-
-static void forget_pending(struct reduce *reduce)
-{
-    pending_clear(reduce->pending);
-    waiting_panes_clear(&reduce->panes);
 }
 
 void reduce_free(struct reduce *reduce)
 {
     if (reduce == NULL)
         return;
-    forget_pending(reduce);
-    pending_free(reduce->pending);
+    inbox_free(reduce->inbox);
     groups_free(reduce->groups);
     rows_free(reduce->rows);
     touches_free(reduce->touches);
@@ -231,14 +138,12 @@ void reduce_free(struct reduce *reduce)
     known_rules_free(reduce->known);
     recommender_free(reduce->recommender);
     arena_fini(&reduce->arena);
-    buf_fini(&reduce->scratch);
-    free(reduce->matches);
     free(reduce);
 }
 
 struct exchange *reduce_exchange(struct reduce *reduce)
 {
-    return &reduce->exchange;
+    return inbox_exchange(reduce->inbox);
 }
 
 static struct detector_context detector_context(struct reduce *reduce, int rule_number)
@@ -271,7 +176,7 @@ static void scored(struct reduce *reduce, const struct group *group, const struc
     if (reduce->options.score != NULL)
         reduce->options.score(reduce->options.context, &record, evaluation->time_ms);
     if (group->rule->is_read)
-        detections_send_scorecard(reduce->detections, group, record.map, evaluation->time_ms, &reduce->exchange, arena);
+        detections_send_scorecard(reduce->detections, group, record.map, evaluation->time_ms, reduce->out, arena);
 }
 
 /* What a detector said goes to the recommendation stage, and its detections to the rules that read them. */
@@ -285,7 +190,7 @@ static int evaluated(struct reduce *reduce, struct group *group, const struct de
         reduce->counters.firings += counts && evaluation->firing;
         reduce->counters.detections += counts && evaluation->detection;
         if (evaluation->detection && group->rule->is_read)
-            detections_send(reduce->detections, group, evaluation, &reduce->exchange, &reduce->arena);
+            detections_send(reduce->detections, group, evaluation, reduce->out, &reduce->arena);
         if (group->rule->scorecard != NULL)
             scored(reduce, group, evaluation);
         if (group->rule->recommend != NULL)
@@ -323,7 +228,6 @@ static int apply_pane(struct reduce *reduce, struct pending_item *item, struct e
 {
     struct pane *pane = item->pane;
     struct group *group = NULL;
-    waiting_panes_take(&reduce->panes, item->rule, item->group, pane);
     item->pane = NULL;
     if (groups_get(reduce->groups, item->rule, item->group, item->key, &group, err) != 0) {
         pane_free(pane);
@@ -394,25 +298,24 @@ static int apply_update(struct reduce *reduce, const struct pending_item *item, 
         return 0;
     }
     reduce->counters.rows_changed++;
-    struct buf *bytes = &reduce->scratch;
-    buf_reset(bytes);
-    item_change_encode(
-        bytes, &(struct item_change){row.existed ? &row.before : NULL, row.change == ROW_CHANGED ? &row.after : NULL});
     for (int level = LEVEL_RULE; level <= reduce->options.rules->level_max; level++)
         if (level == LEVEL_RULE || touches_rows_at(reduce->touches, level))
-            pending_push(reduce->pending, (struct pending_item){.time_ms = item->time_ms,
-                                                                .level = (uint8_t)level,
-                                                                .kind = PENDING_CHANGE,
-                                                                .at = item->at,
-                                                                .bytes = buf_str(bytes)});
+            reduce->out->ops->change(reduce->out,
+                                     &(struct exchange_change){.before = row.existed ? &row.before : NULL,
+                                                               .after = row.change == ROW_CHANGED ? &row.after : NULL,
+                                                               .time_ms = item->time_ms,
+                                                               .at = item->at,
+                                                               .level = (uint8_t)level});
     return 0;
 }
 
 static int apply_touches(struct reduce *reduce, const struct touch *touches, size_t n, const struct pending_item *item,
                          struct error *err)
 {
+    const struct task_range *tasks = &reduce->options.tasks;
     for (size_t i = 0; i < n; i++)
-        TRY(apply_touch(reduce, &touches[i], item->time_ms, item->kind == PENDING_CHANGE, err));
+        if (task_range_has(*tasks, group_task(touches[i].hash, tasks->count)))
+            TRY(apply_touch(reduce, &touches[i], item->time_ms, item->kind == PENDING_CHANGE, err));
     return 0;
 }
 
@@ -456,6 +359,15 @@ static int apply_recommendation_timer(struct reduce *reduce, const struct pendin
     return recommender_timer(reduce->recommender, &due, &reduce->arena, err);
 }
 
+static int apply_message(struct reduce *reduce, const struct pending_item *item, struct error *err)
+{
+    struct recommend_message message = {.time_ms = item->time_ms,
+                                        .to = {item->rule, item->group},
+                                        .from = {item->at.topic, (uint64_t)item->at.offset}};
+    item_message_decode(item->bytes, &message);
+    return recommender_message(reduce->recommender, &message, &reduce->arena, err);
+}
+
 static int apply(struct reduce *reduce, struct pending_item *item, struct error *err)
 {
     switch ((enum pending_kind)item->kind) {
@@ -481,8 +393,9 @@ static int apply(struct reduce *reduce, struct pending_item *item, struct error 
     case PENDING_VALIDATION:
     case PENDING_AGEING:
     case PENDING_EXPIRY:
-    case PENDING_APPEARED:
         return apply_recommendation_timer(reduce, item, err);
+    case PENDING_MESSAGE:
+        return apply_message(reduce, item, err);
     }
     return 0;
 }
@@ -494,14 +407,14 @@ static int apply_settled(struct reduce *reduce, struct pending_item *item, struc
     return 0;
 }
 
-static int apply_next(struct reduce *reduce, int64_t before_ms, bool *any, struct error *err)
+static int apply_next(struct reduce *reduce, const int64_t *before_ms, bool *any, struct error *err)
 {
     struct pending_item item;
-    *any = pending_pop(reduce->pending, before_ms, &item);
+    *any = inbox_next(reduce->inbox, before_ms, &item);
     if (!*any)
         return 0;
     int result = apply_settled(reduce, &item, err);
-    pending_done(reduce->pending, &item);
+    inbox_done(reduce->inbox, &item);
     arena_reset(&reduce->arena);
     return result;
 }
@@ -511,12 +424,13 @@ void reduce_first(struct reduce *reduce, enum stream_id stream, int64_t first_ms
     reduce->first_ms[stream] = first_ms;
 }
 
-int reduce_advance(struct reduce *reduce, int64_t before_ms, struct error *err)
+int reduce_advance(struct reduce *reduce, const int64_t *before_ms, struct error *err)
 {
     for (bool any = true; any;)
         TRY(apply_next(reduce, before_ms, &any, err));
-    if (before_ms > reduce->applied_ms)
-        reduce->applied_ms = before_ms;
+    for (size_t level = 0; level < inbox_levels(reduce->options.rules); level++)
+        if (before_ms[level] > inbox_applied(reduce->inbox, level))
+            inbox_set_applied(reduce->inbox, level, before_ms[level]);
     return 0;
 }
 
@@ -530,24 +444,33 @@ static bool forgets(const struct pending_item *item)
 int reduce_drain(struct reduce *reduce, struct error *err)
 {
     struct pending_item item;
-    while (pending_pop(reduce->pending, INT64_MAX, &item)) {
+    int64_t ends_ms[REDUCE_LEVELS_MAX];
+    for (size_t i = 0; i < REDUCE_LEVELS_MAX; i++)
+        ends_ms[i] = INT64_MAX;
+    while (inbox_next(reduce->inbox, ends_ms, &item)) {
         int result = forgets(&item) ? 0 : apply_settled(reduce, &item, err);
-        pending_done(reduce->pending, &item);
+        inbox_done(reduce->inbox, &item);
         arena_reset(&reduce->arena);
         TRY(result);
     }
     return 0;
 }
 
-int64_t reduce_applied(const struct reduce *reduce)
+size_t reduce_levels(const struct reduce *reduce)
 {
-    return reduce->applied_ms;
+    return inbox_levels(reduce->options.rules);
 }
 
-int reduce_restore(struct reduce *reduce, int64_t applied_ms, struct error *err)
+int64_t reduce_applied(const struct reduce *reduce, size_t level)
 {
-    forget_pending(reduce);
-    reduce->applied_ms = applied_ms;
+    return inbox_applied(reduce->inbox, level);
+}
+
+int reduce_restore(struct reduce *reduce, const int64_t *applied_ms, struct error *err)
+{
+    inbox_clear(reduce->inbox);
+    for (size_t level = 0; level < reduce_levels(reduce); level++)
+        inbox_set_applied(reduce->inbox, level, applied_ms[level]);
     groups_restore(reduce->groups, applied_ms);
     recommender_drop(reduce->recommender);
     TRY(known_rules_restore(reduce->known, applied_ms, err));
@@ -569,7 +492,7 @@ size_t reduce_unwritten(const struct reduce *reduce)
 
 size_t reduce_pending_bytes(const struct reduce *reduce)
 {
-    return pending_bytes(reduce->pending) + reduce->panes.bytes;
+    return inbox_bytes(reduce->inbox);
 }
 
 void reduce_continue(struct reduce *reduce, const struct reduce_counters *counters)

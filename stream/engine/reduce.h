@@ -4,13 +4,16 @@
  *     level 1: panes, closing windows, changes and events -> detectors -> recommendations, and
  *     level n: the same for rules that read the detections of rules below
  *
- * All tasks of the state are driven by one reduce with the local exchange; each group and row knows its task.
+ * One reduce drives all tasks of the state with the local exchange, and one task with Kafka's; each group, row and
+ * recommendation knows its task. Each level has a time of its own: what one level makes of its items goes through the
+ * exchange to higher ones, so they share nothing, and a level may be applied as far as all that sends to it was.
  */
 #ifndef FORESTALL_ENGINE_REDUCE_H
 #define FORESTALL_ENGINE_REDUCE_H
 
 #include "engine/config.h"
 #include "engine/exchange.h"
+#include "engine/pending.h"
 #include "recommend/recommend.h"
 #include "recommend/scorecard.h"
 
@@ -36,6 +39,9 @@ struct reduce_options {
     const struct ruleset *rules;
     const struct config *config;
     struct state *state;     /* borrowed */
+    struct task_range tasks; /* that it drives */
+    struct exchange *out;    /* to all tasks; NULL: this reduce drives them all */
+    int64_t memory_bytes;    /* of what it holds decoded: half for groups, an eighth for recommendations */
     int64_t counted_from_ms; /* firings and detections before it do not count; INT64_MIN: all do */
     /* A version of a recommendation: its id and record. */
     void (*publish)(void *context, struct str id, struct value record, bool detection, int64_t time_ms);
@@ -60,16 +66,19 @@ struct exchange *reduce_exchange(struct reduce *reduce);
 
 /* The time of the first event that the stream has had; INT64_MAX: none yet. */
 void reduce_first(struct reduce *reduce, enum stream_id stream, int64_t first_ms);
-/* Applies everything strictly below `before_ms`, in order. */
-int reduce_advance(struct reduce *reduce, int64_t before_ms, struct error *err) MUST_CHECK;
+/* How many levels the rules have, LEVEL_SOURCE included; at most REDUCE_LEVELS_MAX. */
+enum { REDUCE_LEVELS_MAX = RULE_LEVELS_MAX + 2 + MESSAGE_KINDS };
+size_t reduce_levels(const struct reduce *reduce);
+/* Applies everything strictly below `before_ms`, a time for each level, in order of time and level. */
+int reduce_advance(struct reduce *reduce, const int64_t *before_ms, struct error *err) MUST_CHECK;
 /* Applies all that waits (windows, cooldowns), whatever its time; only what
  * forgets is left out. */
 int reduce_drain(struct reduce *reduce, struct error *err) MUST_CHECK;
-/* Everything below this is applied; INT64_MIN: nothing yet. */
-int64_t reduce_applied(const struct reduce *reduce);
+/* Everything of the level below this is applied; INT64_MIN: nothing yet. */
+int64_t reduce_applied(const struct reduce *reduce, size_t level);
 
-/* After a restore: forgets the memory, arms the timers of what the state holds. */
-int reduce_restore(struct reduce *reduce, int64_t applied_ms, struct error *err) MUST_CHECK;
+/* After a restore: forgets the memory, arms the timers of what the state holds. `applied_ms` is by level. */
+int reduce_restore(struct reduce *reduce, const int64_t *applied_ms, struct error *err) MUST_CHECK;
 /* Before a commit: what groups left for it is written, and memory beyond the budgets is let go. */
 void reduce_before_commit(struct reduce *reduce);
 /* Bytes that reduce_before_commit will add to the state. */

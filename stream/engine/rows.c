@@ -129,7 +129,7 @@ int rows_apply(struct rows *rows, const struct event *update, struct arena *aren
     size_t source = (size_t)update->at.topic;
     ASSERT(source < rows->options.config->source_count);
     row_key(&own_key, update, rows->key_fields[source], rows->options.config->sources[source].key_count);
-    int task = group_task(group_hash(buf_str(&own_key)), rows->options.config->tasks);
+    int task = group_task(group_hash(buf_str(&own_key)), rows->options.tasks.count);
     state_key(&key, task, STATE_ROW);
     buf_str_put(&key, buf_str(&own_key));
     out->existed = false;
@@ -188,7 +188,7 @@ int rows_expire(struct rows *rows, int64_t time_ms, struct error *err)
         if (rows->days[i] != day)
             rows->days[kept++] = rows->days[i];
     rows->day_count = kept;
-    for (int task = 0; task < rows->options.config->tasks; task++)
+    for (int task = rows->options.tasks.first; task < rows->options.tasks.end; task++)
         TRY(expire_task(rows, task, day, err));
     return 0;
 }
@@ -210,7 +210,7 @@ int rows_restore(struct rows *rows, struct error *err)
     struct buf prefix = {0};
     int result = 0;
     rows->day_count = 0;
-    for (int task = 0; task < rows->options.config->tasks && result == 0; task++) {
+    for (int task = rows->options.tasks.first; task < rows->options.tasks.end && result == 0; task++) {
         buf_reset(&prefix);
         state_key(&prefix, task, STATE_ROW_EXPIRY);
         result = state_scan(rows->options.state, buf_str(&prefix), ask_for, rows, err);

@@ -14,7 +14,8 @@ struct rows;
 
 struct rows_options {
     struct state *state;
-    const struct config *config; /* tasks, row_retention, keys by source */
+    const struct config *config; /* row_retention, keys by source */
+    struct task_range tasks;
     /* Asks that rows_expire be called at this time. */
     void (*arm)(void *context, int64_t time_ms);
     void *context;

@@ -54,8 +54,8 @@ void touches_free(struct touches *touches)
     free(touches);
 }
 
-struct str touch_group_key(const struct rule *rule, const struct rule_input *input, const struct event *event,
-                           struct arena *arena)
+struct touched_group touch_group(const struct rule *rule, const struct rule_input *input, const struct event *event,
+                                 struct arena *arena)
 {
     struct value values[RULE_GROUP_KEYS_MAX];
     struct buf key = {0};
@@ -66,16 +66,16 @@ struct str touch_group_key(const struct rule *rule, const struct rule_input *inp
         if (values[i].type == VALUE_ERROR)
             values[i] = value_null();
     }
-    group_key_encode(&key, rule, values);
-    struct str kept = arena_str(arena, buf_str(&key));
+    uint64_t hash = group_identify(&key, rule, values);
+    struct touched_group group = {arena_str(arena, buf_str(&key)), hash};
     buf_fini(&key);
-    return kept;
+    return group;
 }
 
-static struct touch *find_or_add(struct list *list, int rule_number, struct str key)
+static struct touch *find_or_add(struct list *list, int rule_number, const struct touched_group *group)
 {
     for (size_t i = 0; i < list->count; i++)
-        if (list->items[i].rule_number == rule_number && str_eq(list->items[i].key, key))
+        if (list->items[i].rule_number == rule_number && str_eq(list->items[i].key, group->key))
             return &list->items[i];
     if (list->count == list->cap) {
         size_t cap = list->cap == 0 ? 8 : list->cap * 2;
@@ -86,15 +86,15 @@ static struct touch *find_or_add(struct list *list, int rule_number, struct str 
         list->cap = cap;
     }
     struct touch *touch = &list->items[list->count++];
-    *touch = (struct touch){.rule_number = rule_number, .key = key, .hash = group_hash(key)};
+    *touch = (struct touch){.rule_number = rule_number, .key = group->key, .hash = group->hash};
     return touch;
 }
 
 static void add(struct list *list, const struct index_entry *entry)
 {
     const struct rule_input *input = &entry->rule->inputs[entry->input];
-    struct str key = touch_group_key(entry->rule, input, list->event, list->arena);
-    struct touch *touch = find_or_add(list, entry->rule_number, key);
+    struct touched_group group = touch_group(entry->rule, input, list->event, list->arena);
+    struct touch *touch = find_or_add(list, entry->rule_number, &group);
     uint16_t *selection = list->after ? &touch->selection.after : &touch->selection.before;
     *selection |= (uint16_t)(1U << entry->input);
     if (list->after || touch->selection.after == 0)

@@ -30,8 +30,12 @@ size_t touches_of_event(struct touches *touches, const struct event *event, cons
 /* Adds what where-clauses ended in errors since the last call. */
 void touches_errors(struct touches *touches, uint64_t *errors, uint64_t *null_errors);
 
-/* The canonical key of the event's group under one input, in the arena. */
-struct str touch_group_key(const struct rule *rule, const struct rule_input *input, const struct event *event,
-                           struct arena *arena);
+/* The event's group under one input: its key, in the arena, and its hash. */
+struct touched_group {
+    struct str key;
+    uint64_t hash;
+};
+struct touched_group touch_group(const struct rule *rule, const struct rule_input *input, const struct event *event,
+                                 struct arena *arena);
 
 #endif

@@ -31,7 +31,7 @@ struct recommendation_identity per_identity(const struct group *group, struct va
         struct buf key = {0};
         for (size_t i = 0; i < values.n; i++)
             group_key_put(&key, value_as_str(values.items[2 * i]), values.items[2 * i + 1]);
-        hash = group_hash(buf_str(&key));
+        hash = (group_hash(buf_str(&key)) & ~GROUP_ROUTE_MASK) | (hash & GROUP_ROUTE_MASK);
         buf_fini(&key);
     }
     return per_identity_of(group->rule, group->rule_number, hash, tasks);

@@ -1,7 +1,7 @@
 /* Which recommendation a group's evaluation is about: `per` of its rule.
  *
  * A recommendation is known by the hash of its encoded `per` values, as a group by that of its key, so with all keys of
- * group_by in their order the two are the same.
+ * group_by in their order the two are the same. Its route is its groups', so it is of their task.
  */
 #ifndef FORESTALL_RECOMMEND_PER_H
 #define FORESTALL_RECOMMEND_PER_H
@@ -12,7 +12,7 @@ struct recommendation_identity {
     const struct rule *rule;
     int rule_number;
     int tasks; /* of the state */
-    int task;  /* the hash's own, which need not be the group's */
+    int task;  /* the hash's, and its groups' */
     uint64_t hash;
 };
 

@@ -76,6 +76,20 @@ static void ask_timer(const struct call *call, int64_t time_ms, enum recommend_t
     options->timer(options->context, time_ms, kind, call->it->is.rule_number, call->it->is.hash);
 }
 
+/* From the call's recommendation. */
+static void send(const struct call *call, enum recommend_message_kind kind, struct recommend_address to)
+{
+    const struct recommender_options *options = &call->recommender->options;
+    const struct recommendation *it = call->it;
+    options->send(options->context, &(struct recommend_message){.kind = kind,
+                                                                .time_ms = call->time_ms,
+                                                                .to = to,
+                                                                .from = {it->is.rule_number, it->is.hash},
+                                                                .group = it->group,
+                                                                .stands = supersede_stands(it),
+                                                                .falls = supersede_falls(it)});
+}
+
 static int64_t later(int64_t time_ms, int64_t span_ms)
 {
     return span_ms > INT64_MAX - 1 - time_ms ? INT64_MAX - 1 : time_ms + span_ms;
@@ -165,7 +179,7 @@ static void decide(const struct call *call, bool detection)
         ask_timer(call, impact.falls_ms, RECOMMEND_AGEING);
     it->ageing_ms = impact.falls_ms;
     if (it->life.appeared && supersede_concerns(options->rules, it->is.rule))
-        ask_timer(call, call->time_ms, RECOMMEND_APPEARED);
+        send(call, MESSAGE_APPEARED, (struct recommend_address){it->is.rule_number, it->is.hash});
     it->life.appeared = false;
     recommendation_save(it, options->state);
 }
@@ -233,7 +247,7 @@ int recommender_evaluated(struct recommender *recommender, const struct group *g
         return 0;
     struct value values =
         rule_is_shared(rule) ? per_values(group, evaluation->slots, arena) : evaluation->slots[OUT_GROUP];
-    struct recommendation_identity identity = per_identity(group, values, recommender->options.tasks);
+    struct recommendation_identity identity = per_identity(group, values, recommender->options.tasks.count);
     struct call call = {recommender, NULL, evaluation->time_ms, arena};
     TRY(known_find(&recommender->known, &identity, &call.it, err));
     struct recommendation *it = call.it;
@@ -286,7 +300,7 @@ static int row_of_traced(struct recommender *recommender, const struct group *gr
     buf_fini(&key);
     for (size_t i = 0; result == 0 && i < traced.count; i++) {
         struct recommendation_identity identity =
-            per_identity_of(group->rule, group->rule_number, traced.hashes[i], recommender->options.tasks);
+            per_identity_of(group->rule, group->rule_number, traced.hashes[i], recommender->options.tasks.count);
         result = row_of(recommender, &identity, group, change, arena, err);
     }
     return result;
@@ -301,17 +315,8 @@ int recommender_row(struct recommender *recommender, const struct group *group, 
     if (rule->recommend->per_kind == PER_OUTPUTS)
         return row_of_traced(recommender, group, change, arena, err);
     struct value values = rule_is_shared(rule) ? per_values(group, NULL, arena) : value_null();
-    struct recommendation_identity identity = per_identity(group, values, recommender->options.tasks);
+    struct recommendation_identity identity = per_identity(group, values, recommender->options.tasks.count);
     return row_of(recommender, &identity, group, change, arena, err);
-}
-
-uint8_t recommender_feedback_level(const struct recommender *recommender, const struct event *feedback)
-{
-    struct feedback_target target;
-    struct error unknown;
-    struct str id = value_as_str(feedback->values[FEEDBACK_RECOMMENDATION_ID]);
-    const struct ruleset *rules = recommender->options.rules;
-    return feedback_find(rules, id, &target, &unknown) == 0 ? target.rule->level : (uint8_t)rules->level_max;
 }
 
 static struct validate_call validate_call_of(const struct call *call)
@@ -346,7 +351,7 @@ int recommender_feedback(struct recommender *recommender, const struct event *fe
     TRY(feedback_find(recommender->options.rules, value_as_str(feedback->values[FEEDBACK_RECOMMENDATION_ID]), &target,
                       err));
     struct recommendation_identity identity =
-        per_identity_of(target.rule, target.rule_number, target.hash, recommender->options.tasks);
+        per_identity_of(target.rule, target.rule_number, target.hash, recommender->options.tasks.count);
     TRY(known_find(&recommender->known, &identity, &call.it, err));
     enum life_status before = call.it->life.status;
     TRY(feedback_apply(call.it, feedback, &repeated, err));
@@ -407,51 +412,86 @@ static void expire(const struct call *call)
     known_evict(&call->recommender->known, it);
 }
 
-/* From now on `by` stands for `call->it`. */
-static void supersede(const struct call *call, struct recommendation *by)
+static struct str id_of(const struct call *call, struct recommend_address address)
 {
-    struct recommendation *it = call->it;
-    const struct call other = {call->recommender, by, call->time_ms, call->arena};
-    lifecycle_transition(
-        it, &(struct lifecycle_step){.to = LIFE_SUPERSEDED, .at_ms = call->time_ms, .actor = str_of(LIFE_ENGINE)});
-    life_set_superseded_by(&it->life, render_id(by, call->arena));
-    ask_life_timers(call);
-    decide(call, false);
-    by->life.untold |= life_add_superseded(&by->life, render_id(it, call->arena));
-    decide(&other, false);
+    return render_id_of(&call->recommender->options.rules->rules[address.rule_number], address.hash, call->arena);
 }
 
-/* One that has appeared against those of another rule, which may supersede it, or it them. */
-static int supersede_with(const struct call *call, int number, struct error *err)
+/* From now on `by` stands for the call's. */
+static void fall(const struct call *call, struct recommend_address by)
 {
-    struct recommender *recommender = call->recommender;
     struct recommendation *it = call->it;
-    const struct rule *rule = &recommender->options.rules->rules[number];
-    bool falls = supersede_says(rule, it->is.rule);
-    const struct supersede_search search = {rule, recommender->options.tasks, it};
-    struct superseding found;
-    if (!falls && !supersede_says(it->is.rule, rule))
+    lifecycle_transition(
+        it, &(struct lifecycle_step){.to = LIFE_SUPERSEDED, .at_ms = call->time_ms, .actor = str_of(LIFE_ENGINE)});
+    life_set_superseded_by(&it->life, id_of(call, by));
+    ask_life_timers(call);
+    decide(call, false);
+    send(call, MESSAGE_STAND, by);
+}
+
+/* One that has appeared against one of this task. */
+static void meet(const struct call *call, const struct recommend_message *message)
+{
+    const struct rule *rule = call->it->is.rule;
+    const struct rule *appeared = &call->recommender->options.rules->rules[message->from.rule_number];
+    if (!call->it->exists || !supersede_agrees(call->it->group, message->group))
+        return;
+    if (supersede_says(rule, appeared) && message->falls && supersede_stands(call->it))
+        send(call, MESSAGE_FALL, message->from);
+    else if (supersede_says(appeared, rule) && message->stands && supersede_falls(call->it))
+        fall(call, message->from);
+}
+
+static int meet_rule(struct recommender *recommender, const struct recommend_message *message, int number,
+                     struct arena *arena, struct error *err)
+{
+    const struct recommender_options *options = &recommender->options;
+    const struct rule *rule = &options->rules->rules[number];
+    const struct rule *appeared = &options->rules->rules[message->from.rule_number];
+    if (!supersede_says(rule, appeared) && !supersede_says(appeared, rule))
         return 0;
-    TRY(supersede_find(&search, recommender->options.state, call->arena, &found, err));
+    const struct supersede_search search = {rule, options->tasks, appeared, message->from.hash};
+    struct superseding found;
+    TRY(supersede_find(&search, options->state, arena, &found, err));
     for (size_t i = 0; i < found.count; i++) {
-        struct recommendation_identity identity = per_identity_of(rule, number, found.hashes[i], search.tasks);
-        struct call other = {recommender, NULL, call->time_ms, call->arena};
-        TRY(known_find(&recommender->known, &identity, &other.it, err));
-        if (!other.it->exists || !supersede_agrees(it, other.it))
-            continue;
-        if (falls && supersede_falls(it) && supersede_stands(other.it))
-            supersede(call, other.it);
-        else if (supersede_says(it->is.rule, rule) && supersede_stands(it) && supersede_falls(other.it))
-            supersede(&other, it);
+        struct recommendation_identity identity =
+            per_identity_of(rule, number, found.hashes[i], options->tasks.count);
+        struct call call = {recommender, NULL, message->time_ms, arena};
+        TRY(known_find(&recommender->known, &identity, &call.it, err));
+        meet(&call, message);
     }
     return 0;
 }
 
-static int appeared(const struct call *call, struct error *err)
+static int meet_all(struct recommender *recommender, const struct recommend_message *message, struct arena *arena,
+                    struct error *err)
 {
-    size_t count = call->recommender->options.rules->count;
-    for (size_t i = 0; i < count; i++)
-        TRY(supersede_with(call, (int)i, err));
+    for (size_t i = 0; i < recommender->options.rules->count; i++)
+        TRY(meet_rule(recommender, message, (int)i, arena, err));
+    return 0;
+}
+
+int recommender_message(struct recommender *recommender, const struct recommend_message *message, struct arena *arena,
+                        struct error *err)
+{
+    const struct recommender_options *options = &recommender->options;
+    struct call call = {recommender, NULL, message->time_ms, arena};
+    if (message->kind == MESSAGE_MEET)
+        return meet_all(recommender, message, arena, err);
+    struct recommendation_identity identity =
+        per_identity_of(&options->rules->rules[message->to.rule_number], message->to.rule_number, message->to.hash,
+                        options->tasks.count);
+    TRY(known_find(&recommender->known, &identity, &call.it, err));
+    if (!call.it->exists)
+        return 0;
+    if (message->kind == MESSAGE_APPEARED)
+        send(&call, MESSAGE_MEET, message->to);
+    if (message->kind == MESSAGE_FALL && supersede_falls(call.it))
+        fall(&call, message->from);
+    if (message->kind == MESSAGE_STAND) {
+        call.it->life.untold |= life_add_superseded(&call.it->life, id_of(&call, message->from));
+        decide(&call, false);
+    }
     return 0;
 }
 
@@ -464,7 +504,7 @@ int recommender_timer(struct recommender *recommender, const struct recommender_
         return 0;
     struct call call = {recommender, NULL, due->time_ms, arena};
     struct recommendation_identity identity =
-        per_identity_of(&rules->rules[due->rule_number], due->rule_number, due->hash, recommender->options.tasks);
+        per_identity_of(&rules->rules[due->rule_number], due->rule_number, due->hash, recommender->options.tasks.count);
     TRY(known_find(&recommender->known, &identity, &call.it, err));
     struct recommendation *it = call.it;
     if (!it->exists)
@@ -486,8 +526,6 @@ int recommender_timer(struct recommender *recommender, const struct recommender_
     case RECOMMEND_EXPIRY:
         expire(&call);
         break;
-    case RECOMMEND_APPEARED:
-        return appeared(&call, err);
     }
     if (!wanted)
         return 0;
@@ -540,7 +578,7 @@ int recommender_restore(struct recommender *recommender, struct error *err)
     struct restoring restoring = {0};
     struct buf prefix = {0};
     int result = 0;
-    for (int task = 0; result == 0 && task < recommender->options.tasks; task++) {
+    for (int task = recommender->options.tasks.first; result == 0 && task < recommender->options.tasks.end; task++) {
         state_key(&prefix, task, STATE_RECOMMENDATION);
         *err = (struct error){0};
         result = state_scan(recommender->options.state, buf_str(&prefix), restore_one, &restoring, err);

@@ -30,19 +30,19 @@ bool supersede_stands(const struct recommendation *it)
     return it->version > 0 && !life_is_closed(it->life.status);
 }
 
-static struct value group_of(const struct recommendation *it, struct arena *arena)
+static struct value read_group(struct str bytes, struct arena *arena)
 {
-    struct reader r = reader_of(it->group.p, it->group.n);
+    struct reader r = reader_of(bytes.p, bytes.n);
     struct value group;
     ASSERT(value_decode(&r, arena, &group) && group.type == VALUE_MAP);
     return group;
 }
 
-bool supersede_agrees(const struct recommendation *a, const struct recommendation *b)
+bool supersede_agrees(struct str of, struct str with)
 {
     struct arena arena = {0};
-    struct value group = group_of(a, &arena);
-    struct value other = group_of(b, &arena);
+    struct value group = read_group(of, &arena);
+    struct value other = read_group(with, &arena);
     bool agrees = true;
     for (uint32_t i = 0; i < group.n && agrees; i++) {
         const struct value *v = value_map_get(other, value_as_str(group.items[2 * i]));
@@ -62,12 +62,17 @@ static struct str key_name(const struct rule *rule, size_t i)
     return rule_is_shared(rule) ? rule->recommend->per[i].name : rule->group[i].name;
 }
 
-/* Then groups that agree are the same, and so are their hashes. */
+static bool is_output(const struct rule *rule, size_t i)
+{
+    return rule_is_shared(rule) && rule->recommend->per[i].key < 0;
+}
+
+/* Then groups that agree are the same, and so are their hashes: routes are made of the keys that are no outputs. */
 static bool same_keys(const struct rule *a, const struct rule *b)
 {
     bool same = key_count(a) == key_count(b);
     for (size_t i = 0; same && i < key_count(a); i++)
-        same = str_eq(key_name(a, i), key_name(b, i));
+        same = str_eq(key_name(a, i), key_name(b, i)) && is_output(a, i) == is_output(b, i);
     return same;
 }
 
@@ -99,7 +104,7 @@ static int gather_all(const struct supersede_search *search, struct state *state
 {
     struct buf prefix = {0};
     int result = 0;
-    for (int task = 0; task < search->tasks && result == 0; task++) {
+    for (int task = search->tasks.first; task < search->tasks.end && result == 0; task++) {
         buf_reset(&prefix);
         state_key(&prefix, task, STATE_RECOMMENDATION);
         buf_u64(&prefix, search->rule->hash);
@@ -114,10 +119,10 @@ static int gather_all(const struct supersede_search *search, struct state *state
 int supersede_find(const struct supersede_search *search, struct state *state, struct arena *arena,
                    struct superseding *out, struct error *err)
 {
-    if (same_keys(search->rule, search->with->is.rule)) {
+    if (same_keys(search->rule, search->with_rule)) {
         out->hashes = arena_alloc(arena, sizeof *out->hashes);
-        out->hashes[0] = search->with->is.hash;
-        out->count = 1;
+        out->hashes[0] = search->with_hash;
+        out->count = task_range_has(search->tasks, group_task(search->with_hash, search->tasks.count));
         return 0;
     }
     struct gathered gathered = {0};

@@ -11,6 +11,23 @@
 
 struct state;
 
+/* The tasks of the state that somebody drives: [first, end) of `count`. All of them where one reduce drives all. */
+struct task_range {
+    int count;
+    int first;
+    int end;
+};
+
+static inline struct task_range task_range_all(int count)
+{
+    return (struct task_range){count, 0, count};
+}
+
+static inline bool task_range_has(struct task_range tasks, int task)
+{
+    return task >= tasks.first && task < tasks.end;
+}
+
 enum state_kind {
     STATE_META = 0,
     STATE_ROW = 'r',

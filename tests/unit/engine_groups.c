@@ -28,6 +28,15 @@ static const char rules_text[] = "apiVersion: forestall.io/v1\n"
 
 enum { GROUPS_MAX = 200, EVICTED = GROUPS_MAX / 100 + 1 };
 
+/* One time for every level. */
+static const int64_t *at_all_levels(int64_t time_ms)
+{
+    static int64_t times_ms[RULE_LEVELS_MAX];
+    for (size_t i = 0; i < RULE_LEVELS_MAX; i++)
+        times_ms[i] = time_ms;
+    return times_ms;
+}
+
 struct fixture {
     struct arena arena;
     struct ruleset *rules;
@@ -46,7 +55,7 @@ static void open_with(struct fixture *fixture, const char *text, int64_t memory_
     fixture->state = state_new(store_memory_new());
     fixture->groups = groups_new(&(struct groups_options){.rules = fixture->rules,
                                                           .state = fixture->state,
-                                                          .tasks = 1,
+                                                          .tasks = task_range_all(1),
                                                           .memory_bytes = memory_bytes,
                                                           .groups_max = GROUPS_MAX});
     diagnostics_fini(&diagnostics);
@@ -185,7 +194,7 @@ static void test_notes_wait_for_the_commit(void **state)
     struct str note = arena_str(&fixture.arena, note_of(&fixture, 1));
     groups_commit(fixture.groups);
     see(&fixture, 2, 3000, 3000); /* not in the commit */
-    groups_restore(fixture.groups, 2000);
+    groups_restore(fixture.groups, at_all_levels(2000));
     assert_int_equal(groups_unwritten(fixture.groups), 0);
     assert_true(str_eq(note_of(&fixture, 1), note));
     assert_false(str_eq(note_of(&fixture, 2), note));
@@ -258,7 +267,7 @@ static void test_who_detected_stays(void **state)
         for (int i = 1; i < GROUPS_MAX; i++)
             see(&fixture, i, 1000 + i, 1000 + i);
         if (restarts == 1)
-            groups_restore(fixture.groups, 1000 + GROUPS_MAX);
+            groups_restore(fixture.groups, at_all_levels(1000 + GROUPS_MAX));
         see(&fixture, GROUPS_MAX, 1000 + GROUPS_MAX, 1000 + GROUPS_MAX);
         assert_int_equal(fixture.evicted, EVICTED);
         for (int i = 0; i <= GROUPS_MAX; i++)
@@ -282,7 +291,7 @@ static void test_who_passes_by_is_not_counted(void **state)
         }
         assert_int_equal(fixture.evicted, 0);
         if (restarts == 1)
-            groups_restore(fixture.groups, HOUR_MS + GROUPS_MAX);
+            groups_restore(fixture.groups, at_all_levels(HOUR_MS + GROUPS_MAX));
         see(&fixture, GROUPS_MAX, HOUR_MS + GROUPS_MAX, HOUR_MS + GROUPS_MAX);
         assert_int_equal(fixture.evicted, EVICTED);
         close_fixture(&fixture);

@@ -14,6 +14,15 @@
 #define HEAD     "apiVersion: forestall.io/v1\nkind: RuleSet\nrules:\n"
 enum { TASKS = 2, MINUTE = MINUTE_MS };
 
+/* One time for every level. */
+static const int64_t *at_all_levels(int64_t time_ms)
+{
+    static int64_t times_ms[RULE_LEVELS_MAX];
+    for (size_t i = 0; i < RULE_LEVELS_MAX; i++)
+        times_ms[i] = time_ms;
+    return times_ms;
+}
+
 struct fixture {
     struct arena arena;
     struct state *state;
@@ -41,9 +50,9 @@ static void restore(struct fixture *fixture, const char *text, int64_t applied_m
     assert_non_null(fixture->rules);
     diagnostics_fini(&diagnostics);
     fixture->known = known_rules_new(&(struct known_rules_options){
-        .rules = fixture->rules, .state = fixture->state, .tasks = TASKS, .arm = arm, .context = fixture});
+        .rules = fixture->rules, .state = fixture->state, .tasks = task_range_all(TASKS), .arm = arm, .context = fixture});
     fixture->armed = 0;
-    assert_int_equal(known_rules_restore(fixture->known, applied_ms, &err), 0);
+    assert_int_equal(known_rules_restore(fixture->known, at_all_levels(applied_ms), &err), 0);
 }
 
 static int setup(void **context)

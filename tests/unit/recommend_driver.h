@@ -78,6 +78,14 @@ static inline void driver_timer(void *context, int64_t time_ms, int kind, int ru
     driver->timers[driver->timer_count++] = (struct timer){time_ms, kind, rule_number, hash};
 }
 
+/* A rule alone supersedes nothing. */
+static inline void driver_send(void *context, const struct recommend_message *message)
+{
+    (void)context;
+    (void)message;
+    fail();
+}
+
 /* Loads the rule; what was loaded before is the caller's. */
 static inline void driver_load(struct driver *driver, const char *rule_text)
 {
@@ -101,13 +109,14 @@ static inline void driver_open(struct driver *driver, const char *rule_text)
     driver->state = state_new(store_memory_new());
     driver->options = (struct recommender_options){
         .state = driver->state,
-        .tasks = 8,
+        .tasks = task_range_all(8),
         .impact_high = 40,
         .impact_medium = 10,
         .evidence_max = 20,
         .memory_bytes = 1 << 20,
         .publish = driver_publish,
         .timer = driver_timer,
+        .send = driver_send,
         .history = driver_history,
         .context = driver,
     };
@@ -115,7 +124,7 @@ static inline void driver_open(struct driver *driver, const char *rule_text)
     driver->recommender = recommender_new(&driver->options);
     driver->now_ms = INT64_MIN;
     driver->group.hash = 0x0123456789abcdefULL;
-    driver->group.task = group_task(driver->group.hash, driver->options.tasks);
+    driver->group.task = group_task(driver->group.hash, driver->options.tasks.count);
 }
 
 /* The group of these values, text or NULL for null, in the order of group_by. `key` is the driver's. */
@@ -126,10 +135,9 @@ static inline struct group driver_group(struct driver *driver, const char *const
     struct buf key = {0};
     for (size_t i = 0; i < rule->group_count; i++)
         group[i] = values[i] != NULL ? value_text(values[i]) : value_null();
-    group_key_encode(&key, rule, group);
-    struct group made = {
-        .rule = rule, .hash = group_hash(buf_str(&key)), .key = arena_str(&driver->kept, buf_str(&key))};
-    made.task = group_task(made.hash, driver->options.tasks);
+    uint64_t hash = group_identify(&key, rule, group);
+    struct group made = {.rule = rule, .hash = hash, .key = arena_str(&driver->kept, buf_str(&key))};
+    made.task = group_task(made.hash, driver->options.tasks.count);
     buf_fini(&key);
     return made;
 }

@@ -294,7 +294,7 @@ static void validate(int64_t time_ms)
     struct error err;
     struct recommendation *it;
     struct recommendation_identity identity =
-        per_identity_of(driver.group.rule, 0, driver.group.hash, driver.options.tasks);
+        per_identity_of(driver.group.rule, 0, driver.group.hash, driver.options.tasks.count);
     assert_int_equal(recommendation_load(&it, driver.state, &identity, &err), 0);
     lifecycle_transition(it, &(struct lifecycle_step){.to = LIFE_VALIDATED, .at_ms = time_ms, .actor = STR_LIT("m")});
     recommendation_save(it, driver.state);

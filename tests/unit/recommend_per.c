@@ -124,7 +124,7 @@ static void test_identity(void **state)
     const char *id = arena_printf(&driver.kept, "\"cart-fails:%016llx\"", (unsigned long long)hash);
     assert_field(&driver, "recommendation_id", id);
     buf_reset(&key);
-    state_key(&key, group_task(hash, driver.options.tasks), STATE_RECOMMENDATION);
+    state_key(&key, group_task(hash, driver.options.tasks.count), STATE_RECOMMENDATION);
     buf_u64(&key, driver.rules->rules[0].hash);
     buf_u64(&key, hash);
     struct buf record = {0};

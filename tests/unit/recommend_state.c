@@ -71,7 +71,7 @@ static void test_shrinking(void **state)
     for (int round = 0; round < 3; round++) {
         for (uint64_t group = 0; group < 50; group++) {
             driver.group.hash = group << 48 | 7;
-            driver.group.task = group_task(driver.group.hash, driver.options.tasks);
+            driver.group.task = group_task(driver.group.hash, driver.options.tasks.count);
             incident(DETECTS, DAYS(1) + round * 1000 + (int64_t)group);
         }
         recommender_shrink(driver.recommender);
