@@ -5,7 +5,7 @@
 
 struct groups {
     struct groups_options options;
-    struct map cache; /* (rule number, hash) -> struct group */
+    struct map cache;     /* (rule number, hash) -> struct group */
     int64_t *restored_ms; /* by level */
     uint64_t tick;
     struct group **unwritten; /* groups that hold notes which the state does not have yet, in no order */
@@ -194,10 +194,10 @@ static int arm_timer(void *context, struct str key, struct str value)
         return -1;
     for (size_t i = 0; i < rules->all_count; i++)
         if (rules->rules[i].hash == record.rule_hash && record.timer_ms != INT64_MAX)
-            timers->arm(timers->context,
-                        group_timer_at(&rules->rules[i], record.timer_ms,
-                                       timers->groups->restored_ms[rules->rules[i].level]),
-                        (int)i, record.hash);
+            timers->arm(
+                timers->context,
+                group_timer_at(&rules->rules[i], record.timer_ms, timers->groups->restored_ms[rules->rules[i].level]),
+                (int)i, record.hash);
     return 0;
 }
 

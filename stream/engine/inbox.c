@@ -179,9 +179,9 @@ void inbox_timer(struct inbox *inbox, int64_t time_ms, enum pending_kind kind, i
 {
     bool below_rules = kind == PENDING_ROW_EXPIRY || kind == PENDING_RULE_EXPIRY;
     uint8_t level = below_rules ? LEVEL_SOURCE : inbox->rules->rules[rule].level;
-    pending_push(inbox->levels[level],
-                 (struct pending_item){
-                     .time_ms = time_ms, .level = level, .kind = (uint8_t)kind, .rule = rule, .group = group});
+    pending_push(
+        inbox->levels[level],
+        (struct pending_item){.time_ms = time_ms, .level = level, .kind = (uint8_t)kind, .rule = rule, .group = group});
 }
 
 bool inbox_next(struct inbox *inbox, const int64_t *before_ms, struct pending_item *item)

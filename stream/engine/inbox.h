@@ -1,6 +1,6 @@
-/* What was sent to a reduce and is ahead of its time, with its own timers: a heap a level (pending.h), which are read as
- * one order. Its exchange takes what map and reduce send; partials of one pane merge while they wait. What lies below a
- * level's time was applied before a restart, and is left out. */
+/* What was sent to a reduce and is ahead of its time, with its own timers: a heap a level (pending.h), which are read
+ * as one order. Its exchange takes what map and reduce send; partials of one pane merge while they wait. What lies
+ * below a level's time was applied before a restart, and is left out. */
 #ifndef FORESTALL_ENGINE_INBOX_H
 #define FORESTALL_ENGINE_INBOX_H
 

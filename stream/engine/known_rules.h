@@ -25,8 +25,8 @@ struct known_rules_options {
 struct known_rules *known_rules_new(const struct known_rules_options *options);
 void known_rules_free(struct known_rules *known);
 
-/* After a restore: compares what the state knows with the set, at `applied_ms`, by level (INT64_MIN: nothing was applied
- * yet), and asks for the times at which removed rules' state goes. */
+/* After a restore: compares what the state knows with the set, at `applied_ms`, by level (INT64_MIN: nothing was
+ * applied yet), and asks for the times at which removed rules' state goes. */
 int known_rules_restore(struct known_rules *known, const int64_t *applied_ms, struct error *err) MUST_CHECK;
 /* Since when the rule is in force; INT64_MIN: from the beginning. */
 int64_t known_rules_since(const struct known_rules *known, int rule_number);

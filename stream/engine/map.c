@@ -343,10 +343,9 @@ static void send_partial(void *context, struct partial *partial)
         arena_reset(&map->arena);
     }
     struct exchange *exchange = map->options.exchange;
-    exchange->ops->partial(exchange, &(struct exchange_partial){.rule = partial->rule,
-                                                                .group = partial->group,
-                                                                .key = partial->key,
-                                                                .pane = partial->pane});
+    exchange->ops->partial(
+        exchange, &(struct exchange_partial){
+                      .rule = partial->rule, .group = partial->group, .key = partial->key, .pane = partial->pane});
 }
 
 void event_map_flush(struct event_map *map, int64_t before_ms)

@@ -44,10 +44,11 @@ static void arm_removed(void *context, int64_t time_ms)
     inbox_timer(((struct reduce *)context)->inbox, time_ms, PENDING_RULE_EXPIRY, 0, 0);
 }
 
-static const enum pending_kind recommend_kinds[] = {
-    [RECOMMEND_UNTIL] = PENDING_UNTIL,           [RECOMMEND_COOLDOWN] = PENDING_COOLDOWN,
-    [RECOMMEND_VALIDATION] = PENDING_VALIDATION, [RECOMMEND_AGEING] = PENDING_AGEING,
-    [RECOMMEND_EXPIRY] = PENDING_EXPIRY};
+static const enum pending_kind recommend_kinds[] = {[RECOMMEND_UNTIL] = PENDING_UNTIL,
+                                                    [RECOMMEND_COOLDOWN] = PENDING_COOLDOWN,
+                                                    [RECOMMEND_VALIDATION] = PENDING_VALIDATION,
+                                                    [RECOMMEND_AGEING] = PENDING_AGEING,
+                                                    [RECOMMEND_EXPIRY] = PENDING_EXPIRY};
 
 static void arm_recommendation(void *context, int64_t time_ms, int kind, int rule_number, uint64_t hash)
 {
@@ -105,11 +106,8 @@ struct reduce *reduce_new(const struct reduce_options *options)
                                                          .tasks = options->tasks,
                                                          .memory_bytes = options->memory_bytes / 2,
                                                          .groups_max = config->groups_max});
-    reduce->rows = rows_new(&(struct rows_options){.state = options->state,
-                                                   .config = config,
-                                                   .tasks = options->tasks,
-                                                   .arm = arm_rows,
-                                                   .context = reduce});
+    reduce->rows = rows_new(&(struct rows_options){
+        .state = options->state, .config = config, .tasks = options->tasks, .arm = arm_rows, .context = reduce});
     reduce->recommender = recommender_new(&(struct recommender_options){.rules = options->rules,
                                                                         .state = options->state,
                                                                         .tasks = options->tasks,
@@ -361,9 +359,8 @@ static int apply_recommendation_timer(struct reduce *reduce, const struct pendin
 
 static int apply_message(struct reduce *reduce, const struct pending_item *item, struct error *err)
 {
-    struct recommend_message message = {.time_ms = item->time_ms,
-                                        .to = {item->rule, item->group},
-                                        .from = {item->at.topic, (uint64_t)item->at.offset}};
+    struct recommend_message message = {
+        .time_ms = item->time_ms, .to = {item->rule, item->group}, .from = {item->at.topic, (uint64_t)item->at.offset}};
     item_message_decode(item->bytes, &message);
     return recommender_message(reduce->recommender, &message, &reduce->arena, err);
 }

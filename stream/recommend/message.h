@@ -1,5 +1,5 @@
-/* What recommendations tell each other: which of them stands for which (`supersedes` of their rules). They may be of any
- * rule and task, so all of it goes by messages, each of them one level above what it answers:
+/* What recommendations tell each other: which of them stands for which (`supersedes` of their rules). They may be of
+ * any rule and task, so all of it goes by messages, each of them one level above what it answers:
  *
  *     APPEARED    to itself, above all rules: it was made, or is open again
  *     MEET        to all tasks: those that it stands for fall, those that stand for it answer

@@ -454,8 +454,7 @@ static int meet_rule(struct recommender *recommender, const struct recommend_mes
     struct superseding found;
     TRY(supersede_find(&search, options->state, arena, &found, err));
     for (size_t i = 0; i < found.count; i++) {
-        struct recommendation_identity identity =
-            per_identity_of(rule, number, found.hashes[i], options->tasks.count);
+        struct recommendation_identity identity = per_identity_of(rule, number, found.hashes[i], options->tasks.count);
         struct call call = {recommender, NULL, message->time_ms, arena};
         TRY(known_find(&recommender->known, &identity, &call.it, err));
         meet(&call, message);

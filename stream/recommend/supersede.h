@@ -13,8 +13,8 @@ bool supersede_falls(const struct recommendation *recommendation);
 /* The groups, as they are in recommendations, have the same values of the keys that both have. */
 bool supersede_agrees(struct str group, struct str other);
 
-/* Recommendations of `rule` in the tasks that may agree with one of another rule: their hashes, ascending, in the arena.
- * All of the rule's where the two have different keys, so O(their number) then. */
+/* Recommendations of `rule` in the tasks that may agree with one of another rule: their hashes, ascending, in the
+ * arena. All of the rule's where the two have different keys, so O(their number) then. */
 struct supersede_search {
     const struct rule *rule;
     struct task_range tasks;

@@ -296,9 +296,9 @@ static void restart(int64_t restored_ms)
     struct error err;
     model->timer_count = 0;
     int64_t applied_ms[RULE_LEVELS_MAX];
-        for (size_t i = 0; i < RULE_LEVELS_MAX; i++)
-            applied_ms[i] = restored_ms;
-        groups_restore(model->groups, applied_ms);
+    for (size_t i = 0; i < RULE_LEVELS_MAX; i++)
+        applied_ms[i] = restored_ms;
+    groups_restore(model->groups, applied_ms);
     assert_int_equal(groups_timers(model->groups, arm, NULL, &err), 0);
 }
 
@@ -356,8 +356,11 @@ static void test_windows(void **unused)
             model->first_ms[stream] = INT64_MAX;
         model->state = state_new(store_memory_new());
         model->touches = touches_new(rules);
-        model->groups = groups_new(&(struct groups_options){
-            .rules = rules, .state = model->state, .tasks = task_range_all(3), .memory_bytes = 100, .groups_max = 1000});
+        model->groups = groups_new(&(struct groups_options){.rules = rules,
+                                                            .state = model->state,
+                                                            .tasks = task_range_all(3),
+                                                            .memory_bytes = 100,
+                                                            .groups_max = 1000});
         play();
         /* When all windows are empty, nothing of the groups is left. */
         assert_int_equal(state_scan(model->state, (struct str){0}, any_key, NULL, &err), 0);

@@ -49,8 +49,11 @@ static void restore(struct fixture *fixture, const char *text, int64_t applied_m
     fixture->rules = ruleset_load_text("test.yaml", str_of(text), &diagnostics);
     assert_non_null(fixture->rules);
     diagnostics_fini(&diagnostics);
-    fixture->known = known_rules_new(&(struct known_rules_options){
-        .rules = fixture->rules, .state = fixture->state, .tasks = task_range_all(TASKS), .arm = arm, .context = fixture});
+    fixture->known = known_rules_new(&(struct known_rules_options){.rules = fixture->rules,
+                                                                   .state = fixture->state,
+                                                                   .tasks = task_range_all(TASKS),
+                                                                   .arm = arm,
+                                                                   .context = fixture});
     fixture->armed = 0;
     assert_int_equal(known_rules_restore(fixture->known, at_all_levels(applied_ms), &err), 0);
 }

@@ -70,8 +70,12 @@ static void test_a_moving_timer_waits_once(void **unused)
                    "- {id: r, from: {x: {stream: telemetry}}, detect: {group_by: [service], window: {size: 1h}, when: "
                    "count(x) > 3}}\n");
     struct state *state = state_new(store_memory_new());
-    struct reduce *reduce = reduce_new(
-        &(struct reduce_options){.rules = fixture.rules, .config = fixture.config, .state = state, .tasks = task_range_all(1), .memory_bytes = fixture.config->state_memory_bytes, .publish = publish});
+    struct reduce *reduce = reduce_new(&(struct reduce_options){.rules = fixture.rules,
+                                                                .config = fixture.config,
+                                                                .state = state,
+                                                                .tasks = task_range_all(1),
+                                                                .memory_bytes = fixture.config->state_memory_bytes,
+                                                                .publish = publish});
     struct exchange *exchange = reduce_exchange(reduce);
     size_t most = 0;
     assert_int_equal(reduce_restore(reduce, at_all_levels(INT64_MIN), &err), 0);

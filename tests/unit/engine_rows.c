@@ -41,8 +41,11 @@ static void open_fixture(struct fixture *fixture)
     fixture->sources[1] = (struct config_source){.stream = incident};
     fixture->config.sources = fixture->sources;
     fixture->state = state_new(store_memory_new());
-    fixture->rows = rows_new(
-        &(struct rows_options){.state = fixture->state, .config = &fixture->config, .tasks = task_range_all(3), .arm = arm, .context = fixture});
+    fixture->rows = rows_new(&(struct rows_options){.state = fixture->state,
+                                                    .config = &fixture->config,
+                                                    .tasks = task_range_all(3),
+                                                    .arm = arm,
+                                                    .context = fixture});
 }
 
 static void close_fixture(struct fixture *fixture)
