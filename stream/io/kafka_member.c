@@ -19,18 +19,24 @@ struct kafka_member {
     const struct str *topics;
     size_t topic_count;
     size_t partition_count;
+    bool shared;
     bool mock;
     bool subscribed;
-    bool doubted;
-    size_t assigned; /* partitions, in the present generation */
+    bool doubted; /* until the next rebalance */
+    bool joined;  /* since then there was no rebalance */
+    /* Of the present generation: */
+    rd_kafka_topic_partition_list_t *assignment; /* NULL: revoked */
     rd_kafka_consumer_group_metadata_t *metadata;
 };
 
-static void metadata_drop(struct kafka_member *member)
+static void assignment_drop(struct kafka_member *member)
 {
     if (member->metadata != NULL)
         rd_kafka_consumer_group_metadata_destroy(member->metadata);
+    if (member->assignment != NULL)
+        rd_kafka_topic_partition_list_destroy(member->assignment);
     member->metadata = NULL;
+    member->assignment = NULL;
 }
 
 /* The group's assignment is noted and never read through this client, so librdkafka is told that it is empty. */
@@ -38,19 +44,20 @@ static void rebalanced(rd_kafka_t *client, rd_kafka_resp_err_t code, rd_kafka_to
                        void *context)
 {
     struct kafka_member *member = context;
-    metadata_drop(member);
-    member->assigned = 0;
+    assignment_drop(member);
+    member->joined = member->doubted = false;
     if (code != RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS) {
         bool lost = rd_kafka_assignment_lost(client) != 0;
         log_info("partitions revoked", LOG_I("partitions", partitions->cnt), LOG_I("lost", lost));
-        /* Declared dead: another instance may have taken over, so this one does not rush back into the group. */
-        if (lost && rd_kafka_unsubscribe(client) == RD_KAFKA_RESP_ERR_NO_ERROR)
+        /* Declared dead: another instance may have taken over, so this one does not rush back into the group; one that
+         * shares it may. */
+        if (lost && !member->shared && rd_kafka_unsubscribe(client) == RD_KAFKA_RESP_ERR_NO_ERROR)
             member->subscribed = false;
         (void)rd_kafka_assign(client, NULL);
         return;
     }
-    member->assigned = (size_t)partitions->cnt;
-    if (member->assigned == member->partition_count)
+    member->assignment = rd_kafka_topic_partition_list_copy(partitions);
+    if (member->shared || kafka_member_assigned(member) == member->partition_count)
         member->metadata = rd_kafka_consumer_group_metadata(client);
     log_info("partitions assigned", LOG_I("partitions", partitions->cnt), LOG_I("of", member->partition_count));
     rd_kafka_topic_partition_list_t *none = rd_kafka_topic_partition_list_new(0);
@@ -80,6 +87,9 @@ int kafka_member_open(struct kafka_member **member, const struct kafka_member_op
         {"auto.offset.reset", "error"},
         {NULL, NULL},
     };
+    /* A member whose thread is stuck holds up a rebalance for so long; librdkafka's 5 min are longer than others wait.
+     */
+    static const struct kafka_setting shared[] = {{"max.poll.interval.ms", "45000"}, {NULL, NULL}};
     struct kafka_member *self = mem_zalloc(sizeof *self);
     struct str *topics = arena_alloc(&self->arena, (options->topic_count + 1) * sizeof *topics);
     for (size_t i = 0; i < options->topic_count; i++)
@@ -89,11 +99,13 @@ int kafka_member_open(struct kafka_member **member, const struct kafka_member_op
     self->group_id = arena_str(&self->arena, str_of(options->group_id)).p;
     self->instance_id = arena_str(&self->arena, str_of(options->instance_id)).p;
     self->partition_count = options->partition_count;
+    self->shared = options->shared;
     self->mock = options->mock;
     const struct kafka_client client = {
         .type = RD_KAFKA_CONSUMER,
         .properties = options->properties,
         .property_count = options->property_count,
+        .defaults = options->shared ? shared : NULL,
         .fixed = fixed,
         .prepare = prepare,
         .context = self,
@@ -158,32 +170,50 @@ static int settle_meeting(struct kafka_member *member, struct error *err)
     return 0;
 }
 
+static int join_failed(const struct kafka_member *member, struct error *err)
+{
+    if (member->shared)
+        return error_set(err, ERROR_FATAL,
+                         "group %s assigned nothing to this instance within %d s: see the coordinator's log, and "
+                         "whether another instance hangs; start again",
+                         member->group_id, JOIN_MS / 1000);
+    return error_set(err, ERROR_FATAL,
+                     "group %s gave this instance %zu of %zu partitions within %d s: another instance may run, or a "
+                     "topic's number of partitions has changed; start again",
+                     member->group_id, kafka_member_assigned(member), member->partition_count, JOIN_MS / 1000);
+}
+
+static int await_assignment(struct kafka_member *member, struct error *err)
+{
+    int64_t deadline_us = clock_mono_us() + JOIN_MS * INT64_C(1000);
+    int64_t look_us = 0;
+    while (member->metadata == NULL) {
+        TRY(kafka_member_serve(member, 100, err));
+        int64_t now_us = clock_mono_us();
+        bool part = kafka_member_assigned(member) > 0 && member->metadata == NULL;
+        if (part && !member->mock && now_us > look_us) {
+            TRY(settle_meeting(member, err));
+            look_us = now_us + ASK_AGAIN_MS * INT64_C(1000);
+        }
+        if (member->metadata == NULL && now_us > deadline_us)
+            return join_failed(member, err);
+    }
+    return 0;
+}
+
 int kafka_member_join(struct kafka_member *member, struct error *err)
 {
     if (!member->subscribed) {
-        TRY(await_alone(member, err));
+        if (!member->shared)
+            TRY(await_alone(member, err));
         TRY(subscribe(member, err));
     }
     int64_t deadline_us = clock_mono_us() + DOUBT_MS * INT64_C(1000);
     while (member->doubted && member->metadata != NULL && clock_mono_us() < deadline_us)
         TRY(kafka_member_serve(member, 100, err));
     member->doubted = false;
-    deadline_us = clock_mono_us() + JOIN_MS * INT64_C(1000);
-    int64_t look_us = 0;
-    while (member->metadata == NULL) {
-        TRY(kafka_member_serve(member, 100, err));
-        int64_t now_us = clock_mono_us();
-        if (member->assigned > 0 && member->metadata == NULL && !member->mock && now_us > look_us) {
-            TRY(settle_meeting(member, err));
-            look_us = now_us + ASK_AGAIN_MS * INT64_C(1000);
-        }
-        if (member->metadata == NULL && now_us > deadline_us)
-            return error_set(
-                err, ERROR_FATAL,
-                "group %s gave this instance %zu of %zu partitions within %d s: another instance may run, or a "
-                "topic's number of partitions has changed; start again",
-                member->group_id, member->assigned, member->partition_count, JOIN_MS / 1000);
-    }
+    TRY(await_assignment(member, err));
+    member->joined = true;
     return 0;
 }
 
@@ -213,7 +243,18 @@ int kafka_member_serve(struct kafka_member *member, int timeout_ms, struct error
 
 bool kafka_member_revoked(const struct kafka_member *member)
 {
-    return member->metadata == NULL;
+    return !member->joined;
+}
+
+bool kafka_member_owns(const struct kafka_member *member, const char *topic, int32_t partition)
+{
+    return member->assignment != NULL &&
+           rd_kafka_topic_partition_list_find(member->assignment, topic, partition) != NULL;
+}
+
+size_t kafka_member_assigned(const struct kafka_member *member)
+{
+    return member->assignment != NULL ? (size_t)member->assignment->cnt : 0;
 }
 
 void kafka_member_doubt(struct kafka_member *member)
@@ -250,6 +291,8 @@ int kafka_member_committed(struct kafka_member *member, struct kafka_committed *
         if (!kafka_passing(code) || clock_mono_us() > deadline_us)
             return kafka_failed(err, code, "the committed positions of group %s", member->group_id);
         TRY(kafka_member_serve(member, 100, err));
+        if (member->shared && kafka_member_revoked(member))
+            return error_set(err, ERROR_ABORT, "the group took the partitions away");
     }
 }
 
@@ -260,7 +303,7 @@ rd_kafka_t *kafka_member_client(struct kafka_member *member)
 
 const rd_kafka_consumer_group_metadata_t *kafka_member_metadata(const struct kafka_member *member)
 {
-    return member->metadata;
+    return member->joined ? member->metadata : NULL;
 }
 
 void kafka_member_close(struct kafka_member *member)
@@ -268,7 +311,7 @@ void kafka_member_close(struct kafka_member *member)
     if (member == NULL)
         return;
     kafka_client_free(member->client);
-    metadata_drop(member);
+    assignment_drop(member);
     arena_fini(&member->arena);
     free(member);
 }

@@ -1,7 +1,8 @@
 /* Where records come from: Kafka partitions, files, or memory (tests). One interface, polled by one thread.
  *
- * Partitions are numbered 0 … count - 1 by the source, in order of (topic name, partition), and never change while it
- * is open. Records of a partition come in order of offset; offsets may have gaps (transactions, compaction).
+ * Partitions are numbered 0 … count - 1 by the source, in order of (topic, partition), and never change while it is
+ * open; of a source that several instances share, each reads those that it owns. Records of a partition come in order
+ * of offset; offsets may have gaps (transactions, compaction).
  */
 #ifndef FORESTALL_IO_SOURCE_H
 #define FORESTALL_IO_SOURCE_H
@@ -18,7 +19,7 @@ struct source_record {
 };
 
 struct source_partition {
-    int topic; /* number among the configuration's sources, which are in order of topic name */
+    int topic; /* number among the configuration's sources, which are in order of topic name; beyond them: internal */
     struct str topic_name;
     int32_t partition;
 };
@@ -46,6 +47,9 @@ struct source_ops {
     bool (*finished)(struct source *source, size_t partition);
     /* Work done and in all, in records or bytes: for progress bars. Unbounded: both 0. */
     void (*progress)(struct source *source, int64_t *done, int64_t *total);
+    /* This instance reads the partition, as of the last join; the others are never polled or sought. NULL: it reads
+     * all of them. */
+    bool (*owned)(struct source *source, size_t partition);
     void (*close)(struct source *source);
 };
 

@@ -21,7 +21,9 @@
 #include "io/kafka_admin.h"
 #include "io/kafka_member.h"
 
-/* All partitions together hold about this much ahead of the engine; the floor keeps a wide topic from starving. */
+/* All partitions together hold about this much ahead of the engine; the floor keeps a wide topic from starving.
+ * librdkafka takes the share of one partition when the client is made, before anybody knows which of them will be
+ * owned: in a shared group an instance holds less than this, by the part of the partitions that others own. */
 enum { AHEAD_MESSAGES = 400000, AHEAD_MESSAGES_MIN = 20000, AHEAD_KIB = 128 << 10, AHEAD_KIB_MIN = 4 << 10 };
 enum { SERVE_EVERY_US = 100000, WAIT_SLICE_MS = 100 };
 
@@ -34,12 +36,14 @@ struct kafka_partition {
     int64_t end;             /* bounded: where it ends; INT64_MAX: it does not */
     bool more;               /* the last poll filled its array: there may be more without an event */
     bool finished;
+    bool owned;
     int64_t read_to; /* all below it was given, transaction markers included */
 };
 
 struct source_kafka {
     struct source base;
     struct kafka_member *member; /* NULL: by hand */
+    bool shared;
     rd_kafka_t *reader;
     rd_kafka_t *asker;
     struct arena arena; /* names */
@@ -218,6 +222,7 @@ static int kafka_seek(struct source *source, size_t partition, int64_t offset, s
     static const uint64_t one = 1; /* what an eventfd takes */
     struct source_kafka *kafka = kafka_of(source);
     struct kafka_partition *in = partition_of(source, partition);
+    ASSERT(in->owned);
     partition_stop(in);
     in->next = in->start = in->read_to = offset;
     in->more = false;
@@ -271,6 +276,11 @@ static void kafka_progress(struct source *source, int64_t *done, int64_t *total)
         *done += (in->finished ? in->end : in->next) - in->start;
         *total += in->end - in->start;
     }
+}
+
+static bool kafka_owned(struct source *source, size_t partition)
+{
+    return partition_of(source, partition)->owned;
 }
 
 static void kafka_close(struct source *source)
@@ -382,7 +392,8 @@ static int partitions_init(struct source_kafka *kafka, const struct source_kafka
     for (size_t i = 0; i < kafka->base.partition_count; i++)
         kafka->partitions[i] = (struct kafka_partition){.topic = kafka->topics[kafka->described[i].topic],
                                                         .number = kafka->described[i].partition,
-                                                        .end = INT64_MAX};
+                                                        .end = INT64_MAX,
+                                                        .owned = !kafka->shared};
     return 0;
 }
 
@@ -439,6 +450,7 @@ static int member_open(struct source_kafka *kafka, const struct source_kafka_opt
         .topics = options->topics,
         .topic_count = options->topic_count,
         .partition_count = kafka->base.partition_count,
+        .shared = options->shared,
         .mock = options->mock,
     };
     return kafka_member_open(&kafka->member, &member, err);
@@ -459,10 +471,11 @@ int source_kafka_open(struct source **source, const struct source_kafka_options 
 {
     static const struct source_ops ops = {
         kafka_poll_records, kafka_release,  kafka_wait,     kafka_seek,  kafka_end_offset,
-        kafka_read_to,      kafka_finished, kafka_progress, kafka_close,
+        kafka_read_to,      kafka_finished, kafka_progress, kafka_owned, kafka_close,
     };
     struct source_kafka *kafka = mem_zalloc(sizeof *kafka);
     kafka->base.ops = &ops;
+    kafka->shared = options->group_id != NULL && options->shared;
     kafka->event_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
     if (parts_open(kafka, options, err) != 0) {
         kafka_close(&kafka->base);
@@ -472,13 +485,33 @@ int source_kafka_open(struct source **source, const struct source_kafka_options 
     return 0;
 }
 
+/* Takes over what the group assigned. A partition that this source does not know would be read by nobody. */
+static int partitions_own(struct source_kafka *kafka, struct error *err)
+{
+    size_t known = 0;
+    for (size_t i = 0; i < kafka->base.partition_count; i++) {
+        const struct source_partition *about = &kafka->described[i];
+        struct kafka_partition *partition = &kafka->partitions[i];
+        partition->owned = kafka_member_owns(kafka->member, about->topic_name.p, about->partition);
+        partition->more = false;
+        known += partition->owned;
+    }
+    if (known == kafka_member_assigned(kafka->member))
+        return 0;
+    return error_set(err, ERROR_FATAL,
+                     "the group assigned %zu partitions, of which %zu were there at the start: a topic has more "
+                     "partitions now, or an instance has other sources; start again",
+                     kafka_member_assigned(kafka->member), known);
+}
+
 int source_kafka_join(struct source *source, struct error *err)
 {
     struct source_kafka *kafka = kafka_of(source);
     ASSERT(kafka->member != NULL);
     for (size_t i = 0; i < source->partition_count; i++)
         partition_stop(&kafka->partitions[i]);
-    return kafka_member_join(kafka->member, err);
+    TRY(kafka_member_join(kafka->member, err));
+    return kafka->shared ? partitions_own(kafka, err) : 0;
 }
 
 struct kafka_member *source_kafka_member(struct source *source)

@@ -1,5 +1,6 @@
-/* Kafka topics as a source: as a member of the consumer group (`run`), or assigned by hand between two times or offsets
- * (`replay`). Each partition has its own queue, so that the engine chooses whom to read. */
+/* Kafka topics as a source: as a member of the consumer group (`run`), alone or with others, or assigned by hand
+ * between two times or offsets (`replay`). Each partition has its own queue, so that the engine chooses whom to read.
+ */
 #ifndef FORESTALL_IO_SOURCE_KAFKA_H
 #define FORESTALL_IO_SOURCE_KAFKA_H
 
@@ -8,11 +9,12 @@
 struct source_kafka_options {
     const struct str_pair *properties; /* librdkafka's, verbatim */
     size_t property_count;
-    const struct str *topics; /* in order of name; a topic's number is its place here */
+    const struct str *topics; /* in order of name, an internal one last; a topic's number is its place here */
     size_t topic_count;
     /* Group member: */
     const char *group_id;    /* NULL: assigned by hand, bounded by the log's end at opening */
     const char *instance_id; /* group.instance.id */
+    bool shared;             /* with other members, each reading what the group assigns to it */
     bool mock;
     /* By hand: */
     int64_t from_ms; /* INT64_MIN: from the beginning; records at or after this record time */
@@ -22,8 +24,10 @@ struct source_kafka_options {
 /* Finds the topics' partitions (a missing topic is ERROR_FATAL, naming `forestall topics create`). Joins no group yet.
  */
 int source_kafka_open(struct source **source, const struct source_kafka_options *options, struct error *err) MUST_CHECK;
-/* Joins the group and waits until every partition is assigned to this member, paused at no position: then seek each.
- * Another live member: ERROR_FATAL that says that one instance runs with the local exchange. */
+/* Joins the group and waits until every partition is assigned to this member, stopped: then seek each. Another live
+ * member: ERROR_FATAL that says that one instance runs with the local exchange.
+ * Shared: waits for an assignment, which may be of some partitions or of none. All are stopped; seek those that are
+ * owned. ERROR_FATAL: a topic has grown. */
 int source_kafka_join(struct source *source, struct error *err) MUST_CHECK;
 /* The group member, for the commit protocol: group metadata, committed positions. NULL: assigned by hand. */
 struct kafka_member *source_kafka_member(struct source *source);
