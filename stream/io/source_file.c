@@ -158,6 +158,8 @@ struct file_partition {
     struct line_reader reader;
     const char *stream; /* NULL: every line is taken */
     int64_t size;       /* of the file when it was opened */
+    size_t file;        /* the first partition of the same file */
+    int64_t least_read; /* of that one: the fewest bytes that a partition of the file has read */
     bool finished;
 };
 
@@ -260,12 +262,20 @@ static bool file_finished(struct source *source, size_t partition)
     return partition_of(source, partition)->finished;
 }
 
+/* A file is as far as the slowest of its partitions: one whose stream is rare reads ahead through all of it. */
 static void file_progress(struct source *source, int64_t *done, int64_t *total)
 {
     *done = *total = 0;
     for (size_t i = 0; i < source->partition_count; i++) {
-        *done += partition_of(source, i)->reader.bytes_read;
-        *total += partition_of(source, i)->size;
+        const struct file_partition *partition = partition_of(source, i);
+        struct file_partition *first = partition_of(source, partition->file);
+        int64_t bytes = partition->reader.bytes_read;
+        first->least_read = i == partition->file || bytes < first->least_read ? bytes : first->least_read;
+    }
+    for (size_t i = 0; i < source->partition_count; i++) {
+        const struct file_partition *partition = partition_of(source, i);
+        *done += partition->file == i ? partition->least_read : 0;
+        *total += partition->file == i ? partition->size : 0;
     }
 }
 
@@ -285,6 +295,8 @@ static int partition_open(struct source_file *file, const struct source_file_inp
                           size_t line_bytes_max, struct error *err)
 {
     struct file_partition *partition = &file->partitions[file->opened];
+    while (partition->file < file->opened && strcmp(file->partitions[partition->file].reader.path, input->path) != 0)
+        partition->file++;
     TRY(line_reader_open(&partition->reader, arena_str(&file->names, str_of(input->path)).p, line_bytes_max, err));
     file->opened++;
     if (filtered)

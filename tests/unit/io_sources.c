@@ -76,8 +76,10 @@ static const char *const known[] = {"deployment", "incident", "telemetry", NULL}
 static void test_file_of_several_streams(void **unused)
 {
     (void)unused;
-    file_write("{\"stream\":\"telemetry\",\"n\":1}\n\n  \n{\"n\": {\"stream\":\"x\"}, \"stream\" : \"incident\"}\r\n"
-               "{\"n\":3}\n{\"stream\":\"telemetry\",\"n\":4}");
+    static const char text[] =
+        "{\"stream\":\"telemetry\",\"n\":1}\n\n  \n{\"n\": {\"stream\":\"x\"}, \"stream\" : \"incident\"}\r\n"
+        "{\"n\":3}\n{\"stream\":\"telemetry\",\"n\":4}";
+    file_write(text);
     const char *names[8];
     size_t count;
     int64_t unnamed;
@@ -94,7 +96,11 @@ static void test_file_of_several_streams(void **unused)
     struct source *source;
     assert_int_equal(source_file_open(&source, inputs, filter, partitions, 3, 99, 1000, &err), 0);
     struct source_record records[8];
+    int64_t done, total;
     assert_int_equal(poll_all(source, 0, records, 8), 1);
+    /* The file is not done, though one of its partitions has read it whole. */
+    source->ops->progress(source, &done, &total);
+    assert_int_equal(done, 0);
     assert_value(&records[0], 4, "{\"n\": {\"stream\":\"x\"}, \"stream\" : \"incident\"}");
     assert_int_equal(records[0].timestamp_ms, 99);
     assert_int_equal(poll_all(source, 1, records, 1), 1);
@@ -104,9 +110,9 @@ static void test_file_of_several_streams(void **unused)
     assert_value(&records[0], 6, "{\"stream\":\"telemetry\",\"n\":4}");
     assert_true(source->ops->finished(source, 1));
     assert_int_equal(poll_all(source, 2, records, 8), 4);
-    int64_t done, total;
     source->ops->progress(source, &done, &total);
     assert_int_equal(done, total);
+    assert_int_equal(total, strlen(text));
     int64_t end;
     assert_int_equal(source->ops->end_offset(source, 2, &end, &err), 0);
     assert_int_equal(end, 7);
