@@ -12,6 +12,7 @@
 #include "codec/avro_read.h"
 #include "codec/json.h"
 #include "codec/schemas_embedded.h"
+#include "io/kafka.h"
 #include "io/source_kafka.h"
 
 enum { BATCH = 256, WAIT_MS = 100, SILENCE_MAX_US = 30 * 1000 * 1000 };
@@ -285,6 +286,7 @@ static int read_both(struct kind *recommendations, struct kind *scorecards, cons
         TRY(read_file(scorecards, options->scorecards, err));
     if (options->file != NULL)
         return 0;
+    kafka_wait_briefly();
     TRY(read_topic(recommendations, options->config, &options->config->recommendations, err));
     if (options->scorecards == NULL && !options->only_recommendations)
         TRY(read_topic(scorecards, options->config, &options->config->scorecards, err));

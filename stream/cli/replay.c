@@ -12,6 +12,7 @@
 #include "cli/options.h"
 #include "cli/progress.h"
 #include "engine/engine.h"
+#include "io/kafka.h"
 #include "io/kafka_producer.h"
 #include "io/source_kafka.h"
 
@@ -395,6 +396,7 @@ int cli_replay(int argc, char **argv)
         needs |= CONFIG_NEED_KAFKA | CONFIG_NEED_SOURCES;
     if (replay.wants_diff && replay.against == NULL)
         needs |= CONFIG_NEED_KAFKA;
+    kafka_wait_briefly();
     if (parsed != CLI_GO || !load(&replay.loaded, replay.config_path, needs)) {
         arena_fini(&replay.arena);
         return parsed == CLI_HELP ? 0 : parsed == CLI_USAGE || replay.wants_diff ? 2 : 1;

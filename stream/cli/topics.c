@@ -5,6 +5,7 @@
 
 #include "cli/diagnostics.h"
 #include "engine/topics.h"
+#include "io/kafka.h"
 #include "rule/yaml.h"
 
 #include "cli/commands.h"
@@ -160,6 +161,7 @@ static int topics_run(const struct config *config, const struct options *options
     struct error err = {0};
     struct topics_report report;
     const struct topics_options wanted = {.make_all = options->create, .source_partitions = options->partitions};
+    kafka_wait_briefly();
     if (topics_settle(config, &wanted, arena, &report, &err) != 0) {
         (void)fprintf(stderr, "error: %s\n", err.message);
         return 1;

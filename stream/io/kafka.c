@@ -1,11 +1,22 @@
 /* Properties, log lines and errors of Kafka clients. Log lines come from librdkafka's threads. */
 #include "io/kafka.h"
 
+#include <pthread.h>
 #include <stdarg.h>
 #include <stdio.h>
 
 #include "base/arena.h"
 #include "base/log.h"
+
+enum { REACH_MS = 30000, REACH_BRIEFLY_MS = 10000 };
+
+/* What clients say before the cluster has answered. The lock is for librdkafka's threads. */
+static struct {
+    pthread_mutex_t lock;
+    bool brief; /* kafka_wait_briefly */
+    bool quiet; /* lines are kept: nobody has answered yet */
+    char said[256];
+} contact = {.lock = PTHREAD_MUTEX_INITIALIZER};
 
 static const char *const reserved[] = {
     "group.id",
@@ -56,10 +67,50 @@ bool kafka_property_reserved(struct str name)
     return false;
 }
 
+void kafka_wait_briefly(void)
+{
+    (void)pthread_mutex_lock(&contact.lock);
+    contact.brief = contact.quiet = true;
+    contact.said[0] = '\0';
+    (void)pthread_mutex_unlock(&contact.lock);
+}
+
+int64_t kafka_reach_ms(void)
+{
+    return contact.brief ? REACH_BRIEFLY_MS : REACH_MS;
+}
+
+void kafka_reached(void)
+{
+    (void)pthread_mutex_lock(&contact.lock);
+    contact.quiet = false;
+    (void)pthread_mutex_unlock(&contact.lock);
+}
+
+/* True: the line is not to be logged now. Of those about failures (facility FAIL) the newest is kept, without the
+ * thread before it and the circumstances behind: "[thrd:a:9]: a:9: Connect to … failed: Connection refused (after 0ms
+ * …)". */
+static bool keep_line(const char *facility, const char *text)
+{
+    (void)pthread_mutex_lock(&contact.lock);
+    bool quiet = contact.quiet;
+    if (quiet && strcmp(facility, "FAIL") == 0) {
+        const char *thread_end = text[0] == '[' ? strstr(text, "]: ") : NULL;
+        const char *start = thread_end != NULL ? thread_end + 3 : text;
+        const char *end = strstr(start, " (after ");
+        (void)snprintf(contact.said, sizeof contact.said, "%.*s", end != NULL ? (int)(end - start) : (int)strlen(start),
+                       start);
+    }
+    (void)pthread_mutex_unlock(&contact.lock);
+    return quiet;
+}
+
 static void log_line(const rd_kafka_t *client, int level, const char *facility, const char *text)
 {
     /* The user's properties go to consumers and producers alike, so this says nothing. */
     if (strcmp(facility, "CONFWARN") == 0)
+        return;
+    if (level <= 6 && keep_line(facility, text)) /* debug lines are there because somebody asked for them */
         return;
     struct log_field fields[] = {
         LOG_S("client", client != NULL ? rd_kafka_name(client) : "?"),
@@ -146,6 +197,19 @@ int kafka_failed(struct error *err, rd_kafka_resp_err_t code, const char *format
     (void)vsnprintf(what, sizeof what, format, args);
     va_end(args);
     return error_set(err, ERROR_FATAL, "%s: %s", what, rd_kafka_err2str(code));
+}
+
+int kafka_silence(struct error *err, rd_kafka_resp_err_t code, const char *format, ...)
+{
+    char what[256];
+    va_list args;
+    va_start(args, format);
+    (void)vsnprintf(what, sizeof what, format, args);
+    va_end(args);
+    (void)pthread_mutex_lock(&contact.lock);
+    (void)error_set(err, ERROR_FATAL, "%s: %s", what, contact.said[0] != '\0' ? contact.said : rd_kafka_err2str(code));
+    (void)pthread_mutex_unlock(&contact.lock);
+    return -1;
 }
 
 bool kafka_passing(rd_kafka_resp_err_t code)

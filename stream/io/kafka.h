@@ -32,6 +32,17 @@ int kafka_client_new(rd_kafka_t **client, const struct kafka_client *options, st
 /* Ends a client without leaving its group (a static member never leaves): bounded, it waits for no broker. */
 void kafka_client_free(rd_kafka_t *client);
 
+/* For a command whose answer a person waits for, before its first client is made: until the cluster has answered, what
+ * clients say of it is kept for the error (kafka_silence) instead of being logged, and it has 10 s to do so, not 30. Of
+ * the whole process, as the log is; `run`, which outlasts its cluster, does without. */
+void kafka_wait_briefly(void);
+/* How long a cluster that was never reached may take. */
+int64_t kafka_reach_ms(void);
+/* The cluster answered: from now on clients' lines are logged. */
+void kafka_reached(void);
+/* ERROR_FATAL: the cluster did not answer what `format` says; with the reason that a client gave, or the code's. */
+int kafka_silence(struct error *err, rd_kafka_resp_err_t code, const char *format, ...) PRINTF_LIKE(3, 4);
+
 /* Only the program sets it (isolation.level, group.id, …). */
 bool kafka_property_reserved(struct str name);
 

@@ -63,22 +63,24 @@ static void pause_ms(int ms)
 
 int kafka_topic_partitions(rd_kafka_t *client, const char *topic, int *count, struct error *err)
 {
-    int64_t deadline_us = clock_mono_us() + REACH_MS * INT64_C(1000);
+    int64_t reach_ms = kafka_reach_ms();
+    int64_t deadline_us = clock_mono_us() + reach_ms * 1000;
     for (;;) {
         rd_kafka_resp_err_t code = partitions_ask(client, topic, count);
-        if (code == RD_KAFKA_RESP_ERR_NO_ERROR)
-            return 0;
-        if (code == RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART || code == RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC) {
+        bool missing = code == RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART || code == RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC;
+        if (!kafka_passing(code))
+            kafka_reached();
+        if (missing)
             *count = 0;
+        if (missing || code == RD_KAFKA_RESP_ERR_NO_ERROR)
             return 0;
-        }
         if (!kafka_passing(code))
             return kafka_failed(err, code, "topic %s", topic);
         if (clock_mono_us() > deadline_us)
-            return kafka_failed(
+            return kafka_silence(
                 err, code,
                 "no broker answers, asked about topic %s for %d s (are bootstrap.servers and the credentials right?)",
-                topic, REACH_MS / 1000);
+                topic, (int)(reach_ms / 1000));
         pause_ms(RETRY_MS);
     }
 }

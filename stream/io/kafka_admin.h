@@ -8,7 +8,8 @@
 
 enum { KAFKA_REQUEST_MS = 15000 };
 
-/* How many partitions a topic has; 0: there is no such topic. Retried while the cluster cannot be reached, 30 s. */
+/* How many partitions a topic has; 0: there is no such topic. Retried while the cluster cannot be reached, for
+ * kafka_reach_ms. */
 int kafka_topic_partitions(rd_kafka_t *client, const char *topic, int *count, struct error *err) MUST_CHECK;
 /* The log of one partition: its first offset, and the one after its last. */
 int kafka_log_range(rd_kafka_t *client, const char *topic, int32_t partition, int64_t *low, int64_t *high,
