@@ -1,5 +1,6 @@
 /* `overrides`: a file adapts the rules and lists of others. Maps merge, lists and scalars replace. Merged nodes keep
- * the places of what they came from, so that messages point at the text that is wrong. */
+ * the places of what they came from, so that messages point at the text that is wrong, and what another file has
+ * overridden already is known by it: several files may adapt a rule, no two of them the same key. */
 #include "rule/rule_load.h"
 
 #include <stdlib.h>
@@ -32,10 +33,19 @@ static struct yaml_node *copy_mapping(struct arena *arena, const struct yaml_nod
     return copy;
 }
 
-/* Merges mappings level by level. The work list is as long as the override has nested mappings. */
-static struct yaml_node *merge(struct arena *arena, const struct yaml_node *base, const struct yaml_node *override)
+static void overridden_twice(struct loader *loader, struct str id, const struct yaml_node *key,
+                             const struct yaml_node *first)
 {
-    struct yaml_node *root = copy_mapping(arena, base, override->count);
+    diagnostic_at(loader->diagnostics, key, NULL, "'%.*s' of rule '%.*s' is overridden twice, first in %s:%d",
+                  STR_ARG(key->text), STR_ARG(id), first->file, first->line);
+}
+
+/* Merges mappings level by level. The work list is as long as the override has nested mappings. */
+static struct yaml_node *merge(struct loader *loader, const struct rule_source *source,
+                               const struct yaml_node *override)
+{
+    struct arena *arena = loader->arena;
+    struct yaml_node *root = copy_mapping(arena, source->node, override->count);
     struct merge *work = NULL;
     size_t count = 0;
     size_t cap = 0;
@@ -57,6 +67,8 @@ static struct yaml_node *merge(struct arena *arena, const struct yaml_node *base
                 work = mem_grow(work, count, &cap, sizeof *work);
                 work[count++] = (struct merge){*item, value};
             } else {
+                if ((*item)->file != root->file)
+                    overridden_twice(loader, source->id, now.from->keys[i], *item);
                 *item = value;
             }
         }
@@ -112,13 +124,7 @@ const char *rule_suggest(const struct loader *loader, struct str text)
     return near.n == 0 ? "" : arena_printf(loader->diagnostics->arena, "; did you mean '%.*s'?", STR_ARG(near));
 }
 
-/* Rules and what overrides them, by id. */
-struct rule_overrides {
-    struct map sources;
-    struct map seen;
-};
-
-static void override_rule(struct loader *loader, struct rule_overrides *rules, struct yaml_node *key,
+static void override_rule(struct loader *loader, const struct map *sources, struct yaml_node *key,
                           const struct yaml_node *value)
 {
     struct diagnostics *diagnostics = loader->diagnostics;
@@ -129,29 +135,21 @@ static void override_rule(struct loader *loader, struct rule_overrides *rules, s
         diagnostic_at(diagnostics, id, NULL, "an override does not change a rule's id");
         return;
     }
-    void **slot = map_slot(&rules->seen, key->text);
-    const struct yaml_node *first = *slot;
-    if (first != NULL) {
-        diagnostic_at(diagnostics, key, NULL, "rule '%.*s' is overridden twice, first in %s:%d", STR_ARG(key->text),
-                      first->file, first->line);
-        return;
-    }
-    *slot = key;
-    struct rule_source *source = map_get(&rules->sources, key->text);
+    struct rule_source *source = map_get(sources, key->text);
     if (source != NULL)
-        source->node = merge(loader->arena, source->node, value);
+        source->node = merge(loader, source, value);
     else
         diagnostic_at(diagnostics, key, NULL, "there is no rule '%.*s' to override%s", STR_ARG(key->text),
                       rule_suggest(loader, key->text));
 }
 
-static void apply(struct loader *loader, const struct yaml_node *overrides, struct rule_overrides *rules,
+static void apply(struct loader *loader, const struct yaml_node *overrides, const struct map *sources,
                   const struct map *lists)
 {
     for (size_t i = 0; i < overrides->count; i++) {
         struct yaml_node *value = overrides->items[i];
         if (!str_is(overrides->keys[i]->text, "lists"))
-            override_rule(loader, rules, overrides->keys[i], value);
+            override_rule(loader, sources, overrides->keys[i], value);
         else if (check_map(loader->diagnostics, value, "overrides of lists"))
             for (size_t k = 0; k < value->count; k++)
                 override_list(loader, lists, value->keys[k], value->items[k]);
@@ -160,18 +158,17 @@ static void apply(struct loader *loader, const struct yaml_node *overrides, stru
 
 void rule_overrides_apply(struct loader *loader)
 {
-    struct rule_overrides rules = {0};
+    struct map sources = {0};
     struct map lists = {0};
     index_lists(loader, &lists);
     for (size_t i = loader->source_count; i-- > 0;) /* of rules with one id the first */
         if (loader->sources[i].id.n > 0)
-            *map_slot(&rules.sources, loader->sources[i].id) = &loader->sources[i];
+            *map_slot(&sources, loader->sources[i].id) = &loader->sources[i];
     for (size_t i = 0; i < loader->file_count; i++) {
         const struct yaml_node *overrides = yaml_get(loader->files[i]->root, "overrides");
         if (check_map(loader->diagnostics, overrides, "overrides"))
-            apply(loader, overrides, &rules, &lists);
+            apply(loader, overrides, &sources, &lists);
     }
-    map_fini(&rules.sources);
-    map_fini(&rules.seen);
+    map_fini(&sources);
     map_fini(&lists);
 }

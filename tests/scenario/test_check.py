@@ -117,3 +117,15 @@ def test_sarif_of_an_absolute_path(forestall_does, files):
     log = json.loads(forestall_does("check", "--output", "sarif", files / "bad.yaml", status=1).stdout)
     uri = log["runs"][0]["results"][0]["locations"][0]["physicalLocation"]["artifactLocation"]["uri"]
     assert uri == f"file://{files}/bad.yaml"
+
+
+def test_files_that_override_the_same_rule(forestall_does, tmp_path):
+    """Several may, each its own keys: what two say of one key is an error, wherever the folder sorts them."""
+    (tmp_path / "a.yaml").write_text(RULE.replace("lists: {idle: [a]}\n", ""))
+    head = "apiVersion: forestall.io/v1\nkind: RuleSet\noverrides:\n  untested: "
+    (tmp_path / "b.yaml").write_text(head + "{detect: {window: {size: 3d}}, recommend: {complexity: low}}\n")
+    (tmp_path / "c.yaml").write_text(head + "{recommend: {title: other, severity: sev2}}\n")
+    assert forestall_does("check", "--allow=no-tests", ".").stdout == "1 rule in 3 files, no errors\n"
+    (tmp_path / "d.yaml").write_text(head + "{recommend: {roadmap: quality, complexity: high}}\n")
+    done = forestall_does("check", "--allow=no-tests", ".", status=1)
+    assert "d.yaml:4:44: error: 'complexity' of rule 'untested' is overridden twice, first in ./b.yaml:4\n" in done.stderr
