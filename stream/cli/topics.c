@@ -82,7 +82,7 @@ static bool options_parse(int argc, char **argv, struct options *options)
 
 static const char *role_text(enum topic_role role)
 {
-    static const char *const texts[] = {"source", "output", "changelog", "marks"};
+    static const char *const texts[] = {"source", "output", "changelog", "marks", "exchange"};
     return texts[role];
 }
 

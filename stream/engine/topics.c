@@ -73,6 +73,25 @@ static void internal_wanted(const struct config *config, struct topic_wanted *li
     }
 }
 
+/* A record is needed until its task has applied it, however long that takes; then it is deleted by the task's owner.
+ * Nothing reads the time of its records, so the broker's clock will do. */
+static void exchange_wanted(const struct config *config, struct topic_wanted *list, size_t *count, const char *bytes,
+                            struct arena *arena)
+{
+    const char *app = arena_str(arena, config->application_id).p;
+    struct topic_wanted *topic = wanted_add(list, count, arena_printf(arena, "%s-exchange", app), TOPIC_EXCHANGE);
+    if (topic == NULL)
+        return;
+    topic->partitions = config->tasks;
+    topic->partitions_exact = true;
+    want(topic, "cleanup.policy", "delete", MATCH_EQUAL, true);
+    want(topic, "retention.ms", "-1", MATCH_EQUAL, true);
+    want(topic, "retention.bytes", "-1", MATCH_EQUAL, true);
+    want(topic, "max.message.bytes", bytes, MATCH_AT_LEAST, false);
+    want(topic, "segment.bytes", "67108864", MATCH_NONE, false);
+    want(topic, "message.timestamp.type", "LogAppendTime", MATCH_NONE, false);
+}
+
 static void outputs_wanted(const struct config *config, struct topic_wanted *list, size_t *count, const char *bytes,
                            struct arena *arena)
 {
@@ -104,7 +123,7 @@ static int name_order(const void *left, const void *right)
 static struct topic_wanted *topics_wanted(const struct config *config, int source_partitions, size_t *count,
                                           struct arena *arena)
 {
-    struct topic_wanted *list = arena_zalloc(arena, (config->source_count + 5) * sizeof *list);
+    struct topic_wanted *list = arena_zalloc(arena, (config->source_count + 6) * sizeof *list);
     int64_t room = config->record_bytes_max + RECORD_ROOM;
     const char *bytes = arena_printf(arena, "%" PRId64, room > RECORD_BYTES_LEAST ? room : (int64_t)RECORD_BYTES_LEAST);
     *count = 0;
@@ -118,6 +137,8 @@ static struct topic_wanted *topics_wanted(const struct config *config, int sourc
     }
     outputs_wanted(config, list, count, bytes, arena);
     internal_wanted(config, list, count, bytes, arena);
+    if (config->exchange == EXCHANGE_KAFKA)
+        exchange_wanted(config, list, count, bytes, arena);
     qsort(list, *count, sizeof *list, name_order);
     return list;
 }
@@ -186,7 +207,7 @@ static int topic_settle(rd_kafka_t *client, const struct config *config, const s
                         struct error *err)
 {
     *status = (struct topic_status){.name = wanted->name, .role = wanted->role};
-    bool internal = wanted->role == TOPIC_CHANGELOG || wanted->role == TOPIC_MARKS;
+    bool internal = wanted->role != TOPIC_SOURCE && wanted->role != TOPIC_OUTPUT;
     TRY(kafka_topic_partitions(client, wanted->name, &status->partitions, err));
     if (status->partitions == 0) {
         if (!options->make_all && !(internal && options->make_internal))

@@ -5,7 +5,7 @@
 
 #include "engine/config.h"
 
-enum topic_role { TOPIC_SOURCE, TOPIC_OUTPUT, TOPIC_CHANGELOG, TOPIC_MARKS };
+enum topic_role { TOPIC_SOURCE, TOPIC_OUTPUT, TOPIC_CHANGELOG, TOPIC_MARKS, TOPIC_EXCHANGE };
 
 struct topic_status {
     const char *name;
@@ -22,7 +22,7 @@ struct topics_report {
 };
 
 struct topics_options {
-    bool make_internal;    /* changelog and marks */
+    bool make_internal;    /* changelog, marks, and the exchange where it is one */
     bool make_all;         /* those, the outputs and the sources */
     int source_partitions; /* of sources that are made; 0: 4 */
 };

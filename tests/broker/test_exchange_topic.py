@@ -1,0 +1,97 @@
+"""The internal topic of the exchange: how it is made and checked, and that what is behind everybody is deleted."""
+
+import json
+import os
+import pathlib
+import subprocess
+
+import confluent_kafka
+import confluent_kafka.admin
+import pytest
+
+import harness
+
+TRIM = pathlib.Path(os.environ.get("TEST_BUILD", harness.SOURCE / "build/dev")) / "tests/broker_trim"
+RULES = {"rules.yaml": "apiVersion: forestall.io/v1\nkind: RuleSet\nrules: []\n"}
+
+
+def settings(topics, topic):
+    resource = confluent_kafka.admin.ConfigResource(confluent_kafka.admin.ResourceType.TOPIC, topic)
+    entries = topics.admin.describe_configs([resource])[resource].result(harness.TIMEOUT_SECONDS)
+    return {name: entry.value for name, entry in entries.items()}
+
+
+@pytest.fixture
+def listed(forestall_does, write_config, topics):
+    """What a command says of the exchange's topic, with a configuration for several instances."""
+    config = write_config([{"topic": topics.name("incidents"), "stream": "incident", "format": "json"}], RULES,
+                          exchange="kafka", workers=2, state={"tasks": 3})
+    exchange = json.loads(config.read_text())["application_id"] + "-exchange"
+
+    def run(verb, status=0):
+        done = forestall_does("topics", verb, "-c", config, "--output", "json", status=status)
+        return next((each for each in json.loads(done.stdout) if each["topic"] == exchange), None)
+
+    return run
+
+
+def test_it_is_made_and_checked(listed, topics):
+    assert listed("list", status=1)["state"] == "missing"
+    made = listed("create")
+    assert (made["role"], made["partitions"], made["state"]) == ("exchange", 3, "made")
+    wanted = {"cleanup.policy": "delete", "retention.ms": "-1", "retention.bytes": "-1", "segment.bytes": "67108864",
+              "message.timestamp.type": "LogAppendTime"}
+    assert settings(topics, made["topic"]).items() >= wanted.items()
+    assert listed("list")["state"] == "ok"
+
+    def change(name, value):
+        resource = confluent_kafka.admin.ConfigResource(
+            confluent_kafka.admin.ResourceType.TOPIC, made["topic"], incremental_configs=[confluent_kafka.admin.ConfigEntry(
+                name, value, incremental_operation=confluent_kafka.admin.AlterConfigOpType.SET)])
+        topics.admin.incremental_alter_configs([resource])[resource].result(harness.TIMEOUT_SECONDS)
+        harness.wait_until(lambda: settings(topics, made["topic"])[name] == value, f"{name} {value}")
+
+    for name, wrong, right in [("retention.ms", "3600000", "-1"), ("retention.bytes", "1000", "-1"),
+                               ("cleanup.policy", "compact", "delete")]:
+        change(name, wrong)
+        assert listed("list", status=1)["differs"] == f"{name} is {wrong}, should be {right}"
+        change(name, right)
+    assert listed("list")["state"] == "ok"
+
+
+def test_another_number_of_tasks_is_refused(listed, topics):
+    made = listed("create")
+    topics.admin.create_partitions([confluent_kafka.admin.NewPartitions(made["topic"], 4)])[made["topic"]].result(60)
+    harness.wait_until(lambda: len(topics.partitions(made["topic"])) == 4, "the partition")
+    assert listed("list", status=1)["differs"] == "partitions is 4, should be 3"
+
+
+def test_the_local_exchange_has_none(forestall_does, write_config, topics):
+    config = write_config([{"topic": topics.name("incidents"), "stream": "incident", "format": "json"}], RULES)
+    assert "exchange" not in forestall_does("topics", "create", "-c", config).stdout
+
+
+def trim(bootstrap, *arguments):
+    return subprocess.run([TRIM, bootstrap, *map(str, arguments)], capture_output=True, text=True, timeout=60)
+
+
+def test_what_is_behind_is_deleted(bootstrap, topics, writer, reader):
+    topic = topics.create("trimmed", partitions=2)
+    for n in range(20):
+        writer.bytes(topic, b"%d" % n, partition=n % 2)
+    writer.flush()
+    done = trim(bootstrap, topic, 0, 4, 0, 7, 1, 10)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert [record.offset for record in reader(topic).drain()] == [7, 8, 9]
+
+
+def test_what_fails_is_only_logged(bootstrap, topics, writer):
+    topic = topics.create("short")
+    writer.bytes(topic, b"one")
+    writer.flush()
+    for broker, arguments, text in [(bootstrap, (topic, 0, 5), "Offset out of range"),
+                                    (bootstrap, (topics.name("none"), 0, 5), "No leaders found"),
+                                    ("127.0.0.1:1", (topic, 0, 5, 0, 6), "Failed to query partition leaders")]:
+        done = trim(broker, *arguments)
+        assert done.returncode == 0
+        assert "could not be deleted" in done.stderr and text in done.stderr
