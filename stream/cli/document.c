@@ -77,7 +77,12 @@ void document_row(struct document *document, const char *const *cells)
     block->row_count++;
 }
 
-void document_bars(struct document *document, const char *caption, const char *const *series)
+void document_bars(struct document *document, const char *caption, const char *unit)
+{
+    add(document, DOCUMENT_BARS, caption)->unit = copy(document, unit);
+}
+
+void document_pairs(struct document *document, const char *caption, const char *const *series)
 {
     add(document, DOCUMENT_BARS, caption)->series = series;
 }

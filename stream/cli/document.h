@@ -48,6 +48,7 @@ struct document_block {
     size_t bar_count;
     size_t bar_cap;
     const char *const *series; /* borrowed: the two names where the bars compare; NULL: one bar each */
+    const char *unit;          /* of the axis, where all bars have one */
 };
 
 struct document {
@@ -70,8 +71,11 @@ void document_table(struct document *document, const char *caption, const struct
                     size_t count);
 /* As many cells as the table has columns. */
 void document_row(struct document *document, const char *const *cells);
-/* A chart, in HTML only: what it shows is told in words or a table too. `series` as in document_block. */
-void document_bars(struct document *document, const char *caption, const char *const *series);
+/* A chart, in HTML only: what it shows is told in words or a table too. With a `unit` its bars share an axis, from 0.
+ * Else each pair of bars is drawn to its own scale, since its values have a unit of their own, and `series`, borrowed,
+ * names the two. */
+void document_bars(struct document *document, const char *caption, const char *unit);
+void document_pairs(struct document *document, const char *caption, const char *const *series);
 void document_bar(struct document *document, struct document_bar bar);
 
 void document_markdown(const struct document *document, struct buf *out);

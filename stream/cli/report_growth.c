@@ -1,41 +1,38 @@
-/* Growth towards a limit: what trends found, from the values and the titles of their recommendations.
- *
- * A record holds the slope and the level; the time that is left stands in the title ("…: time left until 90 %: 6d
- * 20h"), which the shipped rules write so.
- */
+/* Growth towards a limit: what trends found, from the values of their recommendations. */
 #include <math.h>
 #include <stdlib.h>
 
 #include "cli/report_pages.h"
 #include "cli/report_words.h"
 
-static const char *const percent_rules[] = {"review-cpu-grows", "review-memory-grows", "review-disk-grows"};
+/* The shipped rules whose level is a part of a limit. */
+static const char *const percent_rules[] = {"review-cpu-grows",  "review-memory-grows",
+                                            "review-disk-grows", "cart-redis-memory-grows",
+                                            "ads-heap-grows",    "recommendation-memory-grows"};
 
-enum { LEFT_MAX = 64, HOURS_A_WEEK = 168 };
+enum { HOURS_A_WEEK = 168 };
 
-/* Takes ": time left until 90 %: 6d 20h" off the title. */
-static void split_title(struct report *report, struct growth *growth)
+bool report_is_growth(struct value record)
 {
-    const char *title = report_title(report, growth->item);
+    return isfinite(words_double(published_value(record, "values"), "slope_per_hour", NAN));
+}
+
+/* Shipped titles end with the time, which has a column of its own. */
+static const char *title_of(struct report *report, const struct report_item *item)
+{
+    const char *title = report_title(report, item);
     const char *mark = strstr(title, ": time left until ");
-    const char *left = mark != NULL ? strrchr(title, ':') : NULL;
-    char packed[LEFT_MAX];
-    size_t n = 0;
-    int64_t span_ms;
-    growth->title = title;
+    return mark == NULL ? title : arena_str(&report->arena, (struct str){title, (size_t)(mark - title)}).p;
+}
+
+static void fill_time(struct report *report, struct growth *growth, double eta_ms)
+{
     growth->left = "-";
     growth->reached_ms = INT64_MAX;
-    if (left == NULL || left == mark)
+    if (!(eta_ms >= 0 && eta_ms < 1e15))
         return;
-    growth->title = arena_str(&report->arena, (struct str){title, (size_t)(mark - title)}).p;
-    growth->left = left + 2;
-    for (const char *p = left + 1; *p != '\0' && n + 1 < LEFT_MAX; p++)
-        if (*p != ' ')
-            packed[n++] = *p;
-    if (strcmp(growth->left, "none") == 0)
-        growth->reached_ms = growth->seen_ms;
-    else if (duration_parse((struct str){packed, n}, &span_ms))
-        growth->reached_ms = growth->seen_ms + span_ms;
+    growth->left = eta_ms == 0 ? "none" : words_span(&report->arena, eta_ms);
+    growth->reached_ms = growth->seen_ms + (int64_t)eta_ms;
 }
 
 static int by_time(const void *left, const void *right)
@@ -56,16 +53,17 @@ size_t report_growths(struct report *report, struct growth **growths)
         struct value values = published_value(item->record, "values");
         double slope = words_double(values, "slope_per_hour", NAN);
         int64_t seen_ms = published_time(item->record, "last_seen");
-        if (!report_is_work(item) || isnan(slope) || seen_ms < report->since_ms)
+        if (!report_is_work(item) || !report_is_growth(item->record) || seen_ms < report->since_ms)
             continue;
         struct growth *growth = &(*growths)[count++];
         *growth = (struct growth){.item = item,
+                                  .title = title_of(report, item),
                                   .current = words_double(values, "current", NAN),
                                   .week = HOURS_A_WEEK * slope,
                                   .seen_ms = seen_ms};
         for (size_t k = 0; k < sizeof percent_rules / sizeof *percent_rules; k++)
             growth->percent = growth->percent || str_is(published_text(item->record, "rule_id"), percent_rules[k]);
-        split_title(report, growth);
+        fill_time(report, growth, words_double(values, "eta", NAN));
     }
     if (count > 1)
         qsort(*growths, count, sizeof **growths, by_time);

@@ -142,7 +142,7 @@ static void put_validations(const struct report *report, struct buf *out)
 {
     begin(out, "validating", '[');
     for (size_t i = 0; i < report->count; i++)
-        if (report->items[i].stage == STAGE_VALIDATING)
+        if (report_running(&report->items[i]))
             put_validation(report, &report->items[i], out);
     end(out, ']');
     begin(out, "decided", '[');
@@ -152,11 +152,31 @@ static void put_validations(const struct report *report, struct buf *out)
     end(out, ']');
 }
 
-static void put_scorecards(const struct report *report, struct buf *out)
+static void put_scorecards(const struct report *report, const struct question *question, struct buf *out)
 {
     begin(out, "scorecards", '[');
     for (size_t i = 0; i < report->published->scorecard_count; i++)
-        put(out, NULL, report->published->scorecards[i]);
+        if (report_scorecard_of(report->published->scorecards[i], question))
+            put(out, NULL, report->published->scorecards[i]);
+    end(out, ']');
+}
+
+static void put_decisions(struct report *report, struct buf *out)
+{
+    struct decision *decisions;
+    size_t count = report_decisions(report, &decisions);
+    begin(out, "decisions", '[');
+    for (size_t i = 0; i < count; i++) {
+        begin(out, NULL, '{');
+        copy(out, "recommendation_id", decisions[i].item->record);
+        copy(out, "title", decisions[i].item->record);
+        copy(out, "at", decisions[i].change);
+        copy(out, "from", decisions[i].change);
+        copy(out, "to", decisions[i].change);
+        copy(out, "actor", decisions[i].change);
+        copy(out, "comment", decisions[i].change);
+        end(out, '}');
+    }
     end(out, ']');
 }
 
@@ -181,7 +201,7 @@ static void put_growths(struct report *report, struct buf *out)
 
 void report_review_json(struct report *report, struct buf *out)
 {
-    const char *sentences[4];
+    const char *sentences[SUMMARY_MAX];
     size_t n = report_summary(report, sentences);
     put_head(report, "review", out);
     begin(out, "summary", '[');
@@ -207,11 +227,12 @@ void report_review_json(struct report *report, struct buf *out)
     } else {
         put(out, "rising", value_null());
     }
+    put_decisions(report, out);
     put_priorities(report, out);
     put_sums(report, REPORT_BY_SERVICE, out);
     put_sums(report, REPORT_BY_CATEGORY, out);
     put_validations(report, out);
-    put_scorecards(report, out);
+    put_scorecards(report, NULL, out);
     put_growths(report, out);
     end(out, '}');
     buf_byte(out, '\n');
@@ -259,6 +280,8 @@ void report_question_json(struct report *report, const struct question *question
     end(out, ']');
     if (strcmp(question->name, "capacity") == 0)
         put_growths(report, out);
+    if (question->scorecards[0] != NULL)
+        put_scorecards(report, question, out);
     end(out, '}');
     buf_byte(out, '\n');
 }

@@ -7,7 +7,7 @@ void report_table(struct report *report, struct document *document, const char *
                   const struct report_item *const *items, size_t count)
 {
     static const struct document_column columns[] = {
-        {"Rank", true},    {"Priority", false}, {"Impact", true}, {"Recommendation", false}, {"Services", false},
+        {"Rank", true},    {"Priority", true},  {"Impact", true}, {"Recommendation", false}, {"Services", false},
         {"Status", false}, {"Incidents", true}, {"MTTR", true},   {"Effort", true}};
     struct arena *arena = &report->arena;
     document_table(document, caption, columns, sizeof columns / sizeof *columns);

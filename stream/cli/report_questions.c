@@ -10,44 +10,54 @@ static const struct question questions[] = {
      {{"Growing towards a limit",
        "No CPU, memory or disk was seen to reach its limit soon.",
        {"review-cpu-grows", "review-memory-grows", "review-disk-grows"},
-       NULL},
-      {"At their limit", "No service was near its limit all week.", {"review-at-its-limit"}, NULL},
+       NULL,
+       true},
+      {"At their limit", "No service was near its limit all week.", {"review-at-its-limit"}, NULL, false},
       {"Traffic that grows",
        "No service had a third more traffic than in the week before.",
        {"review-traffic-grows"},
-       NULL}},
+       NULL,
+       false}},
      {NULL, NULL}},
     {"deployments",
      "Deployment success analysis",
      "change failure rates, failed and rolled back deployments, causes and alerts that releases share, and gaps in "
      "testing",
      "30d",
-     {{"High change failure rates", "No service has a high change failure rate.", {"review-change-failure-rate"}, NULL},
+     {{"High change failure rates",
+       "No service has a high change failure rate.",
+       {"review-change-failure-rate"},
+       NULL,
+       false},
       {"Rollbacks and failed deployments",
        "No service was rolled back or failed to deploy often.",
        {"review-rollbacks", "review-deployments-fail"},
-       NULL},
+       NULL,
+       false},
       {"Patterns",
        "No cause or alert followed releases again and again.",
        {"review-releases-fail-alike", "review-alerts-after-deployment"},
-       NULL},
+       NULL,
+       false},
       {"Gaps in testing and in the pipeline",
        "No gap in testing or in the pipeline was found.",
        {"review-unstaged-releases"},
-       "deployment_pipeline"}},
+       "deployment_pipeline",
+       false}},
      {"deployment-success", "change-failure-rate"}},
     {"errors",
      "Error pattern analysis",
      "error patterns that recur, errors that are noise, errors and latencies that get worse, and errors never seen "
      "before",
      "14d",
-     {{"Recurring errors", "No error pattern came day after day.", {"review-errors-recur"}, NULL},
-      {"Noise", "No log is full of errors that mean nothing.", {"review-errors-are-noise"}, NULL},
+     {{"Recurring errors", "No error pattern came day after day.", {"review-errors-recur"}, NULL, false},
+      {"Noise", "No log is full of errors that mean nothing.", {"review-errors-are-noise"}, NULL, false},
       {"Getting worse",
        "No error, error rate or latency got worse.",
        {"review-errors-worse", "review-error-rate-worse", "review-latency-worse"},
-       NULL},
-      {"New errors", "No error was seen for the first time.", {"review-errors-new"}, NULL}},
+       NULL,
+       false},
+      {"New errors", "No error was seen for the first time.", {"review-errors-new"}, NULL, false}},
      {NULL, NULL}},
 };
 
@@ -72,7 +82,9 @@ static bool belongs(const struct question *question, const struct question_part 
     struct str rule_id = published_text(record, "rule_id");
     if (names_rule(part, rule_id))
         return true;
-    if (part->category == NULL || !str_is(published_text(record, "category"), part->category))
+    bool alike = (part->growth && report_is_growth(record)) ||
+                 (part->category != NULL && str_is(published_text(record, "category"), part->category));
+    if (!alike)
         return false;
     for (size_t i = 0; i < QUESTION_PARTS_MAX && question->parts[i].heading != NULL; i++)
         if (names_rule(&question->parts[i], rule_id))
@@ -157,5 +169,5 @@ void report_question(struct report *report, const struct question *question, str
     for (size_t k = 0; k < QUESTION_PARTS_MAX && question->parts[k].heading != NULL; k++)
         put_part(report, question, &question->parts[k], document);
     if (question->scorecards[0] != NULL)
-        report_scorecards(report, document);
+        report_scorecards(report, document, question);
 }

@@ -75,7 +75,7 @@ static const char *appeared_text(struct report *report, size_t new, size_t back)
     return arena_printf(arena, "%s%s %s.", text, more, period(report));
 }
 
-size_t report_summary(struct report *report, const char *sentences[static 4])
+size_t report_summary(struct report *report, const char *sentences[static SUMMARY_MAX])
 {
     struct arena *arena = &report->arena;
     size_t open = 0;
@@ -83,10 +83,12 @@ size_t report_summary(struct report *report, const char *sentences[static 4])
     size_t new = 0;
     size_t back = 0;
     size_t rising = 0;
+    size_t running = 0;
     size_t n = 0;
     const struct report_item *first = NULL;
     for (size_t i = 0; i < report->count; i++) {
         const struct report_item *item = &report->items[i];
+        running += report_running(item);
         if (!report_is_work(item))
             continue;
         first = first == NULL ? item : first;
@@ -96,27 +98,31 @@ size_t report_summary(struct report *report, const char *sentences[static 4])
         back += item->is_back;
         rising += item->rose;
     }
-    if (open == 0) {
+    if (open == 0)
         sentences[n++] = report->count == 0 ? "There is no recommendation yet."
                                             : "No recommendation is open: nothing is waiting to be done.";
-        return n;
-    }
-    sentences[n++] =
-        arena_printf(arena, "%s %s open: %s.", words_count(arena, open, "recommendation", "recommendations"),
-                     open == 1 ? "is" : "are", priorities_text(report, counts));
-    sentences[n++] = appeared_text(report, new, back);
-    if (report->knows_earlier && rising > 0)
+    else
         sentences[n++] =
-            arena_printf(arena, "The impact of %s rose.", rising == 1 ? "one" : words_number(arena, (double)rising));
-    sentences[n++] =
-        arena_printf(arena, "What matters most: %s, with an impact score of %s, for %s.", report_title(report, first),
-                     words_number(arena, first->impact), report_services(report, first));
+            arena_printf(arena, "%s %s open: %s.", words_count(arena, open, "recommendation", "recommendations"),
+                         open == 1 ? "is" : "are", priorities_text(report, counts));
+    if (open > 0)
+        sentences[n++] = appeared_text(report, new, back);
+    if (report->knows_earlier && rising > 0)
+        sentences[n++] = arena_printf(arena, "The impact of %s rose.",
+                                      rising == 1 ? "one" : arena_printf(arena, "%zu of them", rising));
+    if (running > 0)
+        sentences[n++] =
+            arena_printf(arena, "%s being validated.", words_count(arena, running, "change is", "changes are"));
+    if (open > 0)
+        sentences[n++] = arena_printf(arena, "What matters most: %s, with an impact score of %s, for %s.",
+                                      report_title(report, first), words_number(arena, first->impact),
+                                      report_services(report, first));
     return n;
 }
 
 static void put_summary(struct report *report, struct document *document)
 {
-    const char *sentences[4];
+    const char *sentences[SUMMARY_MAX];
     struct buf text = {0};
     size_t n = report_summary(report, sentences);
     for (size_t i = 0; i < n; i++)
@@ -182,7 +188,7 @@ static void put_priorities(struct report *report, struct document *document)
     size_t empty = 0;
     struct buf none = {0};
     document_heading(document, 2, "By priority");
-    document_bars(document, "Open recommendations by priority", NULL);
+    document_bars(document, "Open recommendations by priority", "open recommendations");
     for (size_t i = 0; i < PRIORITIES; i++) {
         size_t count = choose(report, has_priority, &i, &items);
         document_bar(document,
@@ -232,7 +238,9 @@ static void put_sums(struct report *report, struct document *document, enum repo
     }
     if (by == REPORT_BY_SERVICE)
         document_paragraph(document, "A recommendation counts for each service that it names.");
-    document_bars(document, caption, NULL);
+    document_paragraph(document,
+                       "Where several recommendations answer the same incidents, their impact counts for each.");
+    document_bars(document, caption, "sum of impact scores");
     for (size_t i = 0; i < count; i++)
         document_bar(document, (struct document_bar){.label = name_of(report, by, sums[i].name),
                                                      .values = {sums[i].impact},
@@ -275,6 +283,7 @@ void report_review(struct report *report, struct document *document)
     put_summary(report, document);
     put_new(report, document);
     put_rising(report, document);
+    report_decided_by_people(report, document);
     if (report->by != REPORT_BY_PRIORITY)
         put_grouped(report, document);
     else if (choose(report, is_work, NULL, &items) > 0)
@@ -284,6 +293,12 @@ void report_review(struct report *report, struct document *document)
     if (report->by != REPORT_BY_CATEGORY)
         put_sums(report, document, REPORT_BY_CATEGORY);
     report_validations(report, document);
-    report_scorecards(report, document);
+    report_scorecards(report, document, NULL);
     report_outlook(report, document);
+    document_heading(document, 2, "How to read this");
+    document_paragraph(document,
+                       "Impact is the sum of a weight for each incident of the last 30 days (sev1 16, sev2 8, sev3 4, "
+                       "sev4 2, sev5 1), or, where a rule sees no incidents, for each day on which it fired. Priority "
+                       "follows from the impact and from the complexity of the change; rank is the order of impact. "
+                       "MTTR is the mean time to resolve. `forestall explain ID` tells where a figure comes from.");
 }

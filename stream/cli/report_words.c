@@ -44,8 +44,8 @@ const char *words_span(struct arena *arena, double ms)
     struct buf text = {0};
     if (!isfinite(ms) || fabs(ms) > 1e15)
         return "-";
-    int64_t unit_ms = ms >= 10.0 * MINUTE_MS ? MINUTE_MS : SECOND_MS;
-    duration_print(&text, ((int64_t)ms + unit_ms / 2) / unit_ms * unit_ms);
+    int64_t whole_ms = (int64_t)ms;
+    duration_print(&text, whole_ms < SECOND_MS ? whole_ms : whole_ms / SECOND_MS * SECOND_MS);
     return taken(arena, &text);
 }
 
@@ -118,9 +118,14 @@ const char *words_category(struct arena *arena, struct str category)
 {
     if (str_is(category, "observability_gap"))
         return "Observability gaps";
-    char *text = arena_printf(arena, "%s", words_name(arena, category));
-    text[0] = (char)toupper((unsigned char)text[0]);
-    return text;
+    return words_first_upper(arena, words_name(arena, category));
+}
+
+const char *words_first_upper(struct arena *arena, const char *text)
+{
+    char *upper = arena_printf(arena, "%s", text);
+    upper[0] = (char)toupper((unsigned char)upper[0]);
+    return upper;
 }
 
 const char *words_sentence(struct arena *arena, const char *text)

@@ -12,7 +12,7 @@ double words_double(struct value record, const char *name, double missing);
 const char *words_number(struct arena *arena, double n);
 /* "1 incident", "3 incidents", "no incidents". */
 const char *words_count(struct arena *arena, size_t n, const char *one, const char *many);
-/* "25m" of milliseconds: to the second below ten minutes, to the minute above. */
+/* "1h 16m" of milliseconds, as templates write spans, so that a report agrees with the texts in it; whole seconds. */
 const char *words_span(struct arena *arena, double ms);
 /* A span field of a record. */
 const char *words_span_of(struct arena *arena, struct value record, const char *name);
@@ -25,6 +25,8 @@ const char *words_text(struct arena *arena, struct str text);
 const char *words_list(struct arena *arena, struct value list);
 /* A name of the wire as words: "in_progress" is "in progress". */
 const char *words_name(struct arena *arena, struct str name);
+/* The text, with its first letter upper case. */
+const char *words_first_upper(struct arena *arena, const char *text);
 /* "Infrastructure resilience" of `infrastructure_resilience`: as the guide calls a category. */
 const char *words_category(struct arena *arena, struct str category);
 /* The text as a sentence: it ends with a full stop. */

@@ -135,6 +135,12 @@ static struct value number(struct value v)
     return isfinite(d) ? value_double(d) : value_null();
 }
 
+/* A span as milliseconds, as records have them: what a trend's `eta` or an absence's `silence` was. */
+static struct value number_or_span(struct value v)
+{
+    return v.type == VALUE_DURATION ? value_double((double)value_ms(v)) : number(v);
+}
+
 static struct value whole(struct value v)
 {
     struct value d = number(v);
@@ -158,7 +164,7 @@ static struct value values(const struct rule *rule, const struct evaluation *eva
         pairs[2 * n++ + 1] = d;
     }
     for (size_t i = 0; i < rule->output_count; i++) {
-        struct value d = number(evaluation->slots[OUT_FIXED_COUNT + i]);
+        struct value d = number_or_span(evaluation->slots[OUT_FIXED_COUNT + i]);
         if (value_is_null(d))
             continue;
         pairs[2 * n] = value_str(rule->outputs[i].name);

@@ -67,7 +67,7 @@ def check_text(markdown):
 class Page(html.parser.HTMLParser):
     """Checks the nesting of tags, and gathers tags, headings and attributes."""
 
-    VOID = {"meta", "rect"}
+    VOID = {"meta", "rect", "line"}
 
     def __init__(self, text):
         super().__init__()
@@ -100,7 +100,9 @@ def check_html(text):
     assert headings[0] == 1 and headings.count(1) == 1
     assert all(after <= before + 1 for before, after in zip(headings, headings[1:]))
     assert not {"script", "link", "img", "iframe"} & set(page.tags)
-    assert not {"src", "href", "style"} & {name for name, _ in page.attributes} and not re.search(r"url\(|@import", text)
+    assert not {"src", "style"} & {name for name, _ in page.attributes} and not re.search(r"url\(|@import", text)
+    ids = [value for name, value in page.attributes if name == "id"]
+    assert len(ids) == len(set(ids)) and {value[1:] for name, value in page.attributes if name == "href"} <= set(ids)
     assert page.tags.count("svg") == page.attributes.count(("role", "img")) == page.tags.count("desc")
     assert page.tags.count("caption") == page.tags.count("table") and page.attributes.count(("scope", "col")) == page.tags.count("th")
     return page
@@ -153,7 +155,10 @@ def test_what_is_measured(report):
     done = running | {"state": "ineffective", "measures": [{"name": "incidents", "before": 5, "after": 6, "met": False}]}
     versions = [record("running", status="validating", validation=running),
                 record("failed", status="ineffective", validation=done, history=[change(OLD, None, "proposed"), change("2026-03-13T00:00:00.000Z", "validating", "ineffective")]),
-                record("helped", status="validated", validation=done | {"state": "validated"}, history=[change(OLD, None, "proposed"), change(OLD, "validating", "validated")])]
+                record("vague", status="implemented", validation=done | {"state": "inconclusive"}, history=[change(OLD, None, "proposed"), change("2026-03-12T00:00:00.000Z", "validating", "implemented")]),
+               record("vague-long", status="implemented", validation=done | {"state": "inconclusive"}),
+               record("blind", status="implemented", validation={"state": "none", "implemented_at": OLD, "measures": []}),
+               record("helped", status="validated", validation=done | {"state": "validated"}, history=[change(OLD, None, "proposed"), change(OLD, "validating", "validated")])]
     cards = [{"scorecard_id": "mttd:1", "id": "mttd", "group": {"service": "cart"}, "service": "cart", "value": 90_000, "previous": 180_000,
               "change": -0.5, "trend": "down", "target_met": True, "window_from": OLD, "window_to": NOW, "event_time": NOW},
              {"scorecard_id": "change-failure-rate-overall:1", "id": "change-failure-rate-overall", "group": {}, "service": None, "value": 0.22,
@@ -164,17 +169,36 @@ def test_what_is_measured(report):
     assert parts["Stop running"].startswith("Implemented on 2026-03-09; 6 of 30 days are gone.")
     assert re.search(r"\| incidents +\| +12 \| +1 \| yes", parts["Stop running"]) and re.search(r"\| mttr +\| +25m \| +- \| - ", parts["Stop running"])
     assert "it did not help enough" in parts["Stop failed"] and "Stop helped" not in parts
+    assert parts["Stop vague"].startswith("Inconclusive on 2026-03-12: there was too little to compare")
+    assert "- Stop vague-long. Implemented without a verdict: there was too little to compare." in text and "Stop vague-long" not in parts
+    assert "- Stop blind. Implemented without a verdict: its rule measures nothing." in text and text.count("Stop blind") == 1
+    assert "1 change is being validated." in text
     assert parts["Prevention review, 2026-03-09 to 2026-03-16"].startswith("One recommendation is open") or "1 recommendation is open: 1 P2." in text
     assert parts["Scorecards"].startswith("1 of 2 targets are met.")
-    assert re.search(r"Mean time to detect +\| cart +\| +1m 30s \| +3m \| +-50 % \| met", parts["Scorecards"])
-    assert re.search(r"Change failure rate +\| overall +\| +22 % \| +- \| +- \| missed", parts["Scorecards"])
+    assert re.search(r"\| Service +\| Mean time to detect \|\n.*\n\| cart +\| +1m 30s \(-50 %\) \|", parts["Scorecards"])
+    assert re.search(r"Change failure rate +\| +22 % \| +- \| +- \| missed", parts["Scorecards"])
+    rates = sections(report(versions, "deployments", scorecards=cards))["Scorecards"]
+    assert rates.startswith("0 of 1 target is met.") and "Mean time to detect" not in rates
     unjudged = [card | {"target_met": None} for card in cards]
     assert sections(report(versions, scorecards=unjudged))["Scorecards"].startswith("No target can be judged yet.")
     page = check_html(report(versions, "--format", "html", scorecards=cards))
     assert "Before and after: Stop running" in page.texts
     shape = report(versions, "--format", "json", scorecards=cards)
     assert [(v["days_gone"], v["days"], v["measures"][0]["before"]) for v in shape["validating"]] == [(6, 30, 12)]
-    assert [v["state"] for v in shape["decided"]] == ["ineffective"] and len(shape["scorecards"]) == 2
+    assert [v["state"] for v in shape["decided"]] == ["ineffective", "inconclusive"] and len(shape["scorecards"]) == 2
+
+
+def test_what_people_did(report):
+    told = change("2026-03-14T10:00:00.000Z", "accepted", "dismissed", "ben") | {"comment": "not worth it"}
+    versions = [record("turned-down", status="dismissed", history=[change(OLD, None, "proposed", "forestall"), change(OLD, "proposed", "accepted"), told]),
+                record("begun", status="in_progress", history=[change(OLD, None, "proposed", "forestall"), change("2026-03-10T00:00:00.000Z", "proposed", "in_progress")]),
+                record("spoken-of", history=[change(OLD, None, "proposed", "forestall"), change("2026-03-15T00:00:00.000Z", "proposed", "proposed") | {"comment": "soon"}])]
+    assert sections(report(versions))["Decisions in the period"].splitlines() == [
+        "- 2026-03-10: Stop begun. Begun by ann.", "- 2026-03-14: Stop turned-down. Dismissed by ben: not worth it.",
+        "- 2026-03-15: Stop spoken-of. Commented on by ann: soon."]
+    assert [(d["to"], d["actor"], d["comment"]) for d in report(versions, "--format", "json")["decisions"]] == [
+        ("in_progress", "ann", None), ("dismissed", "ben", "not worth it"), ("proposed", "ann", "soon")]
+    assert "Nobody accepted, implemented or dismissed anything since 2026-03-15." in report(versions, "--since", "12h")
 
 
 def test_json_has_the_same_figures(report):
@@ -185,7 +209,7 @@ def test_json_has_the_same_figures(report):
     assert shape["rising"] == ["small:0123456789abcdef"] and shape["recommendations"][1]["impact_score_before"] == 8
     assert [p["priority"] for p in shape["by_priority"]] == ["P0", "P1", "P2", "P3", "P4"]
     assert shape["by_service"] == [{"service": "cart", "open": 2, "impact_score": 92, "first": "great:0123456789abcdef"}]
-    assert list(shape) == ["kind", "since", "until", "summary", "recommendations", "new", "rising", "by_priority", "by_service", "by_category",
+    assert list(shape) == ["kind", "since", "until", "summary", "recommendations", "new", "rising", "decisions", "by_priority", "by_service", "by_category",
                            "validating", "decided", "scorecards", "capacity"]
 
 
@@ -232,18 +256,22 @@ def test_what_others_wrote_stays_text(report):
 
 def test_the_capacity_review(report):
     cpu = record("review-cpu-grows", title="Add replicas to search: time left until 90 % CPU: 6d 20h", services=["search"],
-                 values={"slope_per_hour": 0.1, "current": 73.55}, last_seen="2026-03-15T23:00:00.000Z", category="infrastructure_resilience")
+                 values={"slope_per_hour": 0.1, "current": 73.55, "eta": 590_400_000}, last_seen="2026-03-15T23:00:00.000Z", category="infrastructure_resilience")
+    full = record("own-queue-grows", values={"slope_per_hour": 2, "current": 91.5, "eta": 0})
     old = record("review-traffic-grows", last_seen=OLD)
-    text = report([cpu, old], "capacity")
+    text = report([cpu, full, old], "capacity")
     parts = sections(text)
     check_text(text)
-    assert "2 recommendations of this kind were ever published, and one was seen in the period." in parts["Weekly capacity review"]
+    assert "3 recommendations of this kind were ever published, and 2 were seen in the period." in parts["Weekly capacity review"]
+    assert re.search(r"\| cart +\| Stop own-queue-grows +\| +91.5 \| +\+336 \| +none \|", parts["Capacity outlook"])
+    assert "Stop own-queue-grows" in parts["Growing towards a limit"]
     assert re.search(r"\| search +\| Add replicas to search \| 73.55 % \| \+16.8 points \| +6d 20h \| 2026-03-15 \| 2026-03-22", parts["Capacity outlook"])
     assert "Recommended change: Mend review-cpu-grows." in parts["Growing towards a limit"]
     assert parts["At their limit"] == "No service was near its limit all week."
     assert parts["Traffic that grows"].endswith("One more, last seen before 2026-03-09, is left out.")
     assert "Add replicas to search" in sections(report([cpu]))["Capacity outlook"]
     shape = report([cpu, old], "capacity", "--format", "json")
+    assert shape["parts"][0]["recommendations"][0]["rule_id"] == "review-cpu-grows"
     assert [c["reached_at"] for c in shape["capacity"]] == ["2026-03-22T19:00:00.000Z"]
     assert [len(p["recommendations"]) for p in shape["parts"]] == [1, 0, 0]
 
