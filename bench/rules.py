@@ -2,17 +2,17 @@
 
 The ten are bench/rules.yaml. Each set of a thousand is told apart in another way; where its rules are `more`, they come
 to the ten and select nothing, so the same is detected; where they are `alone`, each event is selected by one of them. What
-is compared is CPU seconds, loading included. Prints medians and ratios, and how long a set of 10,000 rules takes to
-check; ends with status 1 where a ratio is not below 3.
+is compared is CPU seconds, loading included; a ratio is to be below 3. Then, how long it takes to check many rules.
 """
 
-import argparse
 import os
-import pathlib
 import statistics
 import subprocess
-import sys
 
+import rig
+
+NAME = "rules"
+ABOUT = "what 1,000 rules cost against ten on the same telemetry, by `forestall replay` of a file"
 RULES = 1000
 RATIO_MAX = 3
 NAMES = ["request_latency_ms", "cpu_usage", "memory_usage", "error_rate", "http_requests_per_second", "connections_active",
@@ -68,7 +68,7 @@ def cpu(command):
     _, status, used = os.wait4(process.pid, 0)
     process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode != 0:
-        sys.exit(f"rules: error: {' '.join(map(str, command))}\n{said[-3000:]}")
+        rig.fail(f"{' '.join(map(str, command))}\n{said[-3000:]}")
     return used.ru_utime + used.ru_stime
 
 
@@ -80,43 +80,40 @@ def write_set(folder, name, text):
     return config
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--forestall", required=True)
-    parser.add_argument("--folder", required=True, help="an empty folder for events and rules")
-    parser.add_argument("--events", type=int, default=1000000)
-    parser.add_argument("--services", type=int, default=200)
-    parser.add_argument("--rate", type=int, default=8000, help="events a second of event time")
-    parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--seed", type=int, default=1)
-    options = parser.parse_args()
-    folder = pathlib.Path(options.folder)
-    events = folder / "events.jsonl"
-    cpu([options.forestall, "gen", "--scenario", "telemetry", "--events", options.events, "--services", options.services,
-         "--rate", options.rate, "--seed", options.seed, "--out", events])
-    ten = (pathlib.Path(__file__).parent / "rules.yaml").read_text()
+def options(parser):
+    parser.add_argument("--events", type=rig.number, default=1_000_000, help="default 1,000,000")
+    parser.add_argument("--services", type=rig.number, default=200, help="default 200")
+    parser.add_argument("--rate", type=rig.number, default=8000, help="events a second of event time (default 8,000)")
+    parser.add_argument("--rounds", type=rig.number, default=5)
+
+
+def measure(session, options):
+    folder = session.folder / NAME
+    folder.mkdir()
+    forestall, events = rig.BIN / "forestall", folder / "events.jsonl"
+    rig.run(forestall, "gen", "--scenario", "telemetry", "--events", options.events, "--services", options.services,
+            "--rate", options.rate, "--seed", session.seed, "--out", events)
+    ten = (rig.HERE / "rules.yaml").read_text()
     kinds = inputs(options.services)
-    configs = {"ten": write_set(folder, "ten", ten)}
+    configs = {"10 rules": write_set(folder, "ten", ten)}
     for number, (name, more, input_of) in enumerate(kinds):
         text = ten + rule_set(RULES - ten.count("- id: "), input_of) if more else HEAD + rule_set(RULES, input_of)
-        configs[name] = write_set(folder, f"set-{number}", text)
-    seconds = {name: [] for name in configs}
-    for _ in range(options.rounds):
+        configs[f"1,000 rules: {name}"] = write_set(folder, f"set-{number}", text)
+    costs = {name: [] for name in configs}
+    for number in range(options.rounds):
         for name, config in configs.items():
-            seconds[name].append(cpu([options.forestall, "replay", "-c", config, "--file", events, "--out", "/dev/null"]))
-    print(f"{options.events:,} telemetry events, {options.services:,} services, seed {options.seed}; medians of "
-          f"{options.rounds} rounds, CPU us an event")
-    ratios = []
-    for name, values in seconds.items():
-        paired = [value / ten for value, ten in zip(values, seconds["ten"])]
-        ratios.append(statistics.median(paired))
-        label = "10 rules" if name == "ten" else f"1,000 rules: {name}"
-        print(f"{label:45} {statistics.median(values) / options.events * 1e6:.2f}, ratio {ratios[-1]:.2f} "
-              f"({min(paired):.2f} to {max(paired):.2f})")
+            seconds = cpu([forestall, "replay", "-c", config, "--file", events, "--out", "/dev/null"])
+            costs[name].append(seconds / options.events * 1e6)
+        session.say(f"rules: round {number + 1} of {options.rounds}")
+    lines = []
+    for name, values in costs.items():
+        line = rig.Line(name, "us/event", values)
+        if lines:
+            line.ratio = rig.ratio_of(values, costs["10 rules"], "ten rules")
+            median = statistics.median(value / base for value, base in zip(values, costs["10 rules"]))
+            line.missed = f"{median:.2f} of ten rules is not below {RATIO_MAX}" if median >= RATIO_MAX else ""
+        lines.append(line)
     for count in (RULES, 10 * RULES):
         config = write_set(folder, "check", HEAD + rule_set(count, kinds[1][2]))
-        print(f"{count:,} rules checked in {cpu([options.forestall, 'check', config]):.2f} s of CPU")
-    sys.exit(0 if max(ratios) < RATIO_MAX else f"rules: a ratio is not below {RATIO_MAX}")
-
-
-main()
+        lines.append(rig.Line(f"checking {count:,} rules", "s", [cpu([forestall, "check", config]) for _ in range(options.rounds)]))
+    return lines

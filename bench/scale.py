@@ -1,0 +1,63 @@
+"""Scaling out: two instances against one, over the same topic, in turns. It needs the exchange over Kafka."""
+
+import subprocess
+import time
+
+import rig
+
+NAME = "scale"
+ABOUT = "two instances that share the work, against one"
+
+
+def options(parser):
+    parser.add_argument("--events", type=rig.number, default=5_000_000, help="default 5,000,000")
+    parser.add_argument("--groups", type=rig.number, default=2000, help="default 2,000")
+    parser.add_argument("--rate", type=rig.number, default=8000, help="events a second of event time (default 8,000)")
+    parser.add_argument("--rounds", type=rig.number, default=3)
+
+
+def instances(session, load, count, number):
+    name = f"{load.topic}-{count}-{number}"
+    return [rig.Forestall(session.kafka, load, session.folder, name, rig.HERE / "query.yaml", instance=f"-{each}",
+                          more="time: {idle_lag: never}\nexchange: kafka") for each in range(count)]
+
+
+def refusal(own):
+    """Why this version does not share work; empty where it does."""
+    done = subprocess.run([rig.BIN / "forestall", "check", own.config], capture_output=True, text=True)
+    said = [line for line in done.stderr.splitlines() if "error: " in line]
+    return "" if done.returncode == 0 else said[0].partition("error: ")[2] if said else done.stderr
+
+
+def measure_count(session, load, count, number):
+    """Events a second of so many instances."""
+    all_of = instances(session, load, count, number)
+    began = time.time()
+    for each in all_of:
+        each.start()
+    for each in all_of:
+        each.wait_line("msg=ready")
+    seconds = all_of[0].wait_committed(load.ends) - began
+    for each in all_of:
+        each.stop()
+    counted, total, _ = all_of[0].counted()
+    if (counted, total) != (load.events, load.values):
+        rig.fail(f"{counted:,.0f} events with a sum of {total:,.0f} were counted, not {load.events:,} with {load.values:,}")
+    all_of[0].clean()
+    return load.events / seconds
+
+
+def measure(session, options):
+    load = rig.Load("bench-scale", options.events, options.groups, options.rate, 0, 0, [], 0)
+    why = refusal(instances(session, load, 1, "check")[0])
+    if why:
+        return [rig.Line("two instances", "events/s", [], why)]
+    load = rig.fill(session.kafka, session.topic("scale"), options.groups, options.events, options.rate)
+    rates = {1: [], 2: []}
+    for number in range(1, options.rounds + 1):
+        for count in rates:
+            rates[count].append(measure_count(session, load, count, number))
+        session.say(f"scale: round {number}: {rates[1][-1]:,.0f}/s by one, {rates[2][-1]:,.0f}/s by two")
+    session.kafka.delete(load.topic)
+    return [rig.Line("one instance", "events/s", rates[1], f"from its start on; {load.describe()}"),
+            rig.Line("two instances", "events/s", rates[2], ratio=rig.ratio_of(rates[2], rates[1], "one"))]

@@ -1,0 +1,76 @@
+"""Many groups: how fast their state is made, what memory and disk it takes, and how long a restart after kill -9 takes.
+
+Each group has an event in each of two panes (bench/state.yaml). The rate is that of the whole way, to the committed
+positions; where they do not come in time, that of what was committed until then. Then the process is killed, events of a
+later time are written, and it is started again: its time runs from then until it is ready, and until the positions have
+passed those events.
+"""
+
+import signal
+import time
+
+import rig
+
+NAME = "state"
+ABOUT = "1 M and 10 M groups: rate, memory, disk, and the time to be back after kill -9"
+PANE_SECONDS = 600
+PANES = 2
+SETTLE_SECONDS = 2  # the store follows the commit
+
+
+def options(parser):
+    parser.add_argument("--groups", type=rig.number, action="append", help="repeatable (default 1,000,000 and 10,000,000)")
+    parser.add_argument("--memory", default="256MiB", help="state.memory (default 256MiB)")
+    parser.add_argument("--limit", type=rig.number, default=600, help="seconds for the state, and for being back (default 600)")
+    parser.add_argument("--rounds", type=rig.number, default=3, help="of kills (default 3)")
+
+
+def restart(session, options, own, number):
+    """Kills it, and has it back: seconds until it is ready, and until it has committed what came meanwhile."""
+    own.process.stop(signal.SIGKILL)
+    start_ms = rig.START_MS + (PANES * PANE_SECONDS // 60 + 31 + 62 * number) * rig.MINUTE_MS
+    rig.load_events(session.kafka, own.load.topic, 1600, 1000, 1000, start_ms)
+    ends = session.kafka.ends(own.load.topic)
+    rig.load_events(session.kafka, own.load.topic, 1600, rig.CLOSING_EVENTS, 1000, start_ms + 30 * rig.MINUTE_MS)
+    began = time.time()
+    own.start()
+    ready = own.wait_line("msg=ready") - began
+    passed = rig.wait_committed(session.kafka, own.name, own.load.topic, ends, own.process, options.limit)
+    return ready, time.time() - began if passed >= sum(ends) else None
+
+
+def measure_groups(session, options, groups):
+    load = rig.fill(session.kafka, session.topic("state"), groups, PANES * groups, max(1, groups // PANE_SECONDS))
+    more = f"time: {{idle_lag: never}}\nlimits: {{groups: {groups}}}"
+    own = rig.Forestall(session.kafka, load, session.folder, f"{load.topic}-app", rig.HERE / "state.yaml", more=more,
+                        memory=options.memory)
+    own.start()
+    started = own.started()
+    passed = min(load.events, rig.wait_committed(session.kafka, own.name, load.topic, load.ends, own.process, options.limit))
+    rate = passed / (time.time() - started)
+    part = "all" if passed == load.events else f"{passed:,} events ({passed / load.events:.0%}) within {options.limit} s"
+    time.sleep(SETTLE_SECONDS)
+    peak, resident, disk = own.process.peak_mib(), own.process.resident_mib(), own.state_mib()
+    session.say(f"{groups:,} groups: {rate:,.0f} events/s, {peak:,.0f} MiB, {disk:,.0f} MiB on disk, {part} committed")
+    backs = [restart(session, options, own, number) for number in range(options.rounds)]
+    again = own.process.peak_mib()
+    own.process.stop(signal.SIGKILL)
+    own.clean()
+    session.kafka.delete(load.topic)
+    name = f"{groups:,} groups"
+    late = f"not within {options.limit} s"
+    return [
+        rig.Line(name, "events/s", [rate], f"{part} committed; {load.describe()}; state.memory {options.memory}"),
+        rig.Line(f"{name}, memory", "MiB", [peak], f"at most; {resident:,.0f} MiB at the end; {again:,.0f} MiB at most after a restart"),
+        rig.Line(f"{name}, disk", "MiB", [disk], f"{disk * 2**20 / groups:,.0f} bytes a group"),
+        rig.Line(f"{name}, ready after kill -9", "s", [ready for ready, _ in backs]),
+        rig.Line(f"{name}, committing after kill -9", "s", [back for _, back in backs] if all(back for _, back in backs) else [],
+                 "" if all(back for _, back in backs) else late),
+    ]
+
+
+def measure(session, options):
+    lines = []
+    for groups in options.groups or [1_000_000, 10_000_000]:
+        lines += measure_groups(session, options, groups)
+    return lines
