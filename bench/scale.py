@@ -1,5 +1,6 @@
 """Scaling out: two instances against one, over the same topic, in turns. It needs the exchange over Kafka."""
 
+import re
 import subprocess
 import time
 
@@ -22,11 +23,19 @@ def instances(session, load, count, number):
                           more="time: {idle_lag: never}\nexchange: kafka") for each in range(count)]
 
 
-def refusal(own):
+def refusal(session, load):
     """Why this version does not share work; empty where it does."""
-    done = subprocess.run([rig.BIN / "forestall", "check", own.config], capture_output=True, text=True)
-    said = [line for line in done.stderr.splitlines() if "error: " in line]
-    return "" if done.returncode == 0 else said[0].partition("error: ")[2] if said else done.stderr
+    own = instances(session, load, 1, "trial")[0]
+    said = subprocess.run([rig.BIN / "forestall", "topics", "create", "-c", own.config], capture_output=True, text=True)
+    if said.returncode != 0:
+        return said.stderr.partition("error: ")[2].splitlines()[0]
+    own.start()
+    while own.process.process.poll() is None and not own.lines("msg=ready"):
+        time.sleep(rig.POLL_SECONDS)
+    ended = own.process.process.poll() is not None
+    own.process.stop()
+    own.clean()
+    return re.findall(r'level=error msg="?(.*?)"?$', own.process.log, re.MULTILINE)[-1] if ended else ""
 
 
 def measure_count(session, load, count, number):
@@ -48,8 +57,9 @@ def measure_count(session, load, count, number):
 
 
 def measure(session, options):
-    load = rig.Load("bench-scale", options.events, options.groups, options.rate, 0, 0, [], 0)
-    why = refusal(instances(session, load, 1, "check")[0])
+    trial = rig.fill(session.kafka, session.topic("trial"), options.groups, 1000, options.rate)
+    why = refusal(session, trial)
+    session.kafka.delete(trial.topic)
     if why:
         return [rig.Line("two instances", "events/s", [], why)]
     load = rig.fill(session.kafka, session.topic("scale"), options.groups, options.events, options.rate)
