@@ -1,4 +1,4 @@
-/* Properties, log lines and errors of Kafka clients. Log lines come from librdkafka's threads. */
+/* Properties, log lines and error messages of Kafka clients. Log lines come from librdkafka's threads. */
 #include "io/kafka.h"
 
 #include <pthread.h>
@@ -196,7 +196,11 @@ int kafka_failed(struct error *err, rd_kafka_resp_err_t code, const char *format
     va_start(args, format);
     (void)vsnprintf(what, sizeof what, format, args);
     va_end(args);
-    return error_set(err, ERROR_FATAL, "%s: %s", what, rd_kafka_err2str(code));
+    const struct kafka_code *about = kafka_code(code);
+    enum error_class class = about->reads == ERROR_ABORT ? ERROR_ABORT : ERROR_FATAL;
+    if (about->advice == NULL)
+        return error_set(err, class, "%s: %s", what, rd_kafka_err2str(code));
+    return error_set(err, class, "%s: %s (%s)", what, rd_kafka_err2str(code), about->advice);
 }
 
 int kafka_silence(struct error *err, rd_kafka_resp_err_t code, const char *format, ...)
@@ -210,39 +214,4 @@ int kafka_silence(struct error *err, rd_kafka_resp_err_t code, const char *forma
     (void)error_set(err, ERROR_FATAL, "%s: %s", what, contact.said[0] != '\0' ? contact.said : rd_kafka_err2str(code));
     (void)pthread_mutex_unlock(&contact.lock);
     return -1;
-}
-
-bool kafka_passing(rd_kafka_resp_err_t code)
-{
-    switch ((int)code) {
-    case RD_KAFKA_RESP_ERR__TRANSPORT:
-    case RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN:
-    case RD_KAFKA_RESP_ERR__TIMED_OUT:
-    case RD_KAFKA_RESP_ERR__TIMED_OUT_QUEUE:
-    case RD_KAFKA_RESP_ERR__WAIT_COORD:
-    case RD_KAFKA_RESP_ERR__WAIT_CACHE:
-    case RD_KAFKA_RESP_ERR__RESOLVE:
-    case RD_KAFKA_RESP_ERR_LEADER_NOT_AVAILABLE:
-    case RD_KAFKA_RESP_ERR_NOT_LEADER_FOR_PARTITION:
-    case RD_KAFKA_RESP_ERR_REQUEST_TIMED_OUT:
-    case RD_KAFKA_RESP_ERR_BROKER_NOT_AVAILABLE:
-    case RD_KAFKA_RESP_ERR_REPLICA_NOT_AVAILABLE:
-    case RD_KAFKA_RESP_ERR_NETWORK_EXCEPTION:
-    case RD_KAFKA_RESP_ERR_COORDINATOR_LOAD_IN_PROGRESS:
-    case RD_KAFKA_RESP_ERR_COORDINATOR_NOT_AVAILABLE:
-    case RD_KAFKA_RESP_ERR_NOT_COORDINATOR:
-    case RD_KAFKA_RESP_ERR_NOT_CONTROLLER:
-    case RD_KAFKA_RESP_ERR_NOT_ENOUGH_REPLICAS:
-    case RD_KAFKA_RESP_ERR_NOT_ENOUGH_REPLICAS_AFTER_APPEND:
-    case RD_KAFKA_RESP_ERR_CONCURRENT_TRANSACTIONS:
-    case RD_KAFKA_RESP_ERR_UNSTABLE_OFFSET_COMMIT:
-    case RD_KAFKA_RESP_ERR_KAFKA_STORAGE_ERROR:
-    case RD_KAFKA_RESP_ERR_FENCED_LEADER_EPOCH:
-    case RD_KAFKA_RESP_ERR_UNKNOWN_LEADER_EPOCH:
-    case RD_KAFKA_RESP_ERR_OFFSET_NOT_AVAILABLE:
-    case RD_KAFKA_RESP_ERR_PREFERRED_LEADER_NOT_AVAILABLE:
-        return true;
-    default:
-        return false;
-    }
 }

@@ -10,6 +10,7 @@
 
 #include "base/error.h"
 #include "base/str.h"
+#include "io/kafka_errors.h"
 
 struct kafka_setting {
     const char *name;
@@ -46,9 +47,8 @@ int kafka_silence(struct error *err, rd_kafka_resp_err_t code, const char *forma
 /* Only the program sets it (isolation.level, group.id, …). */
 bool kafka_property_reserved(struct str name);
 
-/* ERROR_FATAL with what was done and librdkafka's text for the code; returns -1. */
+/* What was done, librdkafka's text for the code, and what a person can do about it; returns -1. ERROR_ABORT where the
+ * table says so of who reads, else ERROR_FATAL: whoever can try again does so before. */
 int kafka_failed(struct error *err, rd_kafka_resp_err_t code, const char *format, ...) PRINTF_LIKE(3, 4);
-/* The same code may go away by itself: the cluster is moving, or not reachable. */
-bool kafka_passing(rd_kafka_resp_err_t code);
 
 #endif

@@ -67,8 +67,8 @@ int kafka_topic_partitions(rd_kafka_t *client, const char *topic, int *count, st
     int64_t deadline_us = clock_mono_us() + reach_ms * 1000;
     for (;;) {
         rd_kafka_resp_err_t code = partitions_ask(client, topic, count);
-        bool missing = code == RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART || code == RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC;
-        if (!kafka_passing(code))
+        bool missing = kafka_code(code)->about == KAFKA_ABOUT_TOPIC;
+        if (missing || !kafka_passing(code))
             kafka_reached();
         if (missing)
             *count = 0;
@@ -162,7 +162,7 @@ int kafka_topic_delete(rd_kafka_t *client, const char *topic, struct error *err)
         rd_kafka_DeleteTopics_result_topics(rd_kafka_event_DeleteTopics_result(event), &count);
     rd_kafka_resp_err_t code = count == 1 ? rd_kafka_topic_result_error(results[0]) : RD_KAFKA_RESP_ERR_NO_ERROR;
     rd_kafka_event_destroy(event);
-    if (code != RD_KAFKA_RESP_ERR_NO_ERROR && code != RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART)
+    if (code != RD_KAFKA_RESP_ERR_NO_ERROR && kafka_code(code)->about != KAFKA_ABOUT_TOPIC)
         return kafka_failed(err, code, "topic %s cannot be deleted", topic);
     return 0;
 }
@@ -178,7 +178,7 @@ static int settings_visit(rd_kafka_event_t *event, const char *topic,
         return error_set(err, ERROR_FATAL, "the settings of topic %s: no answer", topic);
     rd_kafka_resp_err_t code = rd_kafka_ConfigResource_error(resources[0]);
     /* A topic just made is known to one broker and asked of another. */
-    if (code == RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART || kafka_passing(code))
+    if (kafka_passing(code))
         return error_set(err, ERROR_RETRY, "the settings of topic %s: %s", topic, rd_kafka_err2str(code));
     if (code != RD_KAFKA_RESP_ERR_NO_ERROR)
         return kafka_failed(err, code, "the settings of topic %s", topic);
@@ -272,8 +272,7 @@ int kafka_group_others(rd_kafka_t *client, const char *group, const char *instan
         if (code == RD_KAFKA_RESP_ERR_NO_ERROR)
             return 0;
         /* The group's coordinator may still be loading, most of all on a new cluster. */
-        bool passing = kafka_passing(code) || code == RD_KAFKA_RESP_ERR__PARTIAL;
-        if (!passing || clock_mono_us() > deadline_us)
+        if (!kafka_passing(code) || clock_mono_us() > deadline_us)
             return kafka_failed(err, code, "the members of group %s", group);
         pause_ms(RETRY_MS);
     }

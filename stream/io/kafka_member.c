@@ -9,7 +9,7 @@
 
 /* How long to wait for another member to go: its session, and the broker's rounding of it. */
 enum { SESSION_MS = 10000, OTHERS_GONE_MS = SESSION_MS + 6000, JOIN_MS = 60000, ASK_AGAIN_MS = 1000 };
-enum { DOUBT_MS = 5000, COMMITTED_MS = 60000, COMMITTED_TRY_MS = 15000 };
+enum { DOUBT_MS = 5000, MISSING_US = 5000000, COMMITTED_MS = 60000, COMMITTED_TRY_MS = 15000 };
 
 struct kafka_member {
     rd_kafka_t *client;
@@ -22,8 +22,9 @@ struct kafka_member {
     bool shared;
     bool mock;
     bool subscribed;
-    bool doubted; /* until the next rebalance */
-    bool joined;  /* since then there was no rebalance */
+    bool doubted;       /* until the next rebalance */
+    bool joined;        /* since then there was no rebalance */
+    int64_t missing_us; /* when a broker said that there is no such topic, not yet told; 0: none did */
     /* Of the present generation: */
     rd_kafka_topic_partition_list_t *assignment; /* NULL: revoked */
     rd_kafka_consumer_group_metadata_t *metadata;
@@ -188,6 +189,12 @@ static int await_assignment(struct kafka_member *member, struct error *err)
     int64_t deadline_us = clock_mono_us() + JOIN_MS * INT64_C(1000);
     int64_t look_us = 0;
     while (member->metadata == NULL) {
+        if (!member->subscribed) {
+            if (!member->shared)
+                TRY(await_alone(member, err));
+            TRY(subscribe(member, err));
+            deadline_us = clock_mono_us() + JOIN_MS * INT64_C(1000);
+        }
         TRY(kafka_member_serve(member, 100, err));
         int64_t now_us = clock_mono_us();
         bool part = kafka_member_assigned(member) > 0 && member->metadata == NULL;
@@ -203,11 +210,6 @@ static int await_assignment(struct kafka_member *member, struct error *err)
 
 int kafka_member_join(struct kafka_member *member, struct error *err)
 {
-    if (!member->subscribed) {
-        if (!member->shared)
-            TRY(await_alone(member, err));
-        TRY(subscribe(member, err));
-    }
     int64_t deadline_us = clock_mono_us() + DOUBT_MS * INT64_C(1000);
     while (member->doubted && member->metadata != NULL && clock_mono_us() < deadline_us)
         TRY(kafka_member_serve(member, 100, err));
@@ -217,26 +219,41 @@ int kafka_member_join(struct kafka_member *member, struct error *err)
     return 0;
 }
 
+/* What the group's coordinator says that is no rebalance. */
+static int event_take(struct kafka_member *member, const rd_kafka_message_t *message, struct error *err)
+{
+    const struct kafka_code *about = kafka_code(message->err);
+    const char *said = rd_kafka_message_errstr(message);
+    if (about->reads == ERROR_NONE)
+        return 0;
+    if (about->reads == ERROR_RETRY) {
+        if (about->about == KAFKA_ABOUT_TOPIC && member->missing_us == 0)
+            member->missing_us = clock_mono_us();
+        log_warn("the group is held up", LOG_S("group", member->group_id), LOG_S("text", said));
+        return 0;
+    }
+    if (about->reads == ERROR_ABORT) {
+        log_warn("this instance lost its place in the group", LOG_S("group", member->group_id), LOG_S("text", said));
+        member->joined = false;
+        member->doubted = true;
+        return 0;
+    }
+    char text[256];
+    if (rd_kafka_fatal_error(member->client, text, sizeof text) != RD_KAFKA_RESP_ERR_NO_ERROR)
+        return error_set(err, ERROR_FATAL,
+                         "group %s: %s: another process uses this instance's id (a copied state.dir?), or the broker "
+                         "went away while this one joined: start again",
+                         member->group_id, text);
+    return error_set(err, ERROR_FATAL, "group %s: %s (%s)", member->group_id, said,
+                     about->advice != NULL ? about->advice : "see the coordinator's log");
+}
+
 int kafka_member_serve(struct kafka_member *member, int timeout_ms, struct error *err)
 {
     rd_kafka_message_t *message = rd_kafka_consumer_poll(member->client, timeout_ms);
     if (message == NULL)
         return 0;
-    rd_kafka_resp_err_t code = message->err;
-    int result = 0;
-    if (code == RD_KAFKA_RESP_ERR__MAX_POLL_EXCEEDED) {
-        log_warn("this instance was too slow and left its group", LOG_S("text", rd_kafka_message_errstr(message)));
-    } else if (code == RD_KAFKA_RESP_ERR__FATAL || code == RD_KAFKA_RESP_ERR_FENCED_INSTANCE_ID) {
-        char text[256];
-        (void)rd_kafka_fatal_error(member->client, text, sizeof text);
-        result =
-            error_set(err, ERROR_FATAL,
-                      "group %s: %s: another process uses this instance's id (a copied state.dir?), or the broker went "
-                      "away while this one joined: start again",
-                      member->group_id, text);
-    } else if (code != RD_KAFKA_RESP_ERR_NO_ERROR && !kafka_passing(code)) {
-        result = error_set(err, ERROR_FATAL, "group %s: %s", member->group_id, rd_kafka_message_errstr(message));
-    }
+    int result = event_take(member, message, err);
     rd_kafka_message_destroy(message);
     return result;
 }
@@ -255,6 +272,14 @@ bool kafka_member_owns(const struct kafka_member *member, const char *topic, int
 size_t kafka_member_assigned(const struct kafka_member *member)
 {
     return member->assignment != NULL ? (size_t)member->assignment->cnt : 0;
+}
+
+bool kafka_member_missing(struct kafka_member *member)
+{
+    bool due = member->missing_us != 0 && clock_mono_us() - member->missing_us > MISSING_US;
+    if (due)
+        member->missing_us = 0;
+    return due;
 }
 
 void kafka_member_doubt(struct kafka_member *member)

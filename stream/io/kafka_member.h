@@ -39,6 +39,9 @@ bool kafka_member_revoked(const struct kafka_member *member);
 bool kafka_member_owns(const struct kafka_member *member, const char *topic, int32_t partition);
 /* How many partitions are in it. */
 size_t kafka_member_assigned(const struct kafka_member *member);
+/* A few seconds ago a broker said that a topic of the group is not there; true once for each time. Its partitions may
+ * then be nobody's without a word: ask for the topics. */
+bool kafka_member_missing(struct kafka_member *member);
 /* A broker refused the generation: the next join first waits a moment for the revocation that must follow. */
 void kafka_member_doubt(struct kafka_member *member);
 rd_kafka_t *kafka_member_client(struct kafka_member *member);

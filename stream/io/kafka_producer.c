@@ -33,16 +33,15 @@ static void delivered(rd_kafka_t *client, const rd_kafka_message_t *message, voi
             *next_offset = message->offset + 1;
         return;
     }
-    bool cause = message->err != RD_KAFKA_RESP_ERR__PURGE_QUEUE && message->err != RD_KAFKA_RESP_ERR__PURGE_INFLIGHT;
-    if (producer->failed[0] != '\0' || !cause)
+    const struct kafka_code *about = kafka_code(message->err);
+    if (producer->failed[0] != '\0' || about->about == KAFKA_ABOUT_ANOTHER)
         return;
-    producer->refused = message->err == RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE ||
-                        message->err == RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED ||
-                        message->err == RD_KAFKA_RESP_ERR_INVALID_RECORD ||
-                        message->err == RD_KAFKA_RESP_ERR_POLICY_VIOLATION;
-    (void)snprintf(producer->failed, sizeof producer->failed, "a record of %zu bytes for %s (key %.*s): %s",
+    producer->refused = about->writes == ERROR_FATAL;
+    (void)snprintf(producer->failed, sizeof producer->failed, "a record of %zu bytes for %s (key %.*s): %s%s%s%s",
                    message->len, rd_kafka_topic_name(message->rkt), message->key_len < 80 ? (int)message->key_len : 80,
-                   message->key != NULL ? (const char *)message->key : "", rd_kafka_err2str(message->err));
+                   message->key != NULL ? (const char *)message->key : "", rd_kafka_err2str(message->err),
+                   about->advice != NULL ? " (" : "", about->advice != NULL ? about->advice : "",
+                   about->advice != NULL ? ")" : "");
 }
 
 static void prepare(rd_kafka_conf_t *conf, void *context)
@@ -92,25 +91,23 @@ static int client_open(struct kafka_producer *producer, const struct kafka_produ
 /* Takes the error. What it means for the transaction and the producer goes into `err`'s class. */
 static int step_failed(struct kafka_producer *producer, const char *step, rd_kafka_error_t *error, struct error *err)
 {
-    bool abort = rd_kafka_error_txn_requires_abort(error) != 0;
-    rd_kafka_resp_err_t code = rd_kafka_error_code(error);
-    producer->group_lost =
-        code == RD_KAFKA_RESP_ERR_ILLEGAL_GENERATION || code == RD_KAFKA_RESP_ERR_UNKNOWN_MEMBER_ID ||
-        code == RD_KAFKA_RESP_ERR_FENCED_INSTANCE_ID || code == RD_KAFKA_RESP_ERR_REBALANCE_IN_PROGRESS;
-    bool dead =
-        rd_kafka_error_is_fatal(error) || rd_kafka_error_is_retriable(error) || code == RD_KAFKA_RESP_ERR__TIMED_OUT;
-    error_set(err, abort || dead ? ERROR_ABORT : ERROR_FATAL, "%s: %s", step, rd_kafka_error_string(error));
+    const struct kafka_verdict verdict = kafka_error_judge(error);
+    const char *advice = kafka_code(rd_kafka_error_code(error))->advice;
+    producer->group_lost = verdict.group_lost;
+    producer->dead = producer->dead || verdict.dead;
+    enum error_class class = verdict.class == ERROR_FATAL ? ERROR_FATAL : ERROR_ABORT;
+    if (class == ERROR_FATAL && advice != NULL)
+        error_set(err, class, "%s: %s (%s)", step, rd_kafka_error_string(error), advice);
+    else
+        error_set(err, class, "%s: %s", step, rd_kafka_error_string(error));
     rd_kafka_error_destroy(error);
-    if (dead && !abort)
-        producer->dead = true;
     return -1;
 }
 
 /* A retriable error is worth another try until the deadline; its own pace is that of the call's timeout. */
 static bool step_again(rd_kafka_error_t *error, int64_t deadline_us)
 {
-    if (!rd_kafka_error_is_retriable(error) || rd_kafka_error_txn_requires_abort(error) ||
-        rd_kafka_error_is_fatal(error) || clock_mono_us() >= deadline_us)
+    if (kafka_error_judge(error).class != ERROR_RETRY || clock_mono_us() >= deadline_us)
         return false;
     rd_kafka_error_destroy(error);
     pause_ms(RETRY_MS);
@@ -206,13 +203,11 @@ static rd_kafka_resp_err_t record_enqueue(struct kafka_producer *producer, const
     return code;
 }
 
-/* A record was refused: nothing will make it pass, unless the transaction is what failed. */
+/* A record was not taken: nothing will make it pass, unless the transaction is what failed. */
 static int record_failed(struct kafka_producer *producer, const struct kafka_record *record, rd_kafka_resp_err_t code,
                          struct error *err)
 {
-    bool transaction = code == RD_KAFKA_RESP_ERR__STATE || code == RD_KAFKA_RESP_ERR__FATAL ||
-                       code == RD_KAFKA_RESP_ERR__FENCED || code == RD_KAFKA_RESP_ERR__QUEUE_FULL ||
-                       producer->failed[0] != '\0';
+    bool transaction = kafka_error_class(KAFKA_WRITES, code) != ERROR_FATAL || producer->failed[0] != '\0';
     if (transaction && !producer->refused)
         return error_set(err, ERROR_ABORT, "sending to %s: %s", record->topic,
                          producer->failed[0] != '\0' ? producer->failed : rd_kafka_err2str(code));
@@ -241,9 +236,7 @@ int kafka_producer_flush(struct kafka_producer *producer, struct error *err)
 {
     rd_kafka_resp_err_t code = rd_kafka_flush(producer->client, STEP_MS);
     if (producer->failed[0] != '\0')
-        return error_set(err, producer->refused ? ERROR_FATAL : ERROR_ABORT, "%s%s", producer->failed,
-                         producer->refused ? " (raise the topic's max.message.bytes, or give this user the right to it)"
-                                           : "");
+        return error_set(err, producer->refused ? ERROR_FATAL : ERROR_ABORT, "%s", producer->failed);
     if (code != RD_KAFKA_RESP_ERR_NO_ERROR)
         return error_set(err, ERROR_ABORT, "%d records have not arrived: %s", rd_kafka_outq_len(producer->client),
                          rd_kafka_err2str(code));

@@ -25,7 +25,7 @@
  * librdkafka takes the share of one partition when the client is made, before anybody knows which of them will be
  * owned: in a shared group an instance holds less than this, by the part of the partitions that others own. */
 enum { AHEAD_MESSAGES = 400000, AHEAD_MESSAGES_MIN = 20000, AHEAD_KIB = 128 << 10, AHEAD_KIB_MIN = 4 << 10 };
-enum { SERVE_EVERY_US = 100000, WAIT_SLICE_MS = 100 };
+enum { SERVE_EVERY_US = 100000, WAIT_SLICE_MS = 100, MISSING_US = 5000000 };
 
 struct kafka_partition {
     rd_kafka_topic_t *topic;
@@ -56,6 +56,7 @@ struct source_kafka {
     size_t held_count;
     size_t held_cap;
     int64_t served_us;
+    int64_t missing_us;         /* when a broker first said that there is no such topic; 0: since asked, none did */
     struct error member_failed; /* found while releasing; the next poll reports it */
 };
 
@@ -90,9 +91,9 @@ static int clients_serve(struct source_kafka *kafka, struct error *err)
 }
 
 /* Something in the queue that is no record. */
-static int event_take(struct source_kafka *kafka, struct kafka_partition *partition, const rd_kafka_message_t *message,
-                      struct error *err)
+static int event_take(struct kafka_partition *partition, const rd_kafka_message_t *message, struct error *err)
 {
+    const struct kafka_code *about = kafka_code(message->err);
     const char *topic = rd_kafka_topic_name(partition->topic);
     if (message->err == RD_KAFKA_RESP_ERR__PARTITION_EOF) {
         partition->read_to = message->offset;
@@ -100,18 +101,12 @@ static int event_take(struct source_kafka *kafka, struct kafka_partition *partit
             partition->finished = true;
         return 0;
     }
-    if (kafka_passing(message->err)) {
+    if (about->reads == ERROR_RETRY) {
         log_warn("reading is held up", LOG_S("topic", topic), LOG_I("partition", partition->number),
                  LOG_S("text", rd_kafka_message_errstr(message)));
         return 0;
     }
-    const char *advice = "see the broker's log";
-    if (message->err == RD_KAFKA_RESP_ERR__AUTO_OFFSET_RESET)
-        advice = "its records are gone (retention?): start again to be told the choices";
-    else if (message->err == RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED)
-        advice = "let this user read it";
-    else if (kafka->member != NULL)
-        advice = "was the topic deleted?";
+    const char *advice = about->advice != NULL ? about->advice : "see the broker's log";
     return error_set(err, ERROR_FATAL, "%s [%d] at %lld: %s (%s)", topic, (int)partition->number,
                      (long long)partition->next, rd_kafka_message_errstr(message), advice);
 }
@@ -170,7 +165,7 @@ static int kafka_poll_records(struct source *source, size_t partition, struct so
     for (ssize_t i = 0; i < got; i++) {
         const rd_kafka_message_t *message = messages[i];
         if (message->err != RD_KAFKA_RESP_ERR_NO_ERROR) {
-            TRY(event_take(kafka, from, message, err));
+            TRY(event_take(from, message, err));
             continue;
         }
         if (message->offset < from->next)
@@ -197,11 +192,29 @@ static void kafka_release(struct source *source)
         log_debug("the group member failed");
 }
 
+/* A broker said that there is no such topic: a while later it is asked for, which has a deadline of its own. */
+static int missing_check(struct source *source, struct error *err)
+{
+    struct source_kafka *kafka = kafka_of(source);
+    bool due = kafka->missing_us != 0 && clock_mono_us() - kafka->missing_us > MISSING_US;
+    if (kafka->member != NULL && kafka_member_missing(kafka->member))
+        due = true;
+    for (size_t i = 0; due && i < source->partition_count; i++) {
+        int64_t low, high;
+        if (kafka->described[i].partition == 0)
+            TRY(source_kafka_range(source, i, &low, &high, err));
+    }
+    if (due)
+        kafka->missing_us = 0;
+    return 0;
+}
+
 static int kafka_wait(struct source *source, int timeout_ms, struct error *err)
 {
     struct source_kafka *kafka = kafka_of(source);
     TRY(clients_serve(kafka, err));
     TRY(membership_check(kafka, err));
+    TRY(missing_check(source, err));
     bool more = false;
     for (size_t i = 0; i < source->partition_count; i++) {
         more = more || kafka->partitions[i].more;
@@ -327,6 +340,26 @@ static struct kafka_setting queue_backoff(void)
     return (struct kafka_setting){"topic.metadata.refresh.interval.ms", "100"};
 }
 
+/* What librdkafka does not hand out with a partition's records, on the caller's thread. */
+static void reader_failed(rd_kafka_t *client, int code, const char *reason, void *context)
+{
+    (void)client;
+    struct source_kafka *kafka = context;
+    bool missing = kafka_code((rd_kafka_resp_err_t)code)->about == KAFKA_ABOUT_TOPIC;
+    /* Of a topic that is not there it comes ten times a second. */
+    if (missing && kafka->missing_us != 0)
+        return;
+    if (missing)
+        kafka->missing_us = clock_mono_us();
+    log_warn("reading is held up", LOG_S("text", reason));
+}
+
+static void reader_prepare(rd_kafka_conf_t *conf, void *context)
+{
+    rd_kafka_conf_set_opaque(conf, context);
+    rd_kafka_conf_set_error_cb(conf, reader_failed);
+}
+
 static int reader_open(struct source_kafka *kafka, const struct source_kafka_options *options, struct error *err)
 {
     char ahead_messages[24], ahead_kib[24];
@@ -356,6 +389,8 @@ static int reader_open(struct source_kafka *kafka, const struct source_kafka_opt
         .property_count = options->property_count,
         .defaults = defaults,
         .fixed = fixed,
+        .prepare = reader_prepare,
+        .context = kafka,
     };
     return kafka_client_new(&kafka->reader, &client, err);
 }

@@ -133,6 +133,19 @@ def test_who_slept_is_fenced_and_joins_again(group, number, refused):
     group.check()
 
 
+def test_a_topic_that_is_deleted_is_told(group):
+    """Not at once: a broker that starts or stops says the same of topics that are there."""
+    group.set_up(alpha=2, exchange=2)
+    group.start("one")
+    group.start("two")
+    group.settle("one", "two")
+    topic = next(iter(group.inputs))
+    group.topics.admin.delete_topics([topic])[topic].result(harness.TIMEOUT_SECONDS)
+    for member in group.members.values():
+        assert member.wait(timeout=120) == 1
+        assert re.search(rf"^failed: .*{topic}.*was the topic deleted", member.log, re.MULTILINE), member.log
+
+
 def test_a_topic_that_grew_ends_who_does_not_know_it(group):
     group.set_up(alpha=2)
     group.start("one")
