@@ -227,10 +227,49 @@ static void warn_when(const struct rule_build *build)
         cel_conditions(rule->when, tell_when, &subject);
 }
 
+/* What a target sees: a value that is no number is null there, and what is at least 0 falls by 100 % at most. */
+static void target_domains(const struct rule *rule, struct cel_domain domains[SCORECARD_SLOT_COUNT])
+{
+    struct cel_domain of_rule[RULE_SLOTS_MAX];
+    size_t count = rule_slot_domains(rule, of_rule);
+    int slot = cel_is_slot(rule->scorecard->value);
+    struct cel_domain value = slot >= 0 && (size_t)slot < count ? of_rule[slot] : anything();
+    value.maybe_null |= value.maybe_nan;
+    value.maybe_nan = false;
+    domains[SCORECARD_SLOT_VALUE] = value;
+    value.maybe_null = true;
+    domains[SCORECARD_SLOT_PREVIOUS] = value;
+    domains[SCORECARD_SLOT_CHANGE] = (struct cel_domain){.maybe_null = true};
+    if (!value_is_null(value.low))
+        domains[SCORECARD_SLOT_CHANGE].low = value_double(-1);
+}
+
+/* A target that is unknown where a value is null says something all the same: one that is never missed, or never met
+ * otherwise, does not. */
+static void warn_target(const struct rule_build *build)
+{
+    struct diagnostics *diagnostics = build->loader->diagnostics;
+    const struct cel *target = build->rule->scorecard->target;
+    struct cel_domain domains[SCORECARD_SLOT_COUNT];
+    target_domains(build->rule, domains);
+    struct subject subject = {.build = build,
+                              .node = yaml_get(build->node, "target"),
+                              .domains = domains,
+                              .domain_count = SCORECARD_SLOT_COUNT};
+    if (!can_be(&subject, target, CEL_TRUE))
+        diagnostic_at(diagnostics, subject.node, "constant", "this is never true, so the target is never met");
+    else if (!can_be(&subject, target, CEL_FALSE))
+        diagnostic_at(diagnostics, subject.node, "constant", "this is never false, so the target is never missed");
+    else
+        cel_conditions(target, tell_when, &subject);
+}
+
 void rule_warn_conditions(const struct rule_build *build)
 {
     for (size_t i = 0; i < build->rule->input_count; i++)
         warn_where(build, i);
     if (build->rule->when != NULL)
         warn_when(build);
+    if (build->rule->scorecard != NULL && build->rule->scorecard->target != NULL)
+        warn_target(build);
 }

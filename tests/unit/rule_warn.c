@@ -17,6 +17,10 @@
     RULES "- id: a\n  from: {x: {stream: incident, " rest "}}\n  detect: {window: {size: 1d}, when: count(x) > 1}\n"
 #define WHEN(when)                                                                                                     \
     RULES "- id: a\n  from: {x: {stream: incident}}\n  detect:\n    window: {size: 1d}\n    when: " when "\n"
+#define TARGET(value, target)                                                                                          \
+    "apiVersion: forestall.io/v1\nkind: Scorecard\nscorecards:\n- id: a\n  from: {x: {stream: incident}}\n"            \
+    "  window: {size: 1d, slide: 1d}\n  value: " value "\n  target: " target "\n"                                      \
+    "  tests: [{name: n, events: [], expect: []}]\n"
 #define GROUP(from, group)                                                                                             \
     RULES "- id: a\n  from: {x: {stream: " from "}}\n  detect: {group_by: " group                                      \
           ", window: {size: 1d, slide: 1h}, when: count(x) > 1}\n"
@@ -116,6 +120,18 @@ static const struct warn_case cases[] = {
     {RULES "- id: a\n  from: {x: {stream: telemetry}}\n  detect:\n    window: {size: 1h, slide: 1h}\n"
            "    when: avg(x) > 3 || !(avg(x) > 3)\n", /* null and NaN are neither */
      ""},
+    /* constant: targets. Unknown where a value is null, a target that is never false is never missed. */
+    {TARGET("count(x)", "value < 0"), "8:11 constant this is never true, so the target is never met\n"},
+    {TARGET("count(x)", "value >= 0"), "8:11 constant this is never false, so the target is never missed\n"},
+    {TARGET("mttr", "value >= duration('0s')"), "8:11 constant this is never false, so the target is never missed\n"},
+    {TARGET("mttr", "value < duration('0s')"), "8:11 constant this is never true, so the target is never met\n"},
+    {TARGET("incidents", "change < -1"), "8:11 constant this is never true, so the target is never met\n"},
+    {TARGET("incidents", "change <= -1"), ""},
+    {TARGET("incidents", "change <= -0.2 || previous < 0"), "8:38 constant previous < 0 is never true\n"},
+    {TARGET("incidents", "value == null || value < 3"), "8:17 constant value == null is never true\n"},
+    {TARGET("mttr", "value == null || value < duration('15m')"), ""},
+    {TARGET("1 - count(x)", "value < 0"), ""}, /* of what is computed nothing is known */
+    {TARGET("avg(x, event.reopened)", "change < -1"), ""},
     /* cardinality */
     {GROUP("telemetry", "[event_id]"), "6:23 cardinality 'event_id' seldom has a value twice, so groups grow without "
                                        "bound; take what recurs, such as the service\n"},
