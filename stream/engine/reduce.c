@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 
+#include "base/log.h"
 #include "engine/detections.h"
 #include "engine/groups.h"
 #include "engine/inbox.h"
@@ -165,11 +166,16 @@ static void mark_detected(struct reduce *reduce, struct group *group)
         group_save(group, reduce->options.state);
 }
 
-/* A scorecard is published, and read by rules. */
+/* A scorecard is published, and read by rules. Its record has no place to say that it is capped: the log says so once,
+ * the counters how often. */
 static void scored(struct reduce *reduce, const struct group *group, const struct evaluation *evaluation)
 {
     struct arena *arena = &reduce->arena;
+    uint64_t capped = reduce->counters.scorecard.capped;
     struct scorecard_record record = scorecard_record(group, evaluation, &reduce->counters.scorecard, arena);
+    if (capped == 0 && reduce->counters.scorecard.capped > 0)
+        log_warn("a scorecard's window holds more than limits.window_events: the newest of it are shown",
+                 LOG_T("scorecard", record.id));
     reduce->counters.scorecards += evaluation->time_ms >= reduce->options.counted_from_ms;
     if (reduce->options.score != NULL)
         reduce->options.score(reduce->options.context, &record, evaluation->time_ms);

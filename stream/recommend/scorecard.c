@@ -73,6 +73,7 @@ struct scorecard_record scorecard_record(const struct group *group, const struct
     struct value previous = number_of(before);
     struct value change = change_of(value, previous);
     const struct value slots[] = {shown, before, change};
+    counters->capped += evaluation->capped;
     int64_t to_ms = evaluation->time_ms - rule->window.wait_ms;
     struct value keys = render_group(group_key_values(group->key, arena), arena);
     const struct value *service = value_map_get(keys, STR_LIT("service"));

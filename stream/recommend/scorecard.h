@@ -8,6 +8,7 @@
 struct scorecard_counters {
     uint64_t target_errors;      /* targets that ended in an error */
     uint64_t target_null_errors; /* those whose error came from null: an unknown value */
+    uint64_t capped;             /* records of a window of which limits.window_events had left something out */
 };
 
 struct scorecard_record {
