@@ -57,6 +57,18 @@ bool load(struct loaded *loaded, const char *path, unsigned needs)
     return good;
 }
 
+void load_if_right(struct loaded *loaded, const char *path)
+{
+    struct arena arena = {0};
+    struct diagnostics diagnostics = {.arena = &arena};
+    if (loaded->config == NULL)
+        loaded->config = config_load(path, environ, 0, &diagnostics);
+    if (loaded->config != NULL && loaded->rules == NULL)
+        loaded->rules = load_rules(loaded->config, &diagnostics);
+    diagnostics_fini(&diagnostics);
+    arena_fini(&arena);
+}
+
 void loaded_free(struct loaded *loaded)
 {
     ruleset_free(loaded->rules);

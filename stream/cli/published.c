@@ -316,8 +316,9 @@ int published_read(struct published *out, const struct published_options *option
         qsort(out->scorecards, out->scorecard_count, sizeof(struct value), by_scorecard);
     out->now_ms = clock_wall_ms();
     if (options->file != NULL) {
-        out->now_ms = newest_ms(out->recommendations, out->recommendation_count, 0);
-        out->now_ms = newest_ms(out->scorecards, out->scorecard_count, out->now_ms);
+        int64_t newest = newest_ms(out->recommendations, out->recommendation_count, INT64_MIN);
+        newest = newest_ms(out->scorecards, out->scorecard_count, newest);
+        out->now_ms = newest != INT64_MIN ? newest : out->now_ms;
     }
     return 0;
 }

@@ -15,7 +15,7 @@ struct published {
     size_t recommendation_count;
     struct value *scorecards; /* by scorecard_id */
     size_t scorecard_count;
-    int64_t now_ms; /* the clock; of files the newest event time, 0 where they are empty */
+    int64_t now_ms; /* the clock; of files that are not empty the newest event time */
 };
 
 struct published_options {

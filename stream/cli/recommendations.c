@@ -105,8 +105,9 @@ static enum cli_parsed parse(struct recommendations_request *request, struct are
     return parsed == CLI_GO ? check(request, &arguments) : parsed;
 }
 
-static int run(const struct recommendations_request *request, const struct config *config)
+static int run(const struct recommendations_request *request, struct loaded *loaded)
 {
+    const struct config *config = loaded->config;
     const struct published_options options = {.config = config, .file = request->file, .only_recommendations = true};
     struct published published;
     struct error err = {0};
@@ -116,9 +117,12 @@ static int run(const struct recommendations_request *request, const struct confi
         return 1;
     }
     const struct value *record = request->id == NULL ? NULL : find_recommendation(&published, request->id);
-    if (request->id == NULL)
-        status = recommendations_list(request, &published);
-    else if (record != NULL)
+    if (request->id == NULL) {
+        if (request->file == NULL)
+            load_if_right(loaded, request->config_path);
+        status = recommendations_list(request, &published, loaded->rules);
+    }
+    if (record != NULL)
         status = request->action == LIFE_ACTIONS ? recommendations_show(request, &published, *record)
                                                  : recommendations_feedback(request, config, *record);
     published_fini(&published);
@@ -135,7 +139,7 @@ int cli_recommendations(int argc, char **argv)
     int status = parsed == CLI_HELP ? 0 : parsed == CLI_USAGE ? 2 : 1;
     if (parsed == CLI_GO &&
         (request.file != NULL || load(&loaded, request.config_path, CONFIG_NEED_KAFKA | CONFIG_NEED_SOURCES)))
-        status = run(&request, loaded.config);
+        status = run(&request, &loaded);
     loaded_free(&loaded);
     arena_fini(&arena);
     return status;

@@ -5,6 +5,7 @@
 #include "cli/options.h"
 #include "cli/published.h"
 #include "recommend/lifecycle.h"
+#include "rule/ruleset.h"
 
 enum recommendations_format { RECOMMENDATIONS_TABLE, RECOMMENDATIONS_JSON, RECOMMENDATIONS_YAML };
 
@@ -26,7 +27,9 @@ struct recommendations_request {
 
 /* recommendations_list.c. False: an option names what is not there, as standard error says: exit 2. */
 bool recommendations_list_check(const struct recommendations_request *request);
-int recommendations_list(const struct recommendations_request *request, struct published *published);
+/* `rules`: those of the configuration; NULL: not known. */
+int recommendations_list(const struct recommendations_request *request, struct published *published,
+                         const struct ruleset *rules);
 /* recommendations_show.c */
 int recommendations_show(const struct recommendations_request *request, struct published *published,
                          struct value record);

@@ -3,9 +3,11 @@
 #include <stdlib.h>
 
 #include "cli/find.h"
+#include "cli/gone.h"
 #include "cli/recommendations.h"
 #include "cli/table.h"
 #include "cli/yaml_text.h"
+#include "recommend/render.h"
 
 enum { TITLE_LEAST = 16, GAPS = 6 * 2 };
 
@@ -144,13 +146,25 @@ struct listed {
 
 enum { PRIORITY, IMPACT, STATUS, SERVICE, TITLE, ID };
 
+/* "dismissed until 2026-12-24" */
+static struct str status_cell(struct value record, struct arena *arena)
+{
+    struct value notes = published_value(record, "notes");
+    struct str status = published_text(record, "status");
+    for (uint32_t i = 0; notes.type == VALUE_LIST && i < notes.n; i++)
+        if (notes.items[i].type == VALUE_STRING && str_starts(value_as_str(notes.items[i]), STR_LIT(NOTE_DISMISSED)))
+            return str_of(arena_printf(arena, "%.*s until %.*s", STR_ARG(status), (int)strlen("2026-12-24"),
+                                       notes.items[i].s + strlen(NOTE_DISMISSED)));
+    return status;
+}
+
 static void fill(struct listed *row, struct published *published, struct value record)
 {
     struct arena *arena = &published->arena;
     struct value services = published_value(record, "services");
     row->cells[PRIORITY] = published_text(record, "priority");
     row->cells[IMPACT] = str_of(arena_printf(arena, "%lld", (long long)published_number(record, "impact_score")));
-    row->cells[STATUS] = published_text(record, "status");
+    row->cells[STATUS] = status_cell(record, arena);
     row->cells[SERVICE] = STR_LIT("-");
     if (services.type == VALUE_LIST && services.n > 0 && services.items[0].type == VALUE_STRING)
         row->cells[SERVICE] = value_as_str(services.items[0]);
@@ -210,7 +224,24 @@ static void print_records(const struct value *const *records, size_t count, enum
     buf_fini(&out);
 }
 
-int recommendations_list(const struct recommendations_request *request, struct published *published)
+/* What is so of the list as a whole. */
+static void print_more(struct published *published, const struct ruleset *rules, size_t more, size_t hidden)
+{
+    const char *names;
+    size_t gone = gone_count(published, rules, &published->arena, &names);
+    if (more > 0 || hidden > 0 || gone > 0)
+        (void)printf("\n");
+    if (more > 0)
+        (void)printf("%zu more (--limit)\n", more);
+    if (hidden > 0)
+        (void)printf("%zu more %s dismissed, superseded or validated (--all)\n", hidden, hidden == 1 ? "is" : "are");
+    if (gone > 0)
+        (void)printf("%zu %s of rules that the configuration has no longer, so nothing changes %s any more: %s\n", gone,
+                     gone == 1 ? "is" : "are", gone == 1 ? "it" : "them", names);
+}
+
+int recommendations_list(const struct recommendations_request *request, struct published *published,
+                         const struct ruleset *rules)
 {
     const struct value **records =
         arena_alloc(&published->arena, (published->recommendation_count + 1) * sizeof *records);
@@ -243,11 +274,6 @@ int recommendations_list(const struct recommendations_request *request, struct p
         (void)puts("There are no recommendations.");
     else
         (void)puts("No recommendation is so.");
-    if (shown < count || hidden > 0)
-        (void)printf("\n");
-    if (shown < count)
-        (void)printf("%zu more (--limit)\n", count - shown);
-    if (hidden > 0)
-        (void)printf("%zu more %s dismissed, superseded or validated (--all)\n", hidden, hidden == 1 ? "is" : "are");
+    print_more(published, rules, count - shown, hidden);
     return 0;
 }

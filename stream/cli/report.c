@@ -25,7 +25,9 @@ static const char usage[] =
     "  --by WHAT            recommendations by service or category instead of by priority\n"
     "  --roadmap            by the themes of four quarters instead\n"
     "  --format F           md (default), html (one file, with charts), json\n"
-    "  -c, --config FILE    the configuration (default: ./forestall.yaml), whose topics are read\n"
+    "  -c, --config FILE    the configuration (default: ./forestall.yaml), whose topics are read; of its rules an "
+    "issue\n"
+    "                       names what will be measured\n"
     "  --file F             the output of `forestall replay` instead; now is its newest event time, and what rose is "
     "told\n"
     "                       from its versions\n"
@@ -145,7 +147,8 @@ static int write_report(struct report *report, const struct ask *ask, struct buf
 }
 
 /* The report over what was read, on standard output. Without a message in `err` what failed was said already. */
-static int make(const struct ask *ask, const struct published *published, struct error *err)
+static int make(const struct ask *ask, const struct published *published, const struct ruleset *rules,
+                struct error *err)
 {
     struct report report = {0};
     struct arena arena = {0};
@@ -162,6 +165,7 @@ static int make(const struct ask *ask, const struct published *published, struct
     if (result == 0) {
         report_init(&report, published, ask->file != NULL ? &earlier : NULL, since_ms);
         report.by = ask->sorted_by;
+        report.rules = rules;
         result = write_report(&report, ask, &out);
         if (result == 0 && (fwrite(out.p, 1, out.len, stdout) != out.len || fflush(stdout) != 0))
             result = error_set(err, ERROR_FATAL, "standard output cannot be written");
@@ -175,19 +179,21 @@ static int make(const struct ask *ask, const struct published *published, struct
 
 int cli_report(int argc, char **argv)
 {
-    struct ask ask = {.config_path = "forestall.yaml", .format_name = "md"};
+    struct ask ask = {.format_name = "md"};
     struct loaded loaded = {0};
     struct published published = {0};
     struct error err = {0};
     enum cli_parsed parsed = parse(&ask, argc, argv);
     if (parsed != CLI_GO)
         return parsed == CLI_HELP ? 0 : 2;
-    if (ask.file == NULL && !load(&loaded, ask.config_path, CONFIG_NEED_KAFKA))
+    const char *path = ask.config_path != NULL ? ask.config_path : "forestall.yaml";
+    if ((ask.file == NULL || ask.config_path != NULL) && !load(&loaded, path, ask.file == NULL ? CONFIG_NEED_KAFKA : 0))
         return 1;
+    load_if_right(&loaded, path);
     const struct published_options options = {.config = loaded.config, .file = ask.file, .scorecards = ask.scorecards};
     int result = published_read(&published, &options, &err);
     if (result == 0) {
-        result = make(&ask, &published, &err);
+        result = make(&ask, &published, loaded.rules, &err);
         published_fini(&published);
     }
     loaded_free(&loaded);

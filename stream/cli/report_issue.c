@@ -1,6 +1,7 @@
 /* A recommendation as an issue for a tracker: the sections that the guide asks for, and what they rest on. */
 #include <math.h>
 
+#include "cli/explain.h"
 #include "cli/report_pages.h"
 #include "cli/report_words.h"
 
@@ -39,12 +40,13 @@ static void put_figures(struct report *report, struct document *document, const 
     double incidents = words_double(record, "incidents", 0);
     double lost = words_double(benefit, "minutes_per_30d", 0);
     double saved = words_double(benefit, "incidents_per_30d", 0);
+    const char *severity = words_text(arena, published_text(record, "severity"));
     document_item(document,
-                  arena_printf(arena, "Priority %s (%s), impact score %s (%s), complexity %s, worst severity %s.",
+                  arena_printf(arena, "Priority %s (%s), impact score %s (%s), complexity %s%s%s.",
                                report_priority(item->priority), report_action(item->priority),
                                words_number(arena, item->impact), words_name(arena, published_text(record, "impact")),
                                words_name(arena, published_text(record, "complexity")),
-                               words_text(arena, published_text(record, "severity"))));
+                               severity[0] != '\0' ? ", worst severity " : "", severity));
     document_item(document, arena_printf(arena, "Services: %s.", report_services(report, item)));
     document_item(
         document,
@@ -117,24 +119,76 @@ static void put_evidence(struct report *report, struct document *document, const
                                               STR_ARG(published_text(item->record, "rule_id"))));
 }
 
+/* What will be compared, as the rule has it. */
+static void put_rule_measures(struct report *report, struct document *document, const struct rule *rule)
+{
+    struct arena *arena = &report->arena;
+    const struct validation *validation = rule->validation;
+    const struct explanation e = {.arena = arena, .rule = rule, .rules = report->rules};
+    document_paragraph(document,
+                       arena_printf(arena,
+                                    "The %s before the day of the change are compared with the %s after it, if there "
+                                    "were at least %lld incidents (or events, where the rule sees none) before:",
+                                    words_count(arena, (size_t)validation->before_days, "day", "days"),
+                                    words_count(arena, (size_t)validation->after_days, "day", "days"),
+                                    (long long)validation->min_before));
+    for (size_t i = 0; i < validation->measure_count; i++) {
+        const struct measure *measure = &validation->measures[i];
+        const char *value = measure->kind == MEASURE_VALUE
+                                ? arena_printf(arena, ", which is `%s`", explain_canonical(&e, measure->value))
+                                : "";
+        document_item(document, arena_printf(arena, "%s%s: met if `%s`.", words_name(arena, measure->name), value,
+                                             explain_canonical(&e, measure->met)));
+    }
+}
+
+/* Of one that is implemented: what came of it so far. */
+static void put_measured(struct report *report, struct document *document, struct value validation)
+{
+    struct arena *arena = &report->arena;
+    struct value measures = published_value(validation, "measures");
+    struct str state = published_text(validation, "state");
+    document_paragraph(document, arena_printf(arena, "Implemented on %s; the comparison of before and after is %s.",
+                                              words_day(arena, published_time(validation, "implemented_at")),
+                                              str_is(state, "validated")     ? "over: it helped"
+                                              : str_is(state, "ineffective") ? "over: it did not help enough"
+                                              : str_is(state, "running")     ? "running"
+                                              : str_is(state, "none") ? "not made, since its rule measures nothing"
+                                                                      : "over: there was too little to compare"));
+    for (uint32_t i = 0; measures.type == VALUE_LIST && i < measures.n; i++)
+        document_item(document, report_measure(report, measures.items[i]));
+}
+
 static void put_validation(struct report *report, struct document *document, const struct report_item *item)
 {
     struct arena *arena = &report->arena;
-    struct value measures = published_value(published_value(item->record, "validation"), "measures");
+    struct str rule_id = published_text(item->record, "rule_id");
+    struct value validation = published_value(item->record, "validation");
+    const struct rule *rule = report->rules != NULL ? ruleset_find(report->rules, rule_id) : NULL;
     document_heading(document, 2, "Validation");
+    if (item->stage != STAGE_OPEN && published_time(validation, "implemented_at") != INT64_MIN) {
+        put_measured(report, document, validation);
+        return;
+    }
     document_paragraph(document,
                        arena_printf(arena,
                                     "When it is in production, tell Forestall: `forestall recommendations implement "
-                                    "%.*s`. From the next midnight (UTC) whole days after the change are compared "
-                                    "with those before it, as the rule `%.*s` says under `validate` (a rule over "
-                                    "incidents that has none expects a fifth fewer in 30 days), and the "
-                                    "recommendation becomes validated or ineffective.",
-                                    STR_ARG(published_text(item->record, "recommendation_id")),
-                                    STR_ARG(published_text(item->record, "rule_id"))));
-    for (uint32_t i = 0; measures.type == VALUE_LIST && i < measures.n; i++) {
-        const char *name = words_name(arena, published_text(measures.items[i], "name"));
-        document_item(document, arena_printf(arena, "Measured: %s.", name));
+                                    "%.*s`.",
+                                    STR_ARG(published_text(item->record, "recommendation_id"))));
+    if (rule != NULL && rule->validation == NULL) {
+        document_paragraph(document, "Its rule measures nothing: it stays implemented, without a verdict.");
+        return;
     }
+    document_paragraph(document, "From the next midnight (UTC) whole days after the change are compared with those "
+                                 "before it, and the recommendation becomes validated or ineffective.");
+    if (rule != NULL)
+        put_rule_measures(report, document, rule);
+    else
+        document_paragraph(document, arena_printf(arena,
+                                                  "What is measured the recommendation tells from then on; now it "
+                                                  "stands in the rule `%.*s` under `validate` (a rule over incidents "
+                                                  "without it expects a fifth fewer in 30 days).",
+                                                  STR_ARG(rule_id)));
 }
 
 void report_issue(struct report *report, const struct report_item *item, struct document *document)

@@ -47,6 +47,24 @@ static const char *figure(struct report *report, struct str name, double n)
     return span ? words_span(&report->arena, n) : words_number(&report->arena, n);
 }
 
+/* The same in a sentence. */
+static const char *figure_or_none(struct report *report, struct value measure, const char *field)
+{
+    double n = words_double(measure, field, NAN);
+    return isfinite(n) ? figure(report, published_text(measure, "name"), n) : "none";
+}
+
+const char *report_measure(struct report *report, struct value measure)
+{
+    struct value met = published_value(measure, "met");
+    return arena_printf(&report->arena, "%s: %s before, %s after%s.",
+                        words_name(&report->arena, published_text(measure, "name")),
+                        figure_or_none(report, measure, "before"), figure_or_none(report, measure, "after"),
+                        met.type != VALUE_BOOL ? ""
+                        : met.b                ? ", as wanted"
+                                               : ", not enough");
+}
+
 static void put_measures(struct report *report, struct document *document, const struct report_item *item)
 {
     static const struct document_column columns[] = {

@@ -7,6 +7,7 @@
 
 #include "base/map.h"
 #include "cli/published.h"
+#include "rule/ruleset.h"
 
 enum { PRIORITIES = 5 };
 
@@ -38,6 +39,7 @@ enum report_by { REPORT_BY_PRIORITY, REPORT_BY_SERVICE, REPORT_BY_CATEGORY };
 struct report {
     struct arena arena;
     const struct published *published;
+    const struct ruleset *rules; /* of the configuration, where they could be read; NULL: not known */
     int64_t since_ms;
     enum report_by by;
     bool knows_earlier;        /* versions of before the period were read */

@@ -9,7 +9,7 @@
 /* report_review.c: the weekly review, from its summary to the backlog. */
 void report_review(struct report *report, struct document *document);
 /* Its first sentences. */
-enum { SUMMARY_MAX = 5 };
+enum { SUMMARY_MAX = 6 };
 size_t report_summary(struct report *report, const char *sentences[static SUMMARY_MAX]);
 
 /* report_decisions.c: what a person did about a recommendation, and when. */
@@ -25,6 +25,8 @@ void report_decided_by_people(struct report *report, struct document *document);
 
 /* report_measured.c: what is being validated, and what was. */
 void report_validations(struct report *report, struct document *document);
+/* "incidents: 12 before, 0 after, as wanted." of one of validation.measures. */
+const char *report_measure(struct report *report, struct value measure);
 bool report_running(const struct report_item *item);
 /* Days gone of the days after the change; false: they have not begun. */
 bool report_days(const struct report *report, const struct report_item *item, int64_t *gone, int64_t *all);

@@ -1,4 +1,5 @@
 /* The weekly review: what is new, what rose, what to do first, and whether what was done helped. */
+#include "cli/gone.h"
 #include "cli/report_pages.h"
 #include "cli/report_words.h"
 
@@ -110,6 +111,12 @@ size_t report_summary(struct report *report, const char *sentences[static SUMMAR
     if (report->knows_earlier && rising > 0)
         sentences[n++] = arena_printf(arena, "The impact of %s rose.",
                                       rising == 1 ? "one" : arena_printf(arena, "%zu of them", rising));
+    const char *names;
+    size_t gone = gone_count(report->published, report->rules, arena, &names);
+    if (gone > 0)
+        sentences[n++] = arena_printf(
+            arena, "%zu %s of rules that the configuration has no longer, so nothing changes %s any more: %s.", gone,
+            gone == 1 ? "is" : "are", gone == 1 ? "it" : "them", names);
     if (running > 0)
         sentences[n++] =
             arena_printf(arena, "%s being validated.", words_count(arena, running, "change is", "changes are"));

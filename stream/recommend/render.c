@@ -221,8 +221,15 @@ static struct value supersedes(const struct life *life, struct arena *arena)
 
 static struct value notes(const struct recommendation *it, bool capped, struct arena *arena)
 {
-    struct value *items = arena_alloc(arena, 2 * sizeof *items);
+    struct value *items = arena_alloc(arena, 3 * sizeof *items);
     size_t n = 0;
+    if (it->life.status == LIFE_DISMISSED && it->life.until_ms != INT64_MAX) {
+        struct buf text = {0};
+        buf_puts(&text, NOTE_DISMISSED);
+        time_print_ms(&text, it->life.until_ms);
+        items[n++] = value_str(arena_str(arena, buf_str(&text)));
+        buf_fini(&text);
+    }
     if (it->approximate)
         items[n++] = value_text("approximate");
     if (it->capped || capped)

@@ -4,6 +4,9 @@
 
 #include "recommend/impact.h"
 
+/* How a dismissed one's note of its `until` begins; the time follows. */
+#define NOTE_DISMISSED "dismissed until "
+
 /* The record without its versions and event time, which are null until render_stamp. It borrows from the
  * recommendation, its rule and the arena. */
 struct rendered {

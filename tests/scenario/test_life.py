@@ -126,3 +126,17 @@ def test_groups_of_the_same_keys(replay):
     assert newest(versions, "whole", service="ad")["status"] == "proposed"
     # small was superseded by whole, which now is superseded itself: nothing changes for it.
     assert newest(versions, "small", service="cart")["superseded_by"] == newest(versions, "whole", service="cart")["recommendation_id"]
+
+
+def test_until_when_it_is_dismissed(replay):
+    versions, _ = replay([incident(1, 1), incident(2, 2)])
+    small = newest(versions, "small")["recommendation_id"]
+    told = [answer(3, "dismiss", small, until=START_MS + 10 * DAY_MS, comment="not now")]
+    versions, dead = replay([incident(1, 1), incident(2, 2)], told, to=9)
+    record = newest(versions, "small")
+    assert (record["status"], record["notes"], dead) == ("dismissed", ["dismissed until 2024-01-11T00:00:00.000Z"], [])
+    versions, _ = replay([incident(1, 1), incident(2, 2), incident(3, 12)], told, to=13)
+    record = newest(versions, "small")
+    assert (record["status"], record["notes"]) == ("proposed", [])
+    versions, _ = replay([incident(1, 1), incident(2, 2)], [answer(3, "dismiss", small)], to=9)
+    assert newest(versions, "small")["notes"] == []

@@ -70,7 +70,7 @@ def newest(out):
                 feedback(ids["againcart"], "implement", day(3, 1), comment="done, in 1.2")], (5, 12))
 
 
-def test_list(newest, forestall_does):
+def test_list(newest, forestall_does, tmp_path):
     def listed(*arguments):
         return forestall_does("recommendations", "list", "--file", "out.jsonl", *arguments, env={"COLUMNS": "72"}).stdout
 
@@ -92,6 +92,9 @@ def test_list(newest, forestall_does):
     assert ids("--priority", "P0") == []
     assert "1 more (--limit)" in listed("--limit", "1")
     assert listed("--priority", "P0,P1") == "No recommendation is so.\n"
+    until = newest[cart] | {"status": "dismissed", "notes": ["dismissed until 2026-04-01T08:00:00.000Z"]}
+    (tmp_path / "until.jsonl").write_text(json.dumps(until) + "\n")
+    assert "  dismissed until 2026-04-01  cart " in forestall_does("recommendations", "list", "--all", "--file", "until.jsonl").stdout
     for wrong in (("--status", "open"), ("--priority", "P7"), ("--category", "x"), ("--sort", "x"), ("--limit", "0")):
         assert "there are" in forestall_does("recommendations", "list", *wrong, status=2).stderr or wrong[0] == "--limit"
 

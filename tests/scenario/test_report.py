@@ -246,6 +246,57 @@ def test_an_issue(report):
     assert "there is no recommendation 'x'" in report(versions, "issue", "x", status=1)
 
 
+RULES = """
+apiVersion: forestall.io/v1
+kind: RuleSet
+rules:
+- id: cart-down
+  from: {x: {stream: incident}}
+  detect: {group_by: [service], window: {size: 30d}, when: count(x) >= 2}
+  recommend: {category: architecture, title: t, spec: {problem: p, solution: s}}
+  validate: {before: 14d, after: 28d, min_before: 2, measures: {incidents: after <= 0.5 * before, mttr: after <= before}}
+- id: blind
+  from: {x: {stream: telemetry}}
+  detect: {group_by: [service], window: {size: 5m, slide: 5m}, when: count(x) >= 2}
+  recommend: {category: architecture, title: t, spec: {problem: p, solution: s}}
+"""
+
+
+def test_what_will_be_measured(report, tmp_path):
+    """Told by the rule, where a configuration with it is at hand; by the record once there is something."""
+    versions = [record("cart-down"), record("blind"), record("elsewhere")]
+    assert "now it stands in the rule `cart-down` under `validate`" in report(versions, "issue", "cart-down")
+    (tmp_path / "rules.yaml").write_text(RULES)
+    (tmp_path / "forestall.yaml").write_text("rules: [rules.yaml]\n")
+    told = sections(report(versions, "issue", "cart-down"))["Validation"]
+    assert "The 14 days before the day of the change are compared with the 28 days after it, if there were at least 2 incidents" in told
+    assert told.splitlines()[-2:] == ["- incidents: met if `after <= 0.5 * before`.", "- mttr: met if `after <= before`."]
+    assert "Its rule measures nothing" in report(versions, "issue", "blind")
+    assert "now it stands in the rule `elsewhere`" in report(versions, "issue", "elsewhere")
+    running = {"state": "running", "implemented_at": OLD, "measures": [{"name": "mttr", "before": 1_500_000, "after": None, "met": None},
+                                                                      {"name": "incidents", "before": 12, "after": 1, "met": True}]}
+    told = sections(report([record("cart-down", status="validating", severity=None, validation=running)], "issue", "cart-down"))
+    assert told["Validation"].splitlines() == ["Implemented on 2026-02-20; the comparison of before and after is running.", "",
+                                               "- mttr: 25m before, none after.", "- incidents: 12 before, 1 after, as wanted."]
+    assert "complexity low.\n" in told["Evidence"]
+    # Rules that are wrong are no reason to have no report; but a configuration that was asked for has to be right.
+    (tmp_path / "rules.yaml").write_text("rules: nonsense")
+    assert "now it stands in the rule" in report(versions, "issue", "cart-down")
+    assert "forestall.yml" in report(versions, "issue", "cart-down", "-c", "forestall.yml", status=1)
+
+
+def test_rules_that_are_gone(report, tmp_path):
+    (tmp_path / "rules.yaml").write_text(RULES)
+    (tmp_path / "forestall.yaml").write_text("rules: [rules.yaml]\n")
+    text = report([record("cart-down"), record("removed"), record("removed-too"), record("settled", status="dismissed")])
+    assert "2 are of rules that the configuration has no longer, so nothing changes them any more: removed-too, removed." in text
+    assert "configuration" not in report([record("cart-down")])
+
+
+def test_an_empty_file(report):
+    assert "# Prevention review, 1970" not in report([]) and "There is no recommendation yet." in report([])
+
+
 def test_what_others_wrote_stays_text(report):
     title = "a<script>alert(1)</script>|b\nc & \"d\" unknown"
     row = [line for line in report([record("hostile", title=title)]).splitlines() if line.startswith("|    1 |")]
