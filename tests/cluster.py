@@ -129,7 +129,7 @@ class Node:
         """Starts the process, in a session of its own, so that the terminal's interrupt does not reach it."""
         with open(self.folder / "kafka.log", "ab") as log:
             self.process = subprocess.Popen(
-                [*java(), f"-Dforestall.node={self.folder}", "kafka.Kafka", str(self.folder / "server.properties")],
+                [*java(len(list(self.folder.parent.glob("node-*")))), f"-Dforestall.node={self.folder}", "kafka.Kafka", str(self.folder / "server.properties")],
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=self.folder, start_new_session=True)
         (self.folder / "pid").write_text(str(self.process.pid))
 
@@ -152,7 +152,11 @@ class Node:
 
 
 class Cluster:
-    """The nodes under one folder. `Cluster.create` makes them, `Cluster(folder)` finds them again."""
+    """The nodes under one folder. `Cluster.create` makes them, `Cluster(folder)` finds them again.
+
+    With three or more, topics have three replicas, of which two must have a record before it counts (min.insync.replicas):
+    one broker may be killed at any time. One alone can itself break a transaction when it is killed in the middle of it.
+    """
 
     def __init__(self, folder):
         self.folder = pathlib.Path(folder).resolve()
@@ -192,18 +196,28 @@ class Cluster:
             node.start()
         self.wait()
 
-    def wait(self):
-        """Waits until every running broker answers and lists all of them."""
+    def wait(self, nodes=None):
+        """Waits until each of the nodes (all) answers and lists as many."""
         deadline = time.monotonic() + START_SECONDS_MAX
-        waiting = list(self.nodes)
+        nodes = nodes or self.nodes
+        waiting = list(nodes)
         while waiting:
             for node in waiting:
                 if not node.alive():
                     raise ClusterError(f"Kafka ended while it started:\n{node.log_tail()}")
-            waiting = [node for node in waiting if brokers_known(node.port) < len(self.nodes)]
+            waiting = [node for node in waiting if brokers_known(node.port) < len(nodes)]
             if waiting and time.monotonic() > deadline:
                 raise ClusterError(f"Kafka does not answer after {START_SECONDS_MAX} s:\n{waiting[0].log_tail()}")
             time.sleep(POLL_SECONDS if waiting else 0)
+
+    def kill_broker(self, number):
+        """kill -9 of one of them; the first is 0."""
+        self.nodes[number].kill()
+
+    def start_broker(self, number):
+        """Starts one that was killed or stopped, and waits until all that run answer, and know of as many."""
+        self.nodes[number].start()
+        self.wait([node for node in self.nodes if node.alive()])
 
     def stop(self):
         """Ends every node at once: nobody reads their data again, and the last of several cannot leave in good order."""
@@ -211,11 +225,11 @@ class Cluster:
             node.kill()
 
 
-def java():
+def java(nodes=1):
     lib = os.environ.get("TEST_KAFKA")
     if not lib:
         raise ClusterError("TEST_KAFKA does not name a folder with Kafka's jars; use tests/kafka or tests/run")
-    return ["java", "-Xmx448m", "-cp", f"{lib}/*",
+    return ["java", "-Xmx448m" if nodes == 1 else "-Xmx256m", "-cp", f"{lib}/*",
             "-Dorg.slf4j.simpleLogger.showDateTime=true",
             "-Dorg.slf4j.simpleLogger.dateTimeFormat=yyyy-MM-dd'T'HH:mm:ss.SSSZ"]
 

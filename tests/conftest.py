@@ -8,6 +8,7 @@ import subprocess
 import pytest
 
 import harness
+import members
 import seeded
 
 
@@ -127,6 +128,15 @@ def forestall(binary, tmp_path):
     yield start
     for each in started:
         each.kill()
+
+
+@pytest.fixture
+def group(bootstrap, topics, writer, reader, tmp_path):
+    """A members.Group, whose members are killed after the test."""
+    made = members.Group(bootstrap, topics, writer, reader, tmp_path)
+    yield made
+    for member in made.members.values():
+        member.kill()
 
 
 @pytest.fixture(scope="session")
