@@ -2,8 +2,9 @@
 #include "cli/find.h"
 
 #include <stdio.h>
+#include <strings.h>
 
-enum { LISTED_MAX = 8, NEAR_MAX = 3, DIGITS = 16, DIGITS_LEAST = 4 };
+enum { LISTED_MAX = 8, NEAR_MAX = 3, DIGITS = 16, DIGITS_LEAST = 4, PART_LEAST = 3 };
 
 static struct str id_of(const struct value *record)
 {
@@ -28,12 +29,23 @@ static void say_several(const struct published *published, const char *id, size_
         (void)fprintf(stderr, "  and %zu more\n", count - listed);
 }
 
-/* Of the same rule, or of one that is spelt nearly so. */
+/* `part` stands somewhere in the text, whatever the case. */
+static bool has_part(struct str text, struct str part)
+{
+    for (size_t i = 0; i + part.n <= text.n; i++)
+        if (strncasecmp(text.p + i, part.p, part.n) == 0)
+            return true;
+    return false;
+}
+
+/* Of the same rule, or of one that is spelt nearly so; or what was typed is a part of its id or title. */
 static bool near(const struct value *record, struct str id)
 {
     struct str rule = published_text(*record, "rule_id");
     const char *colon = memchr(id.p, ':', id.n);
     struct str typed = {id.p, colon != NULL ? (size_t)(colon - id.p) : id.n};
+    if (id.n >= PART_LEAST && (has_part(id_of(record), id) || has_part(published_text(*record, "title"), id)))
+        return true;
     return str_distance(rule, typed, NEAR_MAX) <= NEAR_MAX;
 }
 
@@ -41,6 +53,10 @@ static void say_none(const struct published *published, const char *id)
 {
     size_t listed = 0;
     (void)fprintf(stderr, "error: there is no recommendation '%s'", id);
+    if (published->recommendation_count == 0) {
+        (void)fputs(": there is none at all yet\n", stderr);
+        return;
+    }
     for (size_t i = 0; i < published->recommendation_count && listed < LISTED_MAX; i++)
         if (near(&published->recommendations[i], str_of(id))) {
             (void)fprintf(stderr, "%s", listed == 0 ? "; did you mean\n" : "");

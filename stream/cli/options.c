@@ -1,10 +1,14 @@
 /* The option table's reader. */
 #include "cli/options.h"
 
+#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "base/time_text.h"
+#include "rule/check.h"
+
+enum { OPTIONS_MAX = 40 };
 
 static const struct cli_option *find(const struct cli_option *options, char *argument, char **inline_value)
 {
@@ -25,9 +29,30 @@ static const struct cli_option *find(const struct cli_option *options, char *arg
     return NULL;
 }
 
-static enum cli_parsed wrong(const char *usage, const char *what, const char *argument)
+enum cli_parsed options_wrong(const char *usage, const char *format, ...)
 {
-    (void)fprintf(stderr, "error: %s '%s'\n\n%s", what, argument, usage);
+    static const char begins[] = "usage: ";
+    const char *end = strstr(usage, "\n\n");
+    const char *name = usage + strlen(begins);
+    size_t name_n = strcspn(name + strcspn(name, " ") + 1, " \n") + strcspn(name, " ") + 1;
+    va_list args;
+    va_start(args, format);
+    (void)fputs("error: ", stderr);
+    (void)vfprintf(stderr, format, args);
+    va_end(args);
+    (void)fprintf(stderr, "\n\n%.*s\n`%.*s --help` tells the rest.\n",
+                  end != NULL ? (int)(end - usage) : (int)strlen(usage), usage, (int)name_n, name);
+    return CLI_USAGE;
+}
+
+static enum cli_parsed unknown_option(const char *usage, const struct cli_option *options, const char *argument)
+{
+    struct arena arena = {0};
+    const char *names[OPTIONS_MAX + 1] = {0};
+    for (size_t i = 0; options[i].name != NULL && i < OPTIONS_MAX; i++)
+        names[i] = arena_printf(&arena, "--%s", options[i].name);
+    (void)options_wrong(usage, "no such option '%s'%s", argument, check_suggest(&arena, str_of(argument), names, NULL));
+    arena_fini(&arena);
     return CLI_USAGE;
 }
 
@@ -42,7 +67,7 @@ enum cli_parsed options_parse(int argc, char **argv, const struct cli_option *op
         char *value;
         if (only_rest || argument[0] != '-' || argument[1] == '\0') {
             if (arguments->rest_count == arguments->rest_max)
-                return wrong(usage, "unexpected argument", argument);
+                return options_wrong(usage, "unexpected argument '%s'", argument);
             arguments->rest[arguments->rest_count++] = argv[i];
             continue;
         }
@@ -56,13 +81,13 @@ enum cli_parsed options_parse(int argc, char **argv, const struct cli_option *op
         }
         const struct cli_option *option = find(options, argument, &value);
         if (option == NULL)
-            return wrong(usage, "no such option", argument);
+            return unknown_option(usage, options, argument);
         if (option->flag != NULL) {
             *option->flag = true;
             continue;
         }
         if (value == NULL && i + 1 == argc)
-            return wrong(usage, "a value is missing after", argument);
+            return options_wrong(usage, "a value is missing after '%s'", argument);
         if (value == NULL)
             value = argv[++i];
         if (option->list != NULL)

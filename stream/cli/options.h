@@ -27,10 +27,13 @@ struct cli_arguments {
 
 enum cli_parsed { CLI_GO, CLI_HELP, CLI_USAGE };
 
-/* Reads argv[1…]; `--help` and `-h` print `usage` on standard output (CLI_HELP: exit 0), anything wrong a line and the
- * usage on standard error (CLI_USAGE: exit 2). `rest` is argv's own memory, reordered. */
+/* Reads argv[1…]; `--help` and `-h` print `usage` on standard output (CLI_HELP: exit 0); what is wrong is told by
+ * options_wrong (CLI_USAGE: exit 2). `rest` is argv's own memory, reordered. */
 enum cli_parsed options_parse(int argc, char **argv, const struct cli_option *options, const char *usage,
                               struct cli_arguments *arguments);
+
+/* The error in a line, then how the command is written, which is `usage` up to its first empty line. CLI_USAGE. */
+enum cli_parsed options_wrong(const char *usage, const char *format, ...) PRINTF_LIKE(2, 3);
 
 /* A time on the command line: ISO 8601, or a span back from now ("7d"). False: neither. */
 bool options_time(const char *text, int64_t now_ms, int64_t *ms);

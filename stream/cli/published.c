@@ -259,6 +259,9 @@ static int by_impact(const void *a, const void *b)
     int64_t score_y = published_number(*y, "impact_score");
     if (score_x != score_y)
         return score_x < score_y ? 1 : -1;
+    int order = str_cmp(published_text(*x, "priority"), published_text(*y, "priority"));
+    if (order != 0)
+        return order;
     return str_cmp(published_text(*x, "recommendation_id"), published_text(*y, "recommendation_id"));
 }
 

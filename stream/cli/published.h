@@ -11,7 +11,7 @@
 
 struct published {
     struct arena arena;
-    struct value *recommendations; /* by impact_score, the highest first, then by recommendation_id */
+    struct value *recommendations; /* by impact_score, the highest first, then priority and recommendation_id */
     size_t recommendation_count;
     struct value *scorecards; /* by scorecard_id */
     size_t scorecard_count;

@@ -39,8 +39,7 @@ static const char usage[] =
 
 static enum cli_parsed wrong(const char *what, const char *argument)
 {
-    (void)fprintf(stderr, "error: %s%s\n\n%s", what, argument, usage);
-    return CLI_USAGE;
+    return options_wrong(usage, "%s%s", what, argument);
 }
 
 /* Only actions are left: LIFE_ACTIONS where it is none. */
@@ -56,13 +55,13 @@ static enum cli_parsed check(struct recommendations_request *request, const stru
 {
     static const char *const formats[] = {"table", "json", "yaml"};
     if (arguments->rest_count == 0)
-        return wrong("list, show, or what is done?", "");
+        return wrong("list, show, or what is done? For a start: forestall recommendations list", "");
     const char *verb = arguments->rest[0];
     bool list = strcmp(verb, "list") == 0;
     bool show = strcmp(verb, "show") == 0;
     request->action = action_of(verb);
     if (!list && !show && request->action == LIFE_ACTIONS)
-        return wrong("recommendations has no ", verb);
+        return wrong("what is done is list, show, accept, start, implement, dismiss, reopen or comment, not ", verb);
     if (list && arguments->rest_count > 1)
         return wrong("unexpected argument after list: ", arguments->rest[1]);
     if (!list && arguments->rest_count < 2)

@@ -1,7 +1,10 @@
-/* `recommendations list`: filters, order, and a table whose titles are cut to the terminal. */
+/* `recommendations list`: filters, order, and a table whose titles are broken to the terminal. */
 #include <stdio.h>
 #include <stdlib.h>
+#include <strings.h>
+#include <unistd.h>
 
+#include "base/map.h"
 #include "cli/find.h"
 #include "cli/gone.h"
 #include "cli/recommendations.h"
@@ -9,7 +12,7 @@
 #include "cli/yaml_text.h"
 #include "recommend/render.h"
 
-enum { TITLE_LEAST = 16, GAPS = 6 * 2 };
+enum { TITLE_LEAST = 28, GAPS = 5 * 2 };
 
 static const char *const categories[] = {
     "observability_gap", "infrastructure_resilience", "deployment_pipeline", "code_quality", "architecture", NULL};
@@ -33,9 +36,15 @@ static bool each_word(const struct cli_list *list, bool (*visit)(void *context, 
     return true;
 }
 
+/* Words are those of the wire, whatever their case. */
+static bool word_is(struct str word, struct str name)
+{
+    return word.n == name.n && strncasecmp(word.p, name.p, name.n) == 0;
+}
+
 static bool known(const char *const *names, struct str word)
 {
-    while (*names != NULL && !str_is(word, *names))
+    while (*names != NULL && !word_is(word, str_of(*names)))
         names++;
     return *names != NULL;
 }
@@ -87,7 +96,7 @@ bool recommendations_list_check(const struct recommendations_request *request)
 
 static bool differs(void *context, struct str word)
 {
-    return !str_eq(*(const struct str *)context, word);
+    return !word_is(word, *(const struct str *)context);
 }
 
 static bool wanted(const struct cli_list *list, struct str text)
@@ -126,20 +135,6 @@ static int by_request(const void *a, const void *b)
     return order != 0 ? order : (x > y) - (x < y); /* they lie in order of impact */
 }
 
-/* The first `width` characters, the last of them "…" where there are more. */
-static struct str cut(struct arena *arena, struct str text, int width)
-{
-    size_t at = 0;
-    size_t keep = 0;
-    int used = 0;
-    for (; at < text.n; at++)
-        if (((unsigned char)text.p[at] & 0xC0) != 0x80) {
-            keep = used == width - 1 ? at : keep;
-            used++;
-        }
-    return used <= width ? text : str_of(arena_printf(arena, "%.*s…", (int)keep, text.p));
-}
-
 struct listed {
     struct str cells[6];
 };
@@ -175,35 +170,66 @@ static void fill(struct listed *row, struct published *published, struct value r
     row->cells[ID] = find_short_id(published, record);
 }
 
+/* The least width that leaves titles room; without a bound where a program reads on, for which a row is a line. */
+static int width_for(const struct listed *rows, size_t count)
+{
+    size_t widths[TITLE + 2] = {4, 6, 6, 7, TITLE_LEAST, 2};
+    int least = GAPS;
+    if (isatty(STDOUT_FILENO) != 1 && getenv("COLUMNS") == NULL)
+        return INT32_MAX;
+    for (size_t i = 0; i < count; i++)
+        for (int j = 0; j <= ID; j++)
+            if (j != TITLE && rows[i].cells[j].n > widths[j])
+                widths[j] = rows[i].cells[j].n;
+    for (int j = 0; j <= ID; j++)
+        least += (int)widths[j];
+    return least > table_width(stdout) ? least : table_width(stdout);
+}
+
 static void print_table(struct published *published, const struct value *const *records, size_t count)
 {
-    static const struct table_column columns[] = {{.title = "PRIO"},   {.title = "IMPACT", .right = true},
-                                                  {.title = "STATUS"}, {.title = "SERVICE"},
-                                                  {.title = "TITLE"},  {.title = "ID"}};
+    static const struct table_column columns[] = {
+        {.title = "PRIO"},    {.title = "IMPACT", .right = true}, {.title = "STATUS"},
+        {.title = "SERVICE"}, {.title = "TITLE", .wraps = true},  {.title = "ID"}};
     struct listed *rows = arena_alloc(&published->arena, (count + 1) * sizeof *rows);
-    size_t widths[6];
-    int taken = GAPS;
-    for (int i = 0; i < 6; i++)
-        widths[i] = strlen(columns[i].title);
+    struct table *table = table_new(columns, sizeof columns / sizeof *columns);
     for (size_t i = 0; i < count; i++) {
         fill(&rows[i], published, *records[i]);
-        for (int j = 0; j < 6; j++)
-            widths[j] = rows[i].cells[j].n > widths[j] ? rows[i].cells[j].n : widths[j];
-    }
-    for (int i = 0; i < 6; i++)
-        taken += i == TITLE ? -2 : (int)widths[i];
-    int room = table_width(stdout) - taken;
-    struct table *table = table_new(columns, 6);
-    for (size_t i = 0; i < count; i++) {
-        rows[i].cells[TITLE] = cut(&published->arena, rows[i].cells[TITLE], room < TITLE_LEAST ? TITLE_LEAST : room);
         table_row(table, rows[i].cells);
         if (str_is(rows[i].cells[PRIORITY], "P0"))
             table_paint(table, PRIORITY, TABLE_RED);
         else if (str_is(rows[i].cells[PRIORITY], "P1"))
             table_paint(table, PRIORITY, TABLE_YELLOW);
     }
-    table_print(table, stdout, INT32_MAX);
+    table_print(table, stdout, width_for(rows, count));
     table_free(table);
+}
+
+/* Nothing was found: whether because a service is not among those that any recommendation names. */
+static void print_none(const struct recommendations_request *request, struct published *published)
+{
+    if (published->recommendation_count == 0) {
+        (void)puts("There are no recommendations.");
+        return;
+    }
+    (void)puts("No recommendation is so.");
+    if (request->services.count == 0)
+        return;
+    struct map seen = {0};
+    const char *before = "Services that recommendations name: ";
+    for (size_t i = 0; i < published->recommendation_count; i++) {
+        struct value services = published_value(published->recommendations[i], "services");
+        for (uint32_t k = 0; services.type == VALUE_LIST && k < services.n; k++) {
+            void **slot = map_slot(&seen, value_as_str(services.items[k]));
+            if (*slot == NULL)
+                (void)printf("%s%.*s", before, STR_ARG(value_as_str(services.items[k])));
+            before = *slot == NULL ? ", " : before;
+            *slot = published;
+        }
+    }
+    if (seen.count > 0)
+        (void)puts("");
+    map_fini(&seen);
 }
 
 /* An array with a record a line, or a YAML list. */
@@ -270,10 +296,8 @@ int recommendations_list(const struct recommendations_request *request, struct p
     }
     if (shown > 0)
         print_table(published, records, shown);
-    else if (published->recommendation_count == 0)
-        (void)puts("There are no recommendations.");
     else
-        (void)puts("No recommendation is so.");
+        print_none(request, published);
     print_more(published, rules, count - shown, hidden);
     return 0;
 }

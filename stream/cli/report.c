@@ -46,8 +46,7 @@ struct ask {
 
 static enum cli_parsed refuse(const char *message, const char *argument)
 {
-    (void)fprintf(stderr, "error: %s '%s'\n\n%s", message, argument, usage);
-    return CLI_USAGE;
+    return options_wrong(usage, "%s '%s'", message, argument);
 }
 
 /* What the arguments without dashes ask for. */
@@ -64,7 +63,9 @@ static enum cli_parsed read_subject(struct ask *ask, const struct cli_arguments 
     }
     ask->question = question_find(subject);
     if (ask->question == NULL)
-        return refuse("no such report", subject);
+        return refuse(
+            "the reports are issue, capacity, deployments and errors, or none of them for the weekly review; not",
+            subject);
     return arguments->rest_count > 1 ? refuse("unexpected argument", arguments->rest[1]) : CLI_GO;
 }
 
@@ -97,6 +98,9 @@ static enum cli_parsed parse(struct ask *ask, int argc, char **argv)
         return refuse("--roadmap and --by do not go with", arguments.rest[0]);
     if (ask->roadmap && ask->by != NULL)
         return refuse("--roadmap has an order of its own; it does not go with --by", ask->by);
+    int64_t ms;
+    if (ask->since != NULL && !options_time(ask->since, 0, &ms))
+        return refuse("--since takes a time such as 2024-05-06T07:08:09Z or a span such as 7d, not", ask->since);
     return read_subject(ask, &arguments);
 }
 
@@ -157,9 +161,9 @@ static int make(const struct ask *ask, const struct published *published, const 
     const char *since = ask->since != NULL ? ask->since : ask->question != NULL ? ask->question->since : "7d";
     int64_t since_ms;
     int result = 0;
-    if (!options_time(since, published->now_ms, &since_ms))
-        return error_set(err, ERROR_BAD_INPUT,
-                         "--since '%s': neither a time such as 2024-05-06T07:08:09Z nor a span such as 7d", since);
+    if (!options_time(since, published->now_ms, &since_ms) || since_ms > published->now_ms)
+        return error_set(err, ERROR_BAD_INPUT, "--since '%s': the period would begin after its end, %s", since,
+                         ask->file != NULL ? "the newest event time of the file" : "which is now");
     if (ask->file != NULL)
         result = report_earlier_read(&earlier, &arena, ask->file, since_ms, err);
     if (result == 0) {

@@ -80,10 +80,16 @@ def test_list(newest, forestall_does, tmp_path):
     cart, shop = [next(key for key, record in newest.items() if record["services"] == [service] and key.startswith("again"))
                   for service in ("cart", "shop")]
     assert listed() == (
-        "PRIO  IMPACT  STATUS      SERVICE  TITLE                      ID\n"
-        f"P2        16  {newest[cart]['status']}  cart     cart fails again, and it…  {cart[:10]}\n"
-        f"P2        16  proposed    shop     shop fails again, and it…  {shop[:10]}\n"
+        "PRIO  IMPACT  STATUS      SERVICE  TITLE                         ID\n"
+        f"P2        16  {newest[cart]['status']}  cart     cart fails again, and its     {cart[:10]}\n"
+        "                                   title is too long for any\n"
+        "                                   terminal of eighty columns\n"
+        f"P2        16  proposed    shop     shop fails again, and its     {shop[:10]}\n"
+        "                                   title is too long for any\n"
+        "                                   terminal of eighty columns\n"
         "\n1 more is dismissed, superseded or validated (--all)\n")
+    # To another program, a line each.
+    assert len(forestall_does("recommendations", "list", "--file", "out.jsonl", env={}).stdout.splitlines()) == 5
     assert ids() == [("cart", "validating"), ("shop", "proposed")]
     assert ids("--all", "--sort", "last_seen") == [("mail", "dismissed"), ("shop", "proposed"), ("cart", "validating")]
     assert ids("--status", "dismissed") == [("mail", "dismissed")]
@@ -91,7 +97,9 @@ def test_list(newest, forestall_does, tmp_path):
     assert ids("--service", "shop", "--service", "cart", "--limit", "1") == [("cart", "validating")]
     assert ids("--priority", "P0") == []
     assert "1 more (--limit)" in listed("--limit", "1")
+    assert ids("--status", "Validating", "--priority", "p2") == [("cart", "validating")]
     assert listed("--priority", "P0,P1") == "No recommendation is so.\n"
+    assert listed("--service", "carts") == "No recommendation is so.\nServices that recommendations name: cart, shop, mail\n"
     until = newest[cart] | {"status": "dismissed", "notes": ["dismissed until 2026-04-01T08:00:00.000Z"]}
     (tmp_path / "until.jsonl").write_text(json.dumps(until) + "\n")
     assert "  dismissed until 2026-04-01  cart " in forestall_does("recommendations", "list", "--all", "--file", "until.jsonl").stdout

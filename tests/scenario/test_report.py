@@ -362,7 +362,8 @@ def test_the_demo_reads_well(forestall_does, tmp_path):
 
 
 @pytest.mark.parametrize("arguments, says", [
-    (("--format", "pdf"), "--format is md, html or json"), (("--by", "team"), "--by is service or category"), (("nothing",), "no such report"),
+    (("--format", "pdf"), "--format is md, html or json"), (("--by", "team"), "--by is service or category"), (("nothing",), "the reports are issue, capacity, deployments and errors"), (("--since", "soon"), "--since takes a time"),
+    (("--rodmap",), "no such option '--rodmap'; did you mean '--roadmap'?"),
     (("issue",), "the id of a recommendation is missing"), (("capacity", "--roadmap"), "do not go with"),
     (("issue", "x", "--format", "json"), "an issue is md or html")])
 def test_wrong_usage(forestall_does, arguments, says):
@@ -373,4 +374,4 @@ def test_what_cannot_be_read(forestall_does, tmp_path):
     (tmp_path / "bad.jsonl").write_text("{}\n")
     assert "bad.jsonl:1" in forestall_does("report", "--file", "bad.jsonl", status=1).stderr
     (tmp_path / "good.jsonl").write_text(json.dumps(record("x")) + "\n")
-    assert "--since" in forestall_does("report", "--file", "good.jsonl", "--since", "soon", status=1).stderr
+    assert "would begin after its end" in forestall_does("report", "--file", "good.jsonl", "--since", "2027-01-01T00:00:00Z", status=1).stderr
