@@ -4,7 +4,8 @@
  *     broker_member BOOTSTRAP APPLICATION INSTANCE OUTPUT TOPIC…
  *
  * It says on standard output what the group does to it. SIGUSR1 makes it stop itself (as SIGSTOP would) before its next
- * transaction, SIGUSR2 in the middle of it, so that it wakes up with what it knew when it fell asleep.
+ * transaction, SIGUSR2 in the middle of it, so that it wakes up with what it knew when it fell asleep. SIGHUP makes it
+ * serve its membership before its next transaction until it is given another number of partitions.
  */
 #include <signal.h>
 #include <stdio.h>
@@ -17,7 +18,7 @@
 #include "io/source_kafka.h"
 
 enum { BATCH = 16, TOPICS_MAX = 4 };
-enum { AWAKE, STOP_BEFORE, STOP_AMID };
+enum { AWAKE, STOP_BEFORE, STOP_AMID, SERVE_BEFORE };
 
 struct member {
     struct source *source;
@@ -32,7 +33,7 @@ static volatile sig_atomic_t stop_wanted;
 
 static void on_signal(int number)
 {
-    stop_wanted = number == SIGUSR1 ? STOP_BEFORE : STOP_AMID;
+    stop_wanted = number == SIGUSR1 ? STOP_BEFORE : number == SIGUSR2 ? STOP_AMID : SERVE_BEFORE;
 }
 
 static void stop_at(int place)
@@ -41,6 +42,19 @@ static void stop_at(int place)
         return;
     stop_wanted = AWAKE;
     (void)raise(SIGSTOP);
+}
+
+static int serve_through_rebalance(struct member *member, struct error *err)
+{
+    struct kafka_member *membership = source_kafka_member(member->source);
+    size_t before = kafka_member_assigned(membership);
+    if (stop_wanted != SERVE_BEFORE)
+        return 0;
+    stop_wanted = AWAKE;
+    (void)printf("serving\n");
+    while (kafka_member_assigned(membership) == before || kafka_member_assigned(membership) == 0)
+        TRY(kafka_member_serve(membership, 100, err));
+    return 0;
 }
 
 static int producer_renew(struct member *member, struct error *err)
@@ -90,6 +104,7 @@ static int copy(struct member *member, size_t partition, size_t *copied, struct 
     for (size_t i = 0; i < count; i++) {
         if (*copied == 0) {
             stop_at(STOP_BEFORE);
+            TRY(serve_through_rebalance(member, err));
             TRY(kafka_producer_begin(member->producer, err));
         }
         const struct kafka_record record = {.topic = member->output,
@@ -133,12 +148,11 @@ static int turn(struct member *member, struct arena *arena, struct error *err)
     return source->ops->wait(source, 50, err);
 }
 
-static int loop(struct member *member, struct error *err)
+static int loop(struct member *member, struct arena *arena, struct error *err)
 {
-    struct arena arena = {0};
     for (bool joined = false;;) {
-        arena_reset(&arena);
-        if ((joined ? turn(member, &arena, err) : join(member, &arena, err)) == 0) {
+        arena_reset(arena);
+        if ((joined ? turn(member, arena, err) : join(member, arena, err)) == 0) {
             joined = true;
             continue;
         }
@@ -162,6 +176,7 @@ int main(int argc, char **argv)
     (void)setvbuf(stdout, NULL, _IOLBF, 0);
     (void)signal(SIGUSR1, on_signal);
     (void)signal(SIGUSR2, on_signal);
+    (void)signal(SIGHUP, on_signal);
     struct member member = {.properties = {{STR_LIT("bootstrap.servers"), str_of(argv[1])}}, .output = argv[4]};
     (void)snprintf(member.transactional_id, sizeof member.transactional_id, "%s-%s", argv[2], argv[3]);
     for (int i = 5; i < argc; i++)
@@ -174,8 +189,13 @@ int main(int argc, char **argv)
                                                  .instance_id = argv[3],
                                                  .shared = true};
     struct error err = {0};
-    if (source_kafka_open(&member.source, &options, &err) == 0 && loop(&member, &err) == 0)
-        return 0;
+    struct arena arena = {0};
+    if (source_kafka_open(&member.source, &options, &err) == 0)
+        (void)loop(&member, &arena, &err);
     (void)printf("failed: %s\n", err.message);
+    arena_fini(&arena);
+    kafka_producer_close(member.producer);
+    if (member.source != NULL)
+        member.source->ops->close(member.source);
     return 1;
 }

@@ -68,6 +68,21 @@ def test_who_slept_is_fenced_and_joins_again(group, number, refused):
     group.check()
 
 
+def test_a_rebalance_between_two_looks_is_noticed(group):
+    """Revoked and assigned anew before anybody asked: the generation is valid, but what was read is not."""
+    group.set_up(alpha=4, exchange=4)
+    group.start("one")
+    group.settle("one")
+    one = group.members["one"]
+    one.process.send_signal(signal.SIGHUP)
+    group.write()
+    one.wait_for_log("^serving")
+    group.start("two")
+    one.wait_for_log("aborted: the group took the partitions away")
+    group.settle("one", "two")
+    group.check()
+
+
 def test_a_topic_that_is_deleted_is_told(group):
     """Not at once: a broker that starts or stops says the same of topics that are there."""
     group.set_up(alpha=2, exchange=2)
