@@ -380,9 +380,14 @@ static void bench_window(void)
     setup_close(&setup);
 }
 
+static struct str key_of(struct arena *arena, int64_t number)
+{
+    return str_of(arena_printf(arena, "%040lld", (long long)number));
+}
+
 static void bench_store(void)
 {
-    enum { KEYS = 200000, BATCH = 2000, KEY_SIZE = 40, VALUE_SIZE = 120, GETS = 100000 };
+    enum { KEYS = 200000, BATCH = 2000, VALUE_SIZE = 120, GETS = 100000 };
     struct error err = {0};
     struct store *store;
     struct str_pair *entries = mem_alloc(BATCH * sizeof *entries);
@@ -395,10 +400,9 @@ static void bench_store(void)
         struct arena arena = {0};
         written = cost_start();
         for (int batch = 0; batch < KEYS / BATCH; batch++) {
-            for (int i = 0; i < BATCH; i++)
+            for (int64_t i = 0; i < BATCH; i++) /* in order, as a commit has them */
                 entries[i] =
-                    (struct str_pair){str_of(arena_printf(&arena, "%0*llu", KEY_SIZE, (unsigned long long)below(KEYS))),
-                                      {value, VALUE_SIZE}};
+                    (struct str_pair){key_of(&arena, i * (KEYS / BATCH) + below(KEYS / BATCH)), {value, VALUE_SIZE}};
             must(store->ops->write(store, entries, BATCH, &err), "write", &err);
             arena_reset(&arena);
         }
@@ -406,7 +410,7 @@ static void bench_store(void)
         got = cost_start();
         for (int i = 0; i < GETS; i++) {
             buf_reset(&out);
-            struct str key = str_of(arena_printf(&arena, "%0*llu", KEY_SIZE, (unsigned long long)below(KEYS)));
+            struct str key = key_of(&arena, below(KEYS));
             if (store->ops->get(store, key, &out, &err) < 0)
                 die("get", err.message);
             arena_reset(&arena);

@@ -54,7 +54,7 @@ class Peer:
              self.kafka.bootstrap, load.topic, self.output, self.name, folder, options.threads, *[mode] * bool(mode)], folder / "log")
 
     def started(self):
-        rig.wait(lambda: "first " in self.process.log, self.process, "the first event", 120)
+        rig.wait(lambda: "first " in self.process.log, self.process, "the first event")
         return min(map(int, re.findall(r"^first (\d+)", self.process.log, re.MULTILINE))) / 1000
 
     def wait(self):

@@ -258,10 +258,9 @@ class Load:
                 f"{self.rate:,} events a second of event time ({partial:,.0f} a partial)")
 
 
-def wait_committed(kafka, group, topic, ends, process, seconds=SECONDS_MAX):
-    """Waits until the group's committed positions have passed `ends`, at most so long; returns how many records they have
-    passed."""
-    deadline = time.monotonic() + seconds
+def wait_committed(kafka, group, topic, ends, process, enough=lambda: False):
+    """Waits until the group's committed positions have passed `ends`, or enough() says so; returns how many records they
+    have passed."""
     passed = 0
     with kafka.positions(group, topic) as positions:
         def done():
@@ -270,7 +269,7 @@ def wait_committed(kafka, group, topic, ends, process, seconds=SECONDS_MAX):
             if now is None:
                 return False
             passed = sum(max(0, each) for each in now)
-            return all(each >= end for each, end in zip(now, ends)) or (seconds < SECONDS_MAX and time.monotonic() > deadline)
+            return all(each >= end for each, end in zip(now, ends)) or enough()
         wait(done, process, "the committed positions")
     return passed
 

@@ -6,6 +6,7 @@ later time are written, and it is started again: its time runs from then until i
 passed those events.
 """
 
+import os
 import signal
 import time
 
@@ -16,6 +17,23 @@ ABOUT = "1 M and 10 M groups: rate, memory, disk, and the time to be back after 
 PANE_SECONDS = 600
 PANES = 2
 SETTLE_SECONDS = 2  # the store follows the commit
+MEMORY_PART = 0.5  # of the machine's memory, that the process may take
+
+
+class Limit:
+    """Ends a wait that takes too long or too much; says why."""
+
+    def __init__(self, options, own):
+        self.options, self.own, self.why = options, own, ""
+        self.deadline = time.monotonic() + options.limit
+        self.most_mib = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") / 2**20 * MEMORY_PART
+
+    def __call__(self):
+        if time.monotonic() > self.deadline:
+            self.why = f"not within {self.options.limit} s"
+        elif self.own.process.resident_mib() > self.most_mib:
+            self.why = f"it took more than {self.most_mib:,.0f} MiB, half of the machine's memory"
+        return bool(self.why)
 
 
 def options(parser):
@@ -35,8 +53,9 @@ def restart(session, options, own, number):
     began = time.time()
     own.start()
     ready = own.wait_line("msg=ready") - began
-    passed = rig.wait_committed(session.kafka, own.name, own.load.topic, ends, own.process, options.limit)
-    return ready, time.time() - began if passed >= sum(ends) else None
+    limit = Limit(options, own)
+    rig.wait_committed(session.kafka, own.name, own.load.topic, ends, own.process, limit)
+    return ready, time.time() - began, limit.why
 
 
 def measure_groups(session, options, groups):
@@ -46,27 +65,31 @@ def measure_groups(session, options, groups):
                         memory=options.memory)
     own.start()
     started = own.started()
-    passed = min(load.events, rig.wait_committed(session.kafka, own.name, load.topic, load.ends, own.process, options.limit))
+    limit = Limit(options, own)
+    passed = min(load.events, rig.wait_committed(session.kafka, own.name, load.topic, load.ends, own.process, limit))
     rate = passed / (time.time() - started)
-    part = "all" if passed == load.events else f"{passed:,} events ({passed / load.events:.0%}) within {options.limit} s"
+    part = "all committed" if passed == load.events else f"{limit.why}: {passed:,} events were committed"
     time.sleep(SETTLE_SECONDS)
     peak, resident, disk = own.process.peak_mib(), own.process.resident_mib(), own.state_mib()
-    session.say(f"{groups:,} groups: {rate:,.0f} events/s, {peak:,.0f} MiB, {disk:,.0f} MiB on disk, {part} committed")
-    backs = [restart(session, options, own, number) for number in range(options.rounds)]
-    again = own.process.peak_mib()
+    session.say(f"{groups:,} groups: {rate:,.0f} events/s, {peak:,.0f} MiB, {disk:,.0f} MiB on disk, {part}")
+    name = f"{groups:,} groups"
+    lines = [
+        rig.Line(name, "events/s", [rate], f"{part}; {load.describe()}; state.memory {options.memory}"),
+        rig.Line(f"{name}, memory", "MiB", [peak], f"at most; {resident:,.0f} MiB at the end"),
+        rig.Line(f"{name}, disk", "MiB", [disk], f"{disk * 2**20 / groups:,.0f} bytes a group"),
+    ]
+    if limit.why:
+        lines.append(rig.Line(f"{name}, back after kill -9", "s", [], f"the state was not made: {limit.why}"))
+    else:
+        backs = [restart(session, options, own, number) for number in range(options.rounds)]
+        why = "".join(each[2] for each in backs[-1:])
+        lines.append(rig.Line(f"{name}, ready after kill -9", "s", [each[0] for each in backs],
+                              f"{own.process.peak_mib():,.0f} MiB at most"))
+        lines.append(rig.Line(f"{name}, committing after kill -9", "s", [] if why else [each[1] for each in backs], why))
     own.process.stop(signal.SIGKILL)
     own.clean()
     session.kafka.delete(load.topic)
-    name = f"{groups:,} groups"
-    late = f"not within {options.limit} s"
-    return [
-        rig.Line(name, "events/s", [rate], f"{part} committed; {load.describe()}; state.memory {options.memory}"),
-        rig.Line(f"{name}, memory", "MiB", [peak], f"at most; {resident:,.0f} MiB at the end; {again:,.0f} MiB at most after a restart"),
-        rig.Line(f"{name}, disk", "MiB", [disk], f"{disk * 2**20 / groups:,.0f} bytes a group"),
-        rig.Line(f"{name}, ready after kill -9", "s", [ready for ready, _ in backs]),
-        rig.Line(f"{name}, committing after kill -9", "s", [back for _, back in backs] if all(back for _, back in backs) else [],
-                 "" if all(back for _, back in backs) else late),
-    ]
+    return lines
 
 
 def measure(session, options):
