@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "cli/commands.h"
+#include "rule/check.h"
 
 static const struct {
     const char *name;
@@ -34,6 +35,18 @@ static void print_usage(FILE *out)
                 out);
 }
 
+static int unknown_command(const char *name)
+{
+    struct arena arena = {0};
+    const char *names[sizeof commands / sizeof *commands + 1] = {0};
+    for (size_t i = 0; i < sizeof commands / sizeof *commands; i++)
+        names[i] = commands[i].name;
+    (void)fprintf(stderr, "error: no command '%s'%s\n\n", name, check_suggest(&arena, str_of(name), names, NULL));
+    arena_fini(&arena);
+    print_usage(stderr);
+    return 2;
+}
+
 int main(int argc, char **argv)
 {
     if (argc < 2) {
@@ -51,7 +64,5 @@ int main(int argc, char **argv)
     for (size_t i = 0; i < sizeof commands / sizeof *commands; i++)
         if (strcmp(argv[1], commands[i].name) == 0)
             return commands[i].run(argc - 1, argv + 1);
-    (void)fprintf(stderr, "error: no command '%s'\n\n", argv[1]);
-    print_usage(stderr);
-    return 2;
+    return unknown_command(argv[1]);
 }

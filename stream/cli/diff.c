@@ -13,7 +13,7 @@ enum { SHORT_MAX = 60, DEPTH_MAX = 3 };
 
 static const char *const left_out[] = {"version",    "life_version",  "status",     "validation", "history",
                                        "supersedes", "superseded_by", "event_time", "rule_hash",  NULL};
-static const char *const spans[] = {"mttd", "mttd_median", "mttr", "mttr_median", NULL};
+static const char *const spans[] = {"mttd", "mttd_median", "mttr", "mttr_median", "values.eta", "values.silence", NULL};
 
 /* A recommendation of the replay. */
 struct replayed {
@@ -107,8 +107,8 @@ static void put_value(struct buf *out, struct str name, struct value v)
         buf_puts(out, "none");
     else if (v.type == VALUE_STRING)
         buf_str_put(out, value_as_str(v));
-    else if (is_of(name, spans) && v.type == VALUE_INT)
-        duration_print(out, v.i);
+    else if (is_of(name, spans) && (v.type == VALUE_INT || v.type == VALUE_DOUBLE))
+        duration_print(out, v.type == VALUE_INT ? v.i : (int64_t)v.d);
     else if (v.type == VALUE_LIST && v.n > 0 && v.items[0].type == VALUE_STRING)
         record_put_list(out, v);
     else if (v.type == VALUE_TIMESTAMP)

@@ -12,7 +12,7 @@ static const char style[] =
     "@media (prefers-color-scheme:dark){:root{--text:#e6edf3;--soft:#9aa7b4;--line:#3a434d;--back:#0f1419;"
     "--fill:#5aa9f5;--other:#8b98a5;--code:#1a212a}}\n"
     "body{margin:2rem auto;max-width:72rem;padding:0 1rem;font:16px/1.5 system-ui,sans-serif;color:var(--text);"
-    "background:var(--back)}\n"
+    "background:var(--back);overflow-wrap:break-word}\n"
     "h1,h2,h3{line-height:1.25;margin:2rem 0 .5rem}h2{border-top:1px solid var(--line);padding-top:1.2rem}\n"
     "p,ul,ol{max-width:52rem}li{margin:.25rem 0}a{color:var(--fill)}\n"
     "nav ul{display:flex;flex-wrap:wrap;gap:.3rem 1.2rem;list-style:none;padding:0;max-width:none}\n"

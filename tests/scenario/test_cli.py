@@ -1,7 +1,11 @@
 """The commands as a newcomer meets them, without a Kafka of one's own."""
 
+import contextlib
 import json
+import os
+import pty
 import re
+import subprocess
 
 import fastavro
 import pytest
@@ -65,6 +69,7 @@ def test_help_and_usage(forestall_does):
         assert forestall_does(command, "--help").stdout.startswith(f"usage: forestall {command}")
         if command != "eval":  # whose argument may begin with a minus
             assert "usage: forestall" in forestall_does(command, "--no-such-option", status=2).stderr
+    assert "no command 'reprot'; did you mean 'report'?" in forestall_does("reprot", status=2).stderr
     assert "no command 'runn'" in forestall_does("runn", status=2).stderr
     forestall_does(status=2)
 
@@ -153,7 +158,7 @@ def test_replay_against_what_is_live(forestall_does, small):
     (small / "live.jsonl").write_text("".join(json.dumps(version) + "\n" for version in seen))
     assert forestall_does(*against).stdout == "0 new, 0 gone, 0 changed, 2 the same\n"
     for version in seen:
-        version.update(title="", first_seen="2023-12-31T00:00:00.000Z", mttr=1_500_000)
+        version.update(title="", first_seen="2023-12-31T00:00:00.000Z", mttr=1_500_000, values=version["values"] | {"eta": 3_600_000})
     (small / "live.jsonl").write_text("".join(json.dumps(version) + "\n" for version in seen))
     edited = (small / "rules.yaml").read_text().replace("id: once", "id: single").replace(">= 2", ">= 3").replace(
         "Look at", "Look into", 1)
@@ -163,7 +168,7 @@ def test_replay_against_what_is_live(forestall_does, small):
     assert "~ changed  P3 32 medium  Look into cart\n    twice:" in shown
     assert "    title                  (empty) → Look into cart\n    firings                3 → 2\n" in shown
     assert "    first_seen             2023-12-31T00:00:00.000Z → 2024-01-01T00:00:00.000Z\n" in shown
-    assert "    mttr                   25m → none\n" in shown
+    assert "    mttr                   25m → none\n" in shown and "    values.eta             1h → none\n" in shown
     assert shown.endswith("\n1 new, 1 gone, 1 changed, 0 the same\n") and "version" not in shown
     found = json.loads(forestall_does(*against, "--output", "json", status=1).stdout)
     assert [len(found[key]) for key in ("new", "gone", "changed")] == [1, 1, 1] and found["same"] == 0
@@ -171,7 +176,8 @@ def test_replay_against_what_is_live(forestall_does, small):
                                              {"name": "firings", "old": 3, "new": 2},
                                              {"name": "first_seen", "old": "2023-12-31T00:00:00.000Z",
                                               "new": "2024-01-01T00:00:00.000Z"},
-                                             {"name": "mttr", "old": 1_500_000, "new": None}]
+                                             {"name": "mttr", "old": 1_500_000, "new": None},
+                                             {"name": "values.eta", "old": 3_600_000, "new": None}]
     assert "nowhere.jsonl" in forestall_does("replay", "--file", "events.jsonl", "--against", "nowhere.jsonl", status=2).stderr
     assert "bootstrap.servers" in forestall_does("replay", "--file", "events.jsonl", "--diff", status=2).stderr
     for wrong in (["--output", "json"], ["--diff", "--out", "-"], ["--diff", "--output", "yaml"]):
@@ -180,6 +186,24 @@ def test_replay_against_what_is_live(forestall_does, small):
 
 def newest(lines):
     return {version["recommendation_id"]: version for version in map(json.loads, lines.splitlines())}
+
+
+def test_progress_on_a_terminal(binary, small):
+    """The bar tells how far it is, the time of the events reached and the rate; it is gone at the end."""
+    [event] = incidents(1)
+    events = [event | {"incident_id": f"i{n}", "severity": "SEV5", "occurred_at": event["occurred_at"] + n * 60_000} for n in range(100000)]
+    (small / "events.jsonl").write_text("".join(json.dumps(event) + "\n" for event in events))
+    keeper, terminal = pty.openpty()
+    replay = subprocess.Popen([binary, "replay", "--file", "events.jsonl", "--out", "out.jsonl"], cwd=small, stderr=terminal)
+    os.close(terminal)
+    shown = b""
+    with contextlib.suppress(OSError):  # as Linux says that nobody writes any more
+        while part := os.read(keeper, 65536):
+            shown += part
+    os.close(keeper)
+    assert replay.wait(60) == 0
+    assert re.search(rb"\rreplay \[#*\.*\] +\d+ %  20\d\d-\d\d-\d\dT\d\d:\d\d  \d+/s", shown), shown
+    assert re.search(rb"\r\x1b\[K100000 records in ", shown)
 
 
 def test_the_demo(forestall_does, tmp_path):
