@@ -1,34 +1,34 @@
-/* Reads the environment once, at the first point passed; the commit's thread is the only one that passes any. */
+/* Reads the environment once, at the first point passed. */
 #include "base/failpoint.h"
 
+#include <pthread.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
-static bool known;
+static pthread_once_t known = PTHREAD_ONCE_INIT;
 static const char *wanted; /* NULL: none */
 static size_t wanted_n;
-static long passes_left;
+static atomic_long passes_left;
 
 static void failpoint_read(void)
 {
-    known = true;
     const char *text = getenv("FORESTALL_FAILPOINT");
     if (text == NULL || *text == '\0')
         return;
     const char *colon = strchr(text, ':');
     wanted = text;
     wanted_n = colon != NULL ? (size_t)(colon - text) : strlen(text);
-    passes_left = colon != NULL ? strtol(colon + 1, NULL, 10) : 1;
+    atomic_store(&passes_left, colon != NULL ? strtol(colon + 1, NULL, 10) : 1);
 }
 
 void failpoint(const char *name)
 {
-    if (!known)
-        failpoint_read();
+    (void)pthread_once(&known, failpoint_read);
     if (wanted == NULL || strlen(name) != wanted_n || memcmp(name, wanted, wanted_n) != 0)
         return;
-    if (--passes_left == 0)
+    if (atomic_fetch_sub(&passes_left, 1) == 1)
         (void)raise(SIGKILL);
 }

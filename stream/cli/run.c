@@ -1,18 +1,16 @@
 /* `forestall run`: the processor, as a member of the consumer group, until it is told to stop. */
-#include <stdio.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <time.h>
 
-#include "base/clock.h"
 #include "cli/commands.h"
 #include "cli/load.h"
 #include "cli/options.h"
 #include "cli/stop.h"
 #include "cli/watch.h"
-#include "engine/engine.h"
+#include "cli/worker.h"
 #include "engine/instance.h"
 #include "engine/topics.h"
-#include "io/source_kafka.h"
-
-enum { COUNTERS_EVERY_US = 60 * 1000 * 1000 };
 
 static const char usage[] =
     "usage: forestall run [-c FILE] [--accept-gap]\n"
@@ -27,136 +25,123 @@ static const char usage[] =
 
 /* All that a run holds; closed in reverse order. */
 struct run {
-    struct loaded loaded;
+    struct loaded loaded;   /* its rules are those that all workers run, or are on their way to */
+    struct ruleset *before; /* that some worker may still run; NULL: none */
     struct instance *instance;
-    struct state *state;
-    struct source *source;
-    struct commit *commit;
-    struct engine *engine;
+    struct store *store;
+    struct worker_rules rules;
+    struct worker *workers;
+    int worker_count;
     struct watch *watch;
     bool accept_gap;
 };
 
-static int open_state(struct run *run, struct error *err)
-{
-    const struct config *config = run->loaded.config;
-    struct store *store;
-    TRY(instance_open(&run->instance, config->state_dir.p, err));
-    TRY(store_rocksdb_open(&store, instance_store_dir(run->instance), config->state_memory_bytes / 4, err));
-    run->state = state_new(store);
-    return 0;
-}
-
-static int open_source(struct run *run, struct error *err)
-{
-    const struct config *config = run->loaded.config;
-    struct str topics[256];
-    if (config->source_count > sizeof topics / sizeof *topics)
-        return error_set(err, ERROR_FATAL, "more than 256 sources");
-    for (size_t i = 0; i < config->source_count; i++)
-        topics[i] = config->sources[i].topic;
-    struct source_kafka_options options = {.properties = config->kafka,
-                                           .property_count = config->kafka_count,
-                                           .topics = topics,
-                                           .topic_count = config->source_count,
-                                           .group_id = config->application_id.p,
-                                           .instance_id = instance_id(run->instance)};
-    return source_kafka_open(&run->source, &options, err);
-}
-
 static int open_all(struct run *run, struct error *err)
 {
     const struct config *config = run->loaded.config;
-    if (config->exchange == EXCHANGE_KAFKA)
-        return error_set(err, ERROR_FATAL, "exchange: kafka is not built yet; `run` takes exchange: local");
     TRY(topics_for_run(config, err));
-    TRY(open_state(run, err));
-    TRY(open_source(run, err));
-    struct commit_kafka_options commit = {.config = config,
-                                          .source = run->source,
-                                          .instance_id = instance_id(run->instance),
-                                          .accept_gap = run->accept_gap};
-    TRY(commit_kafka_open(&run->commit, &commit, err));
-    struct engine_options engine = {.rules = run->loaded.rules,
-                                    .config = config,
-                                    .source = run->source,
-                                    .state = run->state,
-                                    .commit = run->commit,
-                                    .live = true,
-                                    .until_ms = INT64_MAX,
-                                    .publish_from_ms = INT64_MIN};
-    return engine_new(&run->engine, &engine, err);
+    TRY(instance_open(&run->instance, config->state_dir.p, err));
+    TRY(store_rocksdb_open(&run->store, instance_store_dir(run->instance), config->state_memory_bytes / 4, err));
+    atomic_store(&run->rules.rules, run->loaded.rules);
+    run->workers = mem_zalloc((size_t)config->workers * sizeof *run->workers);
+    for (; run->worker_count < config->workers; run->worker_count++) {
+        struct worker *worker = &run->workers[run->worker_count];
+        worker->number = run->worker_count;
+        worker->config = config;
+        worker->instance_id = instance_id(run->instance);
+        worker->rules = &run->rules;
+        worker->accept_gap = run->accept_gap;
+        if (worker_open(worker, run->store, err) != 0) {
+            run->worker_count++;
+            return -1;
+        }
+    }
+    return 0;
 }
 
 static void close_all(struct run *run)
 {
     watch_free(run->watch);
-    engine_free(run->engine);
-    if (run->commit != NULL)
-        run->commit->ops->close(run->commit);
-    if (run->source != NULL)
-        run->source->ops->close(run->source);
-    if (run->state != NULL)
-        state_free(run->state);
+    for (int i = 0; i < run->worker_count; i++)
+        worker_close(&run->workers[i]);
+    free(run->workers);
+    if (run->store != NULL)
+        run->store->ops->close(run->store);
     if (run->instance != NULL)
         instance_close(run->instance);
+    ruleset_free(run->before);
     loaded_free(&run->loaded);
 }
 
+static bool all_switched(struct run *run)
+{
+    for (int i = 0; i < run->worker_count; i++)
+        if (!worker_switched(&run->workers[i]))
+            return false;
+    return true;
+}
+
 /* The rules as the files have them now, whole or not at all. */
-static int reload(struct run *run, struct error *err)
+static void reload(struct run *run)
 {
     struct ruleset *rules = load_rules_again(run->loaded.config);
     watch_renew(run->watch);
     if (rules == NULL)
-        return 0;
-    bool switched = false;
-    int result = engine_reload(run->engine, rules, &switched, err);
-    if (!switched) {
-        ruleset_free(rules);
-        return result;
-    }
-    ruleset_free(run->loaded.rules);
+        return;
+    run->before = run->loaded.rules;
     run->loaded.rules = rules;
-    log_info("rules reloaded", LOG_I("rules", rules->count), LOG_I("files", rules->file_count));
-    return result;
+    atomic_store(&run->rules.rules, rules);
+    atomic_fetch_add(&run->rules.version, 1);
 }
 
-/* One turn of the loop: restore if memory is void, else a step, else a wait. */
-static int turn(struct run *run, bool *ready, struct error *err)
+/* Watches the rules while the workers run. */
+static void look_after(struct run *run)
 {
-    if (!*ready) {
-        TRY(engine_restore(run->engine, err));
-        *ready = true;
-        engine_log_counters(run->engine, "ready");
-        return 0;
-    }
-    if (watch_changed(run->watch))
-        return reload(run, err);
-    bool worked;
-    TRY(engine_step(run->engine, &worked, err));
-    return worked ? 0 : engine_wait(run->engine, err);
-}
-
-static int loop(struct run *run, struct error *err)
-{
-    bool ready = false;
-    int64_t told_us = clock_mono_us();
+    const struct timespec pause = {0, 50 * 1000 * 1000};
     while (!stop_wanted()) {
-        if (turn(run, &ready, err) != 0) {
-            if (err->class != ERROR_ABORT || stop_wanted())
-                return err->class == ERROR_ABORT ? 0 : -1;
-            log_warn("going back to the committed positions", LOG_S("reason", err->message));
-            ready = false;
+        if (run->before != NULL && all_switched(run)) {
+            ruleset_free(run->before);
+            run->before = NULL;
         }
-        if (clock_mono_us() - told_us > COUNTERS_EVERY_US) {
-            engine_log_counters(run->engine, "running");
-            told_us = clock_mono_us();
-        }
+        if (run->before == NULL && watch_changed(run->watch))
+            reload(run);
+        (void)nanosleep(&pause, NULL);
     }
-    if (!ready)
-        return 0;
-    return engine_commit(run->engine, err);
+}
+
+/* A worker's thread. One that ends by an error takes the others with it. */
+static void *work(void *context)
+{
+    struct worker *worker = context;
+    struct error err = {0};
+    if (worker_run(worker, &err) == 0)
+        return NULL;
+    log_error(err.message);
+    stop_ask();
+    return worker;
+}
+
+/* True: every worker ended well. */
+static bool run_workers(struct run *run)
+{
+    pthread_t *threads = mem_zalloc((size_t)run->worker_count * sizeof *threads);
+    bool good = true;
+    int started = 0;
+    for (; good && started < run->worker_count; started++)
+        good = pthread_create(&threads[started], NULL, work, &run->workers[started]) == 0;
+    started -= !good;
+    if (good)
+        look_after(run);
+    else
+        log_error("the system gives no threads");
+    stop_ask();
+    for (int i = 0; i < started; i++) {
+        void *failed = NULL;
+        (void)pthread_join(threads[i], &failed);
+        good = good && failed == NULL;
+    }
+    free(threads);
+    return good;
 }
 
 static void log_start(const struct config *config, const struct ruleset *rules)
@@ -183,15 +168,16 @@ int cli_run(int argc, char **argv)
         return 1;
     stop_on_signals();
     log_start(run.loaded.config, run.loaded.rules);
-    int result = open_all(&run, &err);
-    if (result == 0) {
+    bool good = open_all(&run, &err) == 0;
+    if (good) {
         run.watch = watch_new(run.loaded.config->rules, run.loaded.config->rule_count);
-        result = loop(&run, &err);
-    }
-    if (result != 0)
+        good = run_workers(&run);
+    } else {
         log_error(err.message);
-    if (run.engine != NULL)
-        engine_log_counters(run.engine, result == 0 ? "stopped" : "stopped by an error");
+    }
+    for (int i = 0; i < run.worker_count; i++)
+        if (run.workers[i].engine != NULL)
+            engine_log_counters(run.workers[i].engine, good ? "stopped" : "stopped by an error");
     close_all(&run);
-    return result == 0 ? 0 : 1;
+    return good ? 0 : 1;
 }

@@ -2,20 +2,22 @@
 #include "cli/stop.h"
 
 #include <signal.h>
+#include <stdatomic.h>
 
-static volatile sig_atomic_t wanted;
-static volatile sig_atomic_t hangup;
+/* Lock-free, so that a handler may set them; read by every worker's thread. */
+static atomic_int wanted;
+static atomic_int hangup;
 
 static void on_stop(int signal_number)
 {
     (void)signal_number;
-    wanted = 1;
+    atomic_store(&wanted, 1);
 }
 
 static void on_hangup(int signal_number)
 {
     (void)signal_number;
-    hangup = 1;
+    atomic_store(&hangup, 1);
 }
 
 void stop_on_signals(void)
@@ -32,12 +34,15 @@ void stop_on_signals(void)
 
 bool stop_wanted(void)
 {
-    return wanted != 0;
+    return atomic_load(&wanted) != 0;
 }
 
 bool stop_hangup(void)
 {
-    bool came = hangup != 0;
-    hangup = 0;
-    return came;
+    return atomic_exchange(&hangup, 0) != 0;
+}
+
+void stop_ask(void)
+{
+    atomic_store(&wanted, 1);
 }

@@ -6,6 +6,8 @@
 
 /* From now on the signals only ask; a broken pipe is an error of writing. */
 void stop_on_signals(void);
+/* Asks for it from within. */
+void stop_ask(void);
 bool stop_wanted(void);
 /* SIGHUP came since the last call. */
 bool stop_hangup(void);

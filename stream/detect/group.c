@@ -59,14 +59,14 @@ uint64_t group_hash(struct str key)
     return hash_bytes(key.p, key.n, 1);
 }
 
-/* What `per` takes from group_by, hashed as a key of its own: with all of `per` there it is the recommendation's. */
-static uint64_t route_of(struct buf *scratch, const struct rule *rule, const struct value *values)
+/* The keys of the route, hashed as a key of their own: with all keys there it is the key's own hash. */
+static uint64_t route_hash(struct buf *scratch, const struct rule *rule, const struct value *values)
 {
+    const struct rule_route *route = rule->route;
     size_t from = scratch->len;
-    for (size_t i = 0; i < rule->recommend->per_count; i++)
-        if (rule->recommend->per[i].key >= 0)
-            group_key_put(scratch, rule->recommend->per[i].name, values[rule->recommend->per[i].key]);
-    uint64_t hash = hash_bytes(scratch->p + from, scratch->len - from, 1);
+    for (size_t i = 0; i < route->count; i++)
+        group_key_put(scratch, rule->group[route->keys[i]].name, values[route->keys[i]]);
+    uint64_t hash = hash_bytes(scratch->p + from, scratch->len - from, route->seed);
     scratch->len = from;
     return hash;
 }
@@ -76,9 +76,9 @@ uint64_t group_identify(struct buf *key, const struct rule *rule, const struct v
     size_t from = key->len;
     group_key_encode(key, rule, values);
     uint64_t hash = hash_bytes(key->p + from, key->len - from, 1);
-    if (!rule_is_shared(rule))
+    if (rule->route == NULL)
         return hash;
-    return (hash & ~GROUP_ROUTE_MASK) | (route_of(key, rule, values) & GROUP_ROUTE_MASK);
+    return (hash & ~GROUP_ROUTE_MASK) | (route_hash(key, rule, values) & GROUP_ROUTE_MASK);
 }
 
 void group_prefix(struct buf *out, const struct group *group, enum state_kind kind)

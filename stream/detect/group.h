@@ -65,8 +65,7 @@ void group_key_encode(struct buf *out, const struct rule *rule, const struct val
 struct value group_key_values(struct str key, struct arena *arena);
 uint64_t group_hash(struct str key);
 /* Appends the group's key and returns its identity: the hash of the key, the upper 16 bits of which are the route to
- * its task. Where groups share recommendations the route is that of what `per` takes from group_by, so that all groups
- * that a recommendation is made of have its task. */
+ * its task; where the rule says what its route is made of, they are of that. */
 uint64_t group_identify(struct buf *key, const struct rule *rule, const struct value *values);
 enum { GROUP_ROUTE_SHIFT = 48 };
 #define GROUP_ROUTE_MASK (UINT64_C(0xFFFF) << GROUP_ROUTE_SHIFT)

@@ -10,7 +10,14 @@
 #include "io/source.h"
 #include "state/state.h"
 
-enum output { OUTPUT_RECOMMENDATIONS, OUTPUT_SCORECARDS, OUTPUT_DEAD_LETTER, OUTPUT_MARKS, OUTPUT_COUNT };
+enum output {
+    OUTPUT_RECOMMENDATIONS,
+    OUTPUT_SCORECARDS,
+    OUTPUT_DEAD_LETTER,
+    OUTPUT_MARKS,
+    OUTPUT_EXCHANGE,
+    OUTPUT_COUNT
+};
 
 struct commit_header {
     const char *name;
@@ -21,18 +28,23 @@ enum { COMMIT_HEADERS_MAX = 6 };
 
 struct commit_record {
     enum output output;
+    int32_t partition; /* OUTPUT_EXCHANGE: the task; of other outputs the key decides */
     struct str key;
     struct str value; /* p NULL: a tombstone */
     struct commit_header headers[COMMIT_HEADERS_MAX];
     size_t header_count;
 };
 
-/* What is committed of one source partition. */
+/* What is committed of one partition of the source. */
 struct commit_position {
+    bool owned;          /* it is this worker's */
     int64_t offset;      /* the oldest record that is not applied: reading starts here again */
     int64_t read_offset; /* the next record to read: dead letters below it have been sent */
     int64_t max_time_ms; /* the partition's time as of the record at `offset`; INT64_MIN: none yet */
     int64_t first_ms;    /* the time of its first event; INT64_MIN: none yet */
+    /* Of an input whose events go through the log of the exchange, where a record is done once it was sent: */
+    int64_t switch_ms;     /* it was mapped with the rules of `rules_digest` from this time on; INT64_MIN: all of it */
+    uint64_t rules_digest; /* restored: of the set that mapped it last */
 };
 
 struct commit_batch {
@@ -81,6 +93,9 @@ struct commit_ops {
      * bring the store up to them from the changelog, seek the source. */
     int (*restore)(struct commit *commit, struct state *state, struct arena *arena, struct commit_restored *out,
                    struct error *err);
+    /* Whether the state of an owned task is in the store, as of its committed position; NULL: it always is after a
+     * restore. */
+    int (*ready)(struct commit *commit, int task, bool *ready, struct error *err);
     void (*close)(struct commit *commit);
 };
 
@@ -93,6 +108,8 @@ struct commit_kafka_options {
     struct source *source; /* a source_kafka; borrowed */
     const char *instance_id;
     bool accept_gap; /* go on where the log's start is beyond the committed position */
+    int worker;      /* of the instance, from 0 on */
+    bool shared;     /* the exchange has a log: its partitions are the source's last, one a task */
     bool mock;       /* librdkafka's mock cluster: no settings to check, positions are not kept */
 };
 int commit_kafka_open(struct commit **commit, const struct commit_kafka_options *options, struct error *err) MUST_CHECK;

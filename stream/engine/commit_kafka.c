@@ -24,7 +24,7 @@ static struct commit_kafka *kafka_of(struct commit *commit)
 static bool position_same(const struct commit_position *a, const struct commit_position *b)
 {
     return a->offset == b->offset && a->read_offset == b->read_offset && a->max_time_ms == b->max_time_ms &&
-           a->first_ms == b->first_ms;
+           a->first_ms == b->first_ms && a->switch_ms == b->switch_ms && a->rules_digest == b->rules_digest;
 }
 
 /* A commit that would change nothing is left out; the next one that changes anything is fenced as ever. */
@@ -34,7 +34,7 @@ static bool nothing_new(const struct commit_kafka *kafka, const struct commit_ba
         batch->applied_ms != kafka->last.applied_ms || batch->rules_digest != kafka->last.rules_digest)
         return false;
     for (size_t i = 0; i < batch->position_count; i++)
-        if (!position_same(&batch->positions[i], &kafka->positions[i]))
+        if (batch->positions[i].owned && !position_same(&batch->positions[i], &kafka->positions[i]))
             return false;
     return true;
 }
@@ -51,6 +51,8 @@ static const char *output_topic(const struct commit_kafka *kafka, enum output ou
         return config->dead_letter.topic.p;
     case OUTPUT_MARKS:
         return kafka->marks;
+    case OUTPUT_EXCHANGE:
+        return kafka->exchange;
     case OUTPUT_COUNT:
         break;
     }
@@ -68,7 +70,9 @@ static int outputs_send(struct commit_kafka *kafka, const struct commit_batch *b
             headers[h] = (struct kafka_header){record->headers[h].name, record->headers[h].value};
         const struct kafka_record sent = {
             .topic = output_topic(kafka, record->output),
-            .partition = record->output == OUTPUT_MARKS ? 0 : RD_KAFKA_PARTITION_UA,
+            .partition = record->output == OUTPUT_MARKS      ? 0
+                         : record->output == OUTPUT_EXCHANGE ? record->partition
+                                                             : RD_KAFKA_PARTITION_UA,
             .key = record->key,
             .value = record->value,
             .headers = headers,
@@ -84,33 +88,52 @@ static int changelog_send(struct commit_kafka *kafka, const struct str_pair *dir
     for (size_t i = 0; i < count; i++) {
         struct reader key = reader_of(dirty[i].key.p, dirty[i].key.n);
         int task = read_u16(&key);
-        ASSERT(!key.failed && task < kafka->last.tasks);
+        ASSERT(!key.failed && task < kafka->options.config->tasks && kafka->tasks[task].owned);
         const struct kafka_record sent = {
             .topic = kafka->changelog,
             .partition = task,
             .key = dirty[i].key,
             .value = dirty[i].value,
-            .next_offset = &kafka->last.changelog_next[task],
+            .next_offset = &kafka->tasks[task].next,
         };
         TRY(kafka_producer_send(kafka->producer, &sent, err));
     }
     return 0;
 }
 
+/* What goes beside a position. */
+static void metadata_print(const struct commit_kafka *kafka, const struct commit_position *position, size_t number,
+                           struct buf *text)
+{
+    buf_reset(text);
+    if (kafka->options.shared && number >= kafka->input_count) {
+        commit_task_print(text, &kafka->tasks[number - kafka->input_count]);
+    } else if (kafka->options.shared) {
+        commit_input_print(text, position);
+    } else {
+        struct commit_metadata metadata = kafka->last;
+        metadata.max_time_ms = position->max_time_ms;
+        metadata.first_ms = position->first_ms;
+        metadata.read_offset = position->read_offset;
+        for (int task = 0; task < metadata.tasks; task++)
+            metadata.changelog_next[task] = kafka->tasks[task].next;
+        commit_metadata_print(text, &metadata);
+    }
+    ASSERT(text->len <= COMMIT_METADATA_BYTES_MAX);
+}
+
+/* Of every owned partition, changed or not: that is what the brokers check the generation by. */
 static int positions_send(struct commit_kafka *kafka, const struct commit_batch *batch, struct error *err)
 {
     const struct source *source = kafka->options.source;
     struct kafka_position *positions = arena_alloc(&kafka->scratch, (batch->position_count + 1) * sizeof *positions);
-    struct commit_metadata metadata = kafka->last;
     struct buf text = {0};
+    size_t n = 0;
     for (size_t i = 0; i < batch->position_count; i++) {
-        metadata.max_time_ms = batch->positions[i].max_time_ms;
-        metadata.first_ms = batch->positions[i].first_ms;
-        metadata.read_offset = batch->positions[i].read_offset;
-        buf_reset(&text);
-        commit_metadata_print(&text, &metadata);
-        ASSERT(text.len <= COMMIT_METADATA_BYTES_MAX);
-        positions[i] = (struct kafka_position){
+        if (!batch->positions[i].owned)
+            continue;
+        metadata_print(kafka, &batch->positions[i], i, &text);
+        positions[n++] = (struct kafka_position){
             .topic = source->partitions[i].topic_name.p,
             .partition = source->partitions[i].partition,
             .offset = batch->positions[i].offset,
@@ -121,7 +144,7 @@ static int positions_send(struct commit_kafka *kafka, const struct commit_batch 
     const rd_kafka_consumer_group_metadata_t *group = kafka_member_metadata(source_kafka_member(kafka->options.source));
     if (group == NULL)
         return error_set(err, ERROR_ABORT, "the group took the partitions away");
-    return kafka_producer_positions(kafka->producer, positions, batch->position_count, group, err);
+    return kafka_producer_positions(kafka->producer, positions, n, group, err);
 }
 
 static int transaction_run(struct commit_kafka *kafka, const struct commit_batch *batch, const struct str_pair *dirty,
@@ -144,11 +167,18 @@ static int transaction_run(struct commit_kafka *kafka, const struct commit_batch
 static int store_follow(struct commit_kafka *kafka, struct state *state, const struct str_pair *dirty,
                         size_t dirty_count, struct error *err)
 {
-    size_t meta_max = (size_t)kafka->last.tasks + COMMIT_META_GLOBAL;
-    struct str_pair *entries = arena_alloc(&kafka->scratch, (dirty_count + meta_max) * sizeof *entries);
+    int tasks = kafka->options.config->tasks;
+    struct str_pair *entries =
+        arena_alloc(&kafka->scratch, (dirty_count + (size_t)tasks * COMMIT_META_COUNT) * sizeof *entries);
     if (dirty_count > 0)
         memcpy(entries, dirty, dirty_count * sizeof *entries);
-    size_t n = dirty_count + commit_meta_entries(entries + dirty_count, &kafka->last, &kafka->scratch);
+    size_t n = dirty_count;
+    for (int task = 0; task < tasks; task++) {
+        if (!kafka->tasks[task].owned)
+            continue;
+        commit_meta_entries(entries + n, task, &kafka->tasks[task], &kafka->scratch);
+        n += COMMIT_META_COUNT;
+    }
     struct store *store = state_store(state);
     TRY(store->ops->write(store, entries, n, err));
     failpoint("commit_after_store");
@@ -189,6 +219,7 @@ static void kafka_close(struct commit *commit)
     free(kafka->transactional_id);
     free(kafka->changelog);
     free(kafka->marks);
+    free(kafka->exchange);
     free(kafka);
 }
 
@@ -203,17 +234,23 @@ static char *name_make(const struct commit_kafka_options *options, const char *m
 
 int commit_kafka_open(struct commit **commit, const struct commit_kafka_options *options, struct error *err)
 {
-    static const struct commit_ops ops = {kafka_commit, restore_run, kafka_close};
+    static const struct commit_ops ops = {.commit = kafka_commit, .restore = restore_run, .close = kafka_close};
     if (options->config->tasks < 1 || options->config->tasks > COMMIT_TASKS_MAX)
         return error_set(err, ERROR_FATAL, "state.tasks is %d; it is 1 to %d", options->config->tasks,
                          COMMIT_TASKS_MAX);
     struct commit_kafka *kafka = mem_zalloc(sizeof *kafka);
     kafka->base.ops = &ops;
     kafka->options = *options;
-    kafka->transactional_id = name_make(options, options->instance_id, "-0");
+    struct buf worker = {0};
+    buf_printf(&worker, "-%d", options->worker);
+    buf_byte(&worker, '\0');
+    kafka->transactional_id = name_make(options, options->instance_id, worker.p);
+    buf_fini(&worker);
     kafka->changelog = name_make(options, "changelog", "");
     kafka->marks = name_make(options, "marks", "");
+    kafka->exchange = name_make(options, "exchange", "");
     kafka->position_count = options->source->partition_count;
+    kafka->input_count = kafka->position_count - (options->shared ? (size_t)options->config->tasks : 0);
     kafka->positions = mem_zalloc((kafka->position_count + 1) * sizeof *kafka->positions);
     *commit = &kafka->base;
     return 0;

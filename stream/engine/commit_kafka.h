@@ -4,6 +4,7 @@
 #define FORESTALL_ENGINE_COMMIT_KAFKA_H
 
 #include "engine/commit.h"
+#include "io/kafka_log.h"
 #include "io/kafka_producer.h"
 
 enum { COMMIT_TASKS_MAX = 32, COMMIT_METADATA_BYTES_MAX = 4096 };
@@ -27,18 +28,35 @@ void commit_metadata_print(struct buf *text, const struct commit_metadata *metad
 /* ERROR_BAD_INPUT: it is not ours. */
 int commit_metadata_parse(struct str text, struct commit_metadata *metadata, struct error *err) MUST_CHECK;
 
+/* One task's state, as of a commit. */
+struct commit_task {
+    bool owned;
+    uint64_t incarnation; /* names this life of the task's state */
+    int64_t next;         /* the changelog's end */
+};
+
+/* Where the exchange has a log each position has what it alone is about: that of an input its time and rules, that of a
+ * task its state. */
+void commit_input_print(struct buf *text, const struct commit_position *position);
+int commit_input_parse(struct str text, struct commit_position *position, struct error *err) MUST_CHECK;
+void commit_task_print(struct buf *text, const struct commit_task *task);
+int commit_task_parse(struct str text, struct commit_task *task, struct error *err) MUST_CHECK;
+
 struct commit_kafka {
     struct commit base;
     struct commit_kafka_options options;
     char *transactional_id;
     char *changelog;
     char *marks;
+    char *exchange;
     struct kafka_producer *producer; /* NULL or dead: the next restore makes one */
     /* As of the last commit, or the restore: */
     struct commit_position *positions;
     size_t position_count;
-    bool committed; /* they are in Kafka */
-    struct commit_metadata last;
+    bool committed;              /* they are in Kafka */
+    struct commit_metadata last; /* with the exchange in memory; its tasks' ends are in `tasks` */
+    struct commit_task tasks[COMMIT_TASKS_MAX];
+    size_t input_count; /* of the source's partitions; the exchange's follow */
     /* Restores without a commit between, so that no failure is tried for ever. */
     int restores;
     int64_t restores_since_us;
@@ -46,17 +64,22 @@ struct commit_kafka {
     struct arena scratch;
 };
 
-/* The store's own entries of the commit protocol, written in one batch with what they speak of. They are never dirty
- * and never in the changelog. */
-void commit_meta_next_key(struct buf *key, int task);
-void commit_meta_incarnation_key(struct buf *key);
-void commit_meta_wall_key(struct buf *key);
-enum { COMMIT_META_GLOBAL = 2 };
-/* Fills `entries` (tasks + COMMIT_META_GLOBAL of them) from `metadata` and the wall clock; in the arena. */
-size_t commit_meta_entries(struct str_pair *entries, const struct commit_metadata *metadata, struct arena *arena);
+/* The store's own entries of the commit protocol, three a task, written in one batch with what they speak of. They are
+ * never dirty and never in the changelog. */
+enum commit_meta { COMMIT_META_NEXT, COMMIT_META_INCARNATION, COMMIT_META_WALL_MS, COMMIT_META_COUNT };
+void commit_meta_key(struct buf *key, int task, enum commit_meta meta);
+/* Fills in the task's COMMIT_META_COUNT entries, with the wall clock; in the arena. */
+void commit_meta_entries(struct str_pair *entries, int number, const struct commit_task *task, struct arena *arena);
 
 /* Leaves out the marks that the positions have passed, but for each partition's newest. */
 void commit_marks_since(struct commit_restored *restored);
+
+/* restore_state.c: brings the store up to what `kafka->tasks` says of the task. */
+int restore_task(struct commit_kafka *kafka, struct state *state, struct kafka_log *log, int task,
+                 struct error *err) MUST_CHECK;
+/* The task has no committed position: neither may it have state, here or in the changelog. */
+int restore_first_check(struct commit_kafka *kafka, struct state *state, struct kafka_log *log, int task,
+                        struct error *err) MUST_CHECK;
 
 int restore_run(struct commit *commit, struct state *state, struct arena *arena, struct commit_restored *out,
                 struct error *err) MUST_CHECK;

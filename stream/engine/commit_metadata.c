@@ -65,8 +65,9 @@ static bool hex_get(const struct value *object, const char *name, uint64_t *numb
     return true;
 }
 
-static bool metadata_read(const struct value *object, struct commit_metadata *metadata)
+static bool metadata_read(const struct value *object, void *into)
 {
+    struct commit_metadata *metadata = into;
     *metadata = (struct commit_metadata){
         .max_time_ms = number_get(object, "max_time"),
         .first_ms = number_get(object, "first"),
@@ -89,13 +90,44 @@ static bool metadata_read(const struct value *object, struct commit_metadata *me
     return true;
 }
 
-int commit_metadata_parse(struct str text, struct commit_metadata *metadata, struct error *err)
+void commit_input_print(struct buf *text, const struct commit_position *position)
+{
+    buf_printf(text, "{\"v\":%d", VERSION);
+    time_member(text, "max_time", position->max_time_ms);
+    time_member(text, "first", position->first_ms);
+    time_member(text, "switch", position->switch_ms);
+    buf_printf(text, ",\"rules\":\"%016" PRIx64 "\"}", position->rules_digest);
+}
+
+static bool input_read(const struct value *object, void *into)
+{
+    struct commit_position *position = into;
+    position->max_time_ms = number_get(object, "max_time");
+    position->first_ms = number_get(object, "first");
+    position->switch_ms = number_get(object, "switch");
+    return number_get(object, "v") == VERSION && hex_get(object, "rules", &position->rules_digest);
+}
+
+void commit_task_print(struct buf *text, const struct commit_task *task)
+{
+    buf_printf(text, "{\"v\":%d,\"incarnation\":\"%016" PRIx64 "\",\"changelog_next\":%" PRId64 "}", VERSION,
+               task->incarnation, task->next);
+}
+
+static bool task_read(const struct value *object, void *into)
+{
+    struct commit_task *task = into;
+    task->next = number_get(object, "changelog_next");
+    return number_get(object, "v") == VERSION && task->next >= 0 && hex_get(object, "incarnation", &task->incarnation);
+}
+
+static int parse(struct str text, bool (*read)(const struct value *object, void *into), void *into, struct error *err)
 {
     struct arena arena = {0};
     struct json_parser *parser = json_parser_new();
     struct value object;
     int result = text.n == 0 ? -1 : json_parse(parser, text, &arena, &object, err);
-    if (result == 0 && !metadata_read(&object, metadata))
+    if (result == 0 && !read(&object, into))
         result = -1;
     if (result != 0)
         error_set(err, ERROR_BAD_INPUT, "'%.*s' is not what this program commits", (int)(text.n < 100 ? text.n : 100),
@@ -105,45 +137,40 @@ int commit_metadata_parse(struct str text, struct commit_metadata *metadata, str
     return result;
 }
 
-void commit_meta_next_key(struct buf *key, int task)
+int commit_metadata_parse(struct str text, struct commit_metadata *metadata, struct error *err)
 {
+    return parse(text, metadata_read, metadata, err);
+}
+
+int commit_input_parse(struct str text, struct commit_position *position, struct error *err)
+{
+    return parse(text, input_read, position, err);
+}
+
+int commit_task_parse(struct str text, struct commit_task *task, struct error *err)
+{
+    return parse(text, task_read, task, err);
+}
+
+void commit_meta_key(struct buf *key, int task, enum commit_meta meta)
+{
+    static const char *const names[] = {"commit.next", "commit.incarnation", "commit.wall_ms"};
+    buf_reset(key);
     state_key(key, task, STATE_META);
-    buf_puts(key, "commit.next");
+    buf_puts(key, names[meta]);
 }
 
-void commit_meta_incarnation_key(struct buf *key)
+void commit_meta_entries(struct str_pair *entries, int number, const struct commit_task *task, struct arena *arena)
 {
-    state_key(key, 0, STATE_META);
-    buf_puts(key, "commit.incarnation");
-}
-
-void commit_meta_wall_key(struct buf *key)
-{
-    state_key(key, 0, STATE_META);
-    buf_puts(key, "commit.wall_ms");
-}
-
-static struct str_pair meta_entry(struct buf *key, uint64_t number, struct arena *arena)
-{
-    struct buf value = {0};
-    buf_u64(&value, number);
-    struct str_pair entry = {arena_str(arena, buf_str(key)), arena_str(arena, buf_str(&value))};
-    buf_fini(&value);
-    return entry;
-}
-
-size_t commit_meta_entries(struct str_pair *entries, const struct commit_metadata *metadata, struct arena *arena)
-{
+    const uint64_t numbers[] = {(uint64_t)task->next, task->incarnation, (uint64_t)clock_wall_ms()};
     struct buf key = {0};
-    size_t n = 0;
-    for (int task = 0; task < metadata->tasks; task++) {
-        commit_meta_next_key(&key, task);
-        entries[n++] = meta_entry(&key, (uint64_t)metadata->changelog_next[task], arena);
+    struct buf value = {0};
+    for (int i = 0; i < COMMIT_META_COUNT; i++) {
+        commit_meta_key(&key, number, (enum commit_meta)i);
+        buf_reset(&value);
+        buf_u64(&value, numbers[i]);
+        entries[i] = (struct str_pair){arena_str(arena, buf_str(&key)), arena_str(arena, buf_str(&value))};
     }
-    commit_meta_incarnation_key(&key);
-    entries[n++] = meta_entry(&key, metadata->incarnation, arena);
-    commit_meta_wall_key(&key);
-    entries[n++] = meta_entry(&key, (uint64_t)clock_wall_ms(), arena);
     buf_fini(&key);
-    return n;
+    buf_fini(&value);
 }

@@ -42,7 +42,7 @@ static void plain_close(struct commit *commit)
 struct commit *commit_plain_new(int (*write)(void *context, const struct commit_record *record, struct error *err),
                                 void *context)
 {
-    static const struct commit_ops ops = {plain_commit, plain_restore, plain_close};
+    static const struct commit_ops ops = {.commit = plain_commit, .restore = plain_restore, .close = plain_close};
     struct commit_plain *plain = mem_zalloc(sizeof *plain);
     *plain = (struct commit_plain){{&ops}, write, context};
     return &plain->base;

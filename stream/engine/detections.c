@@ -7,6 +7,7 @@
 #include "rule/index.h"
 
 struct detections {
+    const struct ruleset *rules;
     struct rule_index *index; /* of the inputs that read detections */
     struct rule_index *scorecards;
     uint64_t *errors; /* counts of where-clauses that ended in one; the user's */
@@ -31,6 +32,7 @@ static bool detects(const struct rule *rule, const struct rule_input *input)
 struct detections *detections_new(const struct ruleset *rules, uint64_t *errors, uint64_t *null_errors)
 {
     struct detections *detections = mem_zalloc(sizeof *detections);
+    detections->rules = rules;
     detections->errors = errors;
     detections->null_errors = null_errors;
     detections->index = rule_index_new(rules, STREAM_DETECTION, detects);
@@ -119,18 +121,36 @@ static struct position place(struct detections *detections, const struct group *
                              (int64_t)group->hash};
 }
 
+/* Those of the matches that are of the stage, or are not, come first; how many they are. */
+static size_t pick(const struct ruleset *rules, struct matches *matches, int stage, bool same)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < matches->count; i++) {
+        struct exchange_match match = matches->items[i];
+        if ((rules->rules[match.rule].stage == stage) != same)
+            continue;
+        matches->items[i] = matches->items[n];
+        matches->items[n++] = match;
+    }
+    return n;
+}
+
 /* To those whose input selects it. */
-static void send(struct detections *detections, const struct rule_index *index, struct event *event,
-                 struct exchange *exchange, struct arena *arena)
+static void send(struct detections *detections, const struct rule_index *index, struct event *event, int stage,
+                 const struct detection_ways *ways, struct arena *arena)
 {
     struct matches matches = {.arena = arena};
     rule_index_select(index, event, arena, add_match, &matches, detections->errors, detections->null_errors);
-    if (matches.count > 0)
-        exchange->ops->event(exchange, event, matches.items, matches.count);
+    size_t inside = pick(detections->rules, &matches, stage, true);
+    if (inside > 0)
+        ways->inside->ops->event(ways->inside, event, matches.items, inside);
+    size_t outside = pick(detections->rules, &matches, stage, false);
+    if (outside > 0)
+        ways->outside->ops->event(ways->outside, event, matches.items, outside);
 }
 
 void detections_send_scorecard(struct detections *detections, const struct group *group, struct value record,
-                               int64_t time_ms, struct exchange *exchange, struct arena *arena)
+                               int64_t time_ms, const struct detection_ways *ways, struct arena *arena)
 {
     struct event event;
     event_clear(&event, stream_get(STREAM_SCORECARD));
@@ -138,11 +158,11 @@ void detections_send_scorecard(struct detections *detections, const struct group
     event.at = place(detections, group, time_ms);
     for (int i = 0; i < event.stream->field_count; i++)
         event.values[i] = *value_map_get(record, str_of(event.stream->fields[i].name));
-    send(detections, detections->scorecards, &event, exchange, arena);
+    send(detections, detections->scorecards, &event, group->rule->stage, ways, arena);
 }
 
 void detections_send(struct detections *detections, const struct group *group, const struct evaluation *evaluation,
-                     struct exchange *exchange, struct arena *arena)
+                     const struct detection_ways *ways, struct arena *arena)
 {
     struct event event;
     event_clear(&event, stream_get(STREAM_DETECTION));
@@ -154,5 +174,5 @@ void detections_send(struct detections *detections, const struct group *group, c
     event.values[DETECTION_GROUP] = map;
     event.values[DETECTION_VALUES] = values_of(group->rule, evaluation, arena);
     event.values[DETECTION_SERVICE] = service_of(map, evaluation);
-    send(detections, detections->index, &event, exchange, arena);
+    send(detections, detections->index, &event, group->rule->stage, ways, arena);
 }

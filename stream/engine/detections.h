@@ -9,14 +9,20 @@
 
 struct detections;
 
+struct detection_ways {
+    struct exchange *inside; /* of the same stage and task */
+    struct exchange *outside;
+};
+
 /* Where-clauses that end in an error are counted in *errors, or, by null, in *null_errors. */
 struct detections *detections_new(const struct ruleset *rules, uint64_t *errors, uint64_t *null_errors);
 void detections_free(struct detections *detections);
-/* Sends one to the exchange. Several of one rule, group and time differ in their place, by the order of the calls. */
+/* Sends one: to rules of the group's own stage, which are of its task, at once, to others by the exchange. Several of
+ * one rule, group and time differ in their place, by the order of the calls. */
 void detections_send(struct detections *detections, const struct group *group, const struct evaluation *evaluation,
-                     struct exchange *exchange, struct arena *arena);
+                     const struct detection_ways *ways, struct arena *arena);
 /* The same of a scorecard's record. */
 void detections_send_scorecard(struct detections *detections, const struct group *group, struct value record,
-                               int64_t time_ms, struct exchange *exchange, struct arena *arena);
+                               int64_t time_ms, const struct detection_ways *ways, struct arena *arena);
 
 #endif

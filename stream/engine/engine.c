@@ -4,35 +4,9 @@
 #include <stdlib.h>
 
 #include "base/clock.h"
-#include "codec/avro_write.h"
 #include "codec/schemas_embedded.h"
 #include "engine/dead_letter.h"
-#include "engine/idle.h"
-
-enum {
-    BATCH_MAX = 1024,                   /* records of one poll */
-    DIRTY_BYTES_MAX = 32 * 1024 * 1024, /* state changes that make a commit due at once */
-    ASK_EMPTY_EVERY_US = 100 * 1000,
-    OUTBOX_MAX = 50000, /* records, likewise */
-};
-
-struct engine {
-    struct engine_options options;
-    struct outbox outbox;
-    struct watermark watermark;
-    struct event_map *map;
-    struct reduce *reduce;
-    struct idle *idle;         /* NULL: bounded */
-    struct avro_encoder *avro; /* of recommendations; NULL: they are JSON */
-    struct avro_encoder *scorecard_avro;
-    struct buf scratch;
-    struct arena arena; /* of a restore or commit */
-    struct source_record records[BATCH_MAX];
-    size_t *order; /* partitions, slowest first */
-    int64_t commit_due_us;
-    int64_t asked_us; /* when the logs of empty partitions were last asked for their ends */
-    struct engine_counters counters;
-};
+#include "engine/engine_parts.h"
 
 /* A record as its topic takes it: by Avro's encoder, or as JSON. */
 static void send(struct engine *engine, enum output output, struct avro_encoder *avro, struct str id,
@@ -98,47 +72,86 @@ static void refuse(void *context, const struct event *feedback, struct exchange_
                                           .reason = str_of(reason)});
 }
 
-/* The two halves of the data path, for one rule set. */
-static int open_halves(struct engine *engine, struct event_map **map, struct reduce **reduce, struct error *err)
+static struct reduce_options reduce_options(struct engine *engine)
 {
     const struct engine_options *options = &engine->options;
-    *reduce = reduce_new(&(struct reduce_options){.rules = options->rules,
-                                                  .config = options->config,
-                                                  .state = options->state,
-                                                  .tasks = task_range_all(options->config->tasks),
-                                                  .memory_bytes = options->config->state_memory_bytes,
-                                                  .counted_from_ms = options->publish_from_ms,
-                                                  .publish = publish,
-                                                  .expire = expire,
-                                                  .score = score,
-                                                  .name = options->name_feedback != NULL ? name_feedback : NULL,
-                                                  .refuse = refuse,
-                                                  .context = engine});
-    return event_map_new(map,
+    return (struct reduce_options){.rules = options->rules,
+                                   .config = options->config,
+                                   .state = options->state,
+                                   .tasks = task_range_all(options->config->tasks),
+                                   .memory_bytes = options->config->state_memory_bytes / options->config->workers,
+                                   .counted_from_ms = options->publish_from_ms,
+                                   .publish = publish,
+                                   .expire = expire,
+                                   .score = score,
+                                   .name = options->name_feedback != NULL ? name_feedback : NULL,
+                                   .refuse = refuse,
+                                   .context = engine};
+}
+
+/* The two halves of the data path, for one rule set. */
+struct halves {
+    struct event_map *map;
+    struct reduce *reduce;
+    struct tasks *tasks;
+};
+
+static void close_halves(struct halves *halves)
+{
+    event_map_free(halves->map);
+    reduce_free(halves->reduce);
+    tasks_free(halves->tasks);
+}
+
+static int open_halves(struct engine *engine, struct halves *halves, struct error *err)
+{
+    const struct engine_options *options = &engine->options;
+    const struct reduce_options reduce = reduce_options(engine);
+    if (options->shared)
+        halves->tasks = tasks_new(&(struct tasks_options){.reduce = reduce,
+                                                          .source = options->source,
+                                                          .commit = options->commit,
+                                                          .watermark = &engine->watermark,
+                                                          .input_count = engine->input_count});
+    else
+        halves->reduce = reduce_new(&reduce);
+    return event_map_new(&halves->map,
                          &(struct map_options){.rules = options->rules,
                                                .config = options->config,
-                                               .exchange = reduce_exchange(*reduce),
+                                               .exchange = options->shared ? tasks_exchange(halves->tasks)
+                                                                           : reduce_exchange(halves->reduce),
                                                .outbox = &engine->outbox,
                                                .watermark = &engine->watermark,
                                                .partitions = options->source->partitions,
-                                               .partition_count = options->source->partition_count},
+                                               .partition_count = engine->input_count},
                          err);
+}
+
+static void take_halves(struct engine *engine, const struct halves *halves)
+{
+    engine->map = halves->map;
+    engine->reduce = halves->reduce;
+    engine->tasks = halves->tasks;
 }
 
 int engine_new(struct engine **out, const struct engine_options *options, struct error *err)
 {
     struct engine *engine = mem_zalloc(sizeof *engine);
-    size_t n = options->source->partition_count;
+    size_t n = options->source->partition_count - (options->shared ? (size_t)options->config->tasks : 0);
+    struct halves halves = {0};
     engine->options = *options;
+    engine->input_count = n;
     engine->order = mem_alloc((n + 1) * sizeof *engine->order);
     watermark_init(&engine->watermark, n);
-    int result = open_halves(engine, &engine->map, &engine->reduce, err);
+    ahead_init(&engine->ahead, n);
+    int result = open_halves(engine, &halves, err);
+    take_halves(engine, &halves);
     if (result == 0 && options->config->recommendations.format == FORMAT_AVRO)
         result = avro_encoder_new(&engine->avro, str_of(schema_embedded_find("recommendation")), err);
     if (result == 0 && options->config->scorecards.format == FORMAT_AVRO)
         result = avro_encoder_new(&engine->scorecard_avro, str_of(schema_embedded_find("scorecard")), err);
     if (options->live)
-        engine->idle = idle_new(options->config, options->source, &engine->watermark);
+        engine->idle = idle_new(options->config, options->source, &engine->watermark, options->shared);
     if (result != 0) {
         engine_free(engine);
         return -1;
@@ -153,6 +166,8 @@ void engine_free(struct engine *engine)
         return;
     event_map_free(engine->map);
     reduce_free(engine->reduce);
+    tasks_free(engine->tasks);
+    ahead_fini(&engine->ahead);
     idle_free(engine->idle);
     avro_encoder_free(engine->avro);
     avro_encoder_free(engine->scorecard_avro);
@@ -164,100 +179,26 @@ void engine_free(struct engine *engine)
     free(engine);
 }
 
-/* Sets each partition to what was committed. */
-static void take_positions(struct engine *engine, const struct commit_restored *restored)
-{
-    for (size_t i = 0; i < engine->watermark.count; i++) {
-        struct watermark_partition *partition = &engine->watermark.partitions[i];
-        struct commit_position position = {0, 0, TIME_NONE, TIME_NONE};
-        if (restored->positions != NULL)
-            position = restored->positions[i];
-        const struct config_source *source =
-            &engine->options.config->sources[engine->options.source->partitions[i].topic];
-        partition->out_of_orderness_ms = source->out_of_orderness_ms;
-        partition->max_time_ms = position.max_time_ms;
-        partition->first_ms = position.first_ms;
-        partition->mark_ms = TIME_NONE;
-        partition->next_offset = position.offset;
-        partition->read_offset = position.read_offset;
-        partition->finished = false;
-        partition->bucket_count = 0;
-        partition->mark_count = 0;
-    }
-    bool own = restored->marks == NULL;
-    size_t mark_count = own ? engine->options.mark_count : restored->mark_count;
-    for (size_t i = 0; i < mark_count; i++) {
-        const struct commit_mark *mark = own ? &engine->options.marks[i] : &restored->marks[i];
-        struct watermark_partition *partition = &engine->watermark.partitions[mark->partition];
-        partition->marks = mem_realloc(partition->marks, (partition->mark_count + 1) * sizeof *partition->marks);
-        size_t at = partition->mark_count++;
-        for (; at > 0 && partition->marks[at - 1].offset > mark->offset; at--)
-            partition->marks[at] = partition->marks[at - 1];
-        partition->marks[at] = *mark;
-    }
-}
-
-/* A partition whose log holds nothing from its position on, and that had no event yet, does not hold time back. */
-static int note_empty(struct engine *engine, struct error *err)
-{
-    struct source *source = engine->options.source;
-    for (size_t i = 0; i < engine->watermark.count; i++) {
-        struct watermark_partition *partition = &engine->watermark.partitions[i];
-        int64_t end = 0;
-        partition->empty = false;
-        if (!engine->options.live || partition->max_time_ms != TIME_NONE)
-            continue;
-        TRY(source->ops->end_offset(source, i, &end, err));
-        partition->empty = end <= partition->next_offset;
-    }
-    return 0;
-}
-
-/* One reduce drives all tasks, so that all its levels have one time. */
-static void all_levels(int64_t *times_ms, int64_t time_ms)
-{
-    for (size_t i = 0; i < REDUCE_LEVELS_MAX; i++)
-        times_ms[i] = time_ms;
-}
-
-int engine_restore(struct engine *engine, struct error *err)
-{
-    struct commit_restored restored = {0};
-    state_drop(engine->options.state);
-    outbox_clear(&engine->outbox);
-    event_map_clear(engine->map);
-    arena_reset(&engine->arena);
-    TRY(engine->options.commit->ops->restore(engine->options.commit, engine->options.state, &engine->arena, &restored,
-                                             err));
-    take_positions(engine, &restored);
-    TRY(note_empty(engine, err));
-    if (engine->idle != NULL)
-        idle_restart(engine->idle);
-    engine->commit_due_us = clock_mono_us() + engine->options.config->commit_interval_ms * 1000;
-    int64_t times_ms[REDUCE_LEVELS_MAX];
-    all_levels(times_ms, restored.first_start ? TIME_NONE : restored.applied_ms);
-    return reduce_restore(engine->reduce, times_ms, err);
-}
-
 int engine_reload(struct engine *engine, const struct ruleset *rules, bool *switched, struct error *err)
 {
     const struct ruleset *old = engine->options.rules;
-    struct event_map *map = NULL;
-    struct reduce *reduce = NULL;
+    struct halves halves = {0};
+    struct halves before = {engine->map, engine->reduce, engine->tasks};
     *switched = false;
     TRY(engine_commit(engine, err));
     engine->options.rules = rules;
-    if (open_halves(engine, &map, &reduce, err) != 0) {
+    if (open_halves(engine, &halves, err) != 0) {
         engine->options.rules = old;
-        reduce_free(reduce);
+        close_halves(&halves);
         return -1;
     }
-    event_map_continue(map, event_map_counters(engine->map));
-    reduce_continue(reduce, reduce_counters(engine->reduce));
-    event_map_free(engine->map);
-    reduce_free(engine->reduce);
-    engine->map = map;
-    engine->reduce = reduce;
+    event_map_continue(halves.map, event_map_counters(before.map));
+    if (halves.tasks != NULL)
+        tasks_continue(halves.tasks, before.tasks);
+    else
+        reduce_continue(halves.reduce, reduce_counters(before.reduce));
+    close_halves(&before);
+    take_halves(engine, &halves);
     *switched = true;
     return engine_restore(engine, err);
 }
@@ -278,15 +219,17 @@ static void order_partitions(struct engine *engine)
 static int read_partition(struct engine *engine, size_t partition, size_t *count, struct error *err)
 {
     struct source *source = engine->options.source;
-    int64_t applied_ms = engine_applied(engine);
+    /* What is sent to a log is applied by others, at their time. */
+    int64_t applied_ms = engine->tasks != NULL ? TIME_NONE : engine_applied(engine);
     *count = 0;
-    if (engine->watermark.partitions[partition].finished)
+    if (engine->watermark.partitions[partition].finished || !engine->watermark.partitions[partition].owned)
         return 0;
     TRY(source->ops->poll(source, partition, engine->records, BATCH_MAX, count, err));
     if (*count > 0 && engine->watermark.partitions[partition].empty)
         idle_first(engine->idle, partition, applied_ms, &engine->outbox);
     for (size_t i = 0; i < *count; i++)
         event_map_record(engine->map, partition, &engine->records[i], applied_ms);
+    ahead_read(&engine->ahead, partition, engine->records, *count);
     source->ops->release(source);
     if (*count > 0 && engine->idle != NULL)
         idle_saw(engine->idle, partition);
@@ -295,18 +238,27 @@ static int read_partition(struct engine *engine, size_t partition, size_t *count
     return 0;
 }
 
+/* What waits for the slowest leaves no room for more of this one. */
+static bool is_too_far_ahead(const struct engine *engine, size_t partition)
+{
+    size_t budget = (size_t)engine->options.config->state_memory_bytes / 2;
+    if (engine->tasks != NULL)
+        return ahead_bytes(&engine->ahead, partition) > budget / engine->input_count ||
+               event_map_bytes(engine->map) > budget;
+    return reduce_pending_bytes(engine->reduce) + event_map_bytes(engine->map) > budget;
+}
+
 /* The slowest partitions first; those ahead only while what waits for the slowest is within its budget. One that is at
  * its end, or never held a record, is waited for by nobody. */
 static int read_all(struct engine *engine, bool *worked, struct error *err)
 {
-    size_t budget = (size_t)engine->options.config->state_memory_bytes / 2;
-    bool slowest_read = false;
+    bool slowest_read = engine->tasks != NULL;
     order_partitions(engine);
     for (size_t i = 0; i < engine->watermark.count; i++) {
         const struct watermark_partition *partition = &engine->watermark.partitions[engine->order[i]];
         size_t count = 0;
-        if (slowest_read && reduce_pending_bytes(engine->reduce) + event_map_bytes(engine->map) > budget)
-            break;
+        if (slowest_read && is_too_far_ahead(engine, engine->order[i]))
+            continue;
         slowest_read = slowest_read || (!partition->finished && !partition->empty);
         TRY(read_partition(engine, engine->order[i], &count, err));
         *worked = *worked || count > 0;
@@ -344,8 +296,8 @@ static int advance(struct engine *engine, int64_t before_ms, struct error *err)
         return 0;
     event_map_flush(engine->map, before_ms);
     tell_firsts(engine);
-    int64_t times_ms[REDUCE_LEVELS_MAX];
-    all_levels(times_ms, before_ms);
+    int64_t times_ms[REDUCE_STAGES_MAX];
+    engine_all_stages(times_ms, before_ms);
     return reduce_advance(engine->reduce, times_ms, err);
 }
 
@@ -383,60 +335,47 @@ static int ask_empty(struct engine *engine, bool *may, struct error *err)
     return 0;
 }
 
-static bool commit_is_due(const struct engine *engine)
+/* With the exchange in memory time is the least of all partitions'. */
+static int advance_all(struct engine *engine, struct error *err)
 {
-    return clock_mono_us() >= engine->commit_due_us || engine->outbox.count > OUTBOX_MAX ||
-           state_dirty_bytes(engine->options.state) + reduce_unwritten(engine->reduce) > DIRTY_BYTES_MAX;
+    bool may = watermark_least(&engine->watermark) > engine_applied(engine);
+    if (may)
+        TRY(ask_empty(engine, &may, err));
+    int64_t time_ms = watermark_least(&engine->watermark);
+    return may && time_ms != TIME_END ? advance(engine, time_ms, err) : 0;
+}
+
+static int look_for_idle(struct engine *engine, struct error *err)
+{
+    struct idle_others others = {TIME_NONE, true};
+    if (engine->idle == NULL)
+        return 0;
+    if (engine->tasks != NULL) {
+        struct tasks_others known = tasks_others(engine->tasks);
+        others = (struct idle_others){known.greatest_ms, known.idle};
+    }
+    return idle_look(engine->idle, &others, &engine->outbox, &engine->counters.marks, err);
 }
 
 int engine_step(struct engine *engine, bool *worked, struct error *err)
 {
     *worked = false;
     TRY(read_all(engine, worked, err));
-    if (engine->idle != NULL)
-        TRY(idle_look(engine->idle, &engine->outbox, &engine->counters.marks, err));
-    bool may = watermark_least(&engine->watermark) > engine_applied(engine);
-    if (may)
-        TRY(ask_empty(engine, &may, err));
-    int64_t time_ms = watermark_least(&engine->watermark);
-    if (may && time_ms != TIME_END)
-        TRY(advance(engine, time_ms, err));
-    return commit_is_due(engine) ? engine_commit(engine, err) : 0;
+    if (engine->tasks != NULL)
+        TRY(tasks_read(engine->tasks, worked, err));
+    TRY(look_for_idle(engine, err));
+    TRY(engine->tasks != NULL ? tasks_advance(engine->tasks, err) : advance_all(engine, err));
+    return engine_commit_is_due(engine) ? engine_commit(engine, err) : 0;
 }
 
 int engine_wait(struct engine *engine, struct error *err)
 {
     struct source *source = engine->options.source;
     int64_t from_us = clock_mono_us();
-    int64_t left_ms = (engine->commit_due_us - from_us) / 1000;
+    int64_t left_ms = (engine_commit_due_us(engine) - from_us) / 1000;
     int result = source->ops->wait(source, left_ms < 1 ? 1 : left_ms > 100 ? 100 : (int)left_ms, err);
     engine->counters.waited_us += (uint64_t)(clock_mono_us() - from_us);
     return result;
-}
-
-int engine_commit(struct engine *engine, struct error *err)
-{
-    int64_t from_us = clock_mono_us();
-    size_t n = engine->watermark.count;
-    reduce_before_commit(engine->reduce);
-    arena_reset(&engine->arena);
-    struct commit_position *positions = arena_alloc(&engine->arena, (n + 1) * sizeof *positions);
-    for (size_t i = 0; i < n; i++)
-        positions[i] = watermark_position(&engine->watermark.partitions[i], engine_applied(engine));
-    struct commit_batch batch = {.records = engine->outbox.records,
-                                 .record_count = engine->outbox.count,
-                                 .positions = positions,
-                                 .position_count = n,
-                                 .applied_ms = engine_applied(engine),
-                                 .rules_digest = engine->options.rules->digest};
-    TRY(engine->options.commit->ops->commit(engine->options.commit, &batch, engine->options.state, err));
-    outbox_clear(&engine->outbox);
-    engine->counters.commits++;
-    log_debug("committed", LOG_I("records", event_map_counters(engine->map)->records),
-              LOG_I("published", engine->counters.published), LOG_I("waited_ms", engine->counters.waited_us / 1000),
-              LOG_I("took_ms", (clock_mono_us() - from_us) / 1000));
-    engine->commit_due_us = clock_mono_us() + engine->options.config->commit_interval_ms * 1000;
-    return 0;
 }
 
 bool engine_finished(const struct engine *engine)
@@ -479,6 +418,8 @@ int engine_advance(struct engine *engine, int64_t until_ms, struct error *err)
 
 int64_t engine_applied(const struct engine *engine)
 {
+    if (engine->tasks != NULL)
+        return tasks_applied(engine->tasks);
     return reduce_applied(engine->reduce, LEVEL_SOURCE);
 }
 
@@ -499,32 +440,10 @@ const struct map_counters *engine_map_counters(const struct engine *engine)
 
 const struct reduce_counters *engine_reduce_counters(const struct engine *engine)
 {
-    return reduce_counters(engine->reduce);
+    return engine->tasks != NULL ? tasks_counters(engine->tasks) : reduce_counters(engine->reduce);
 }
 
-void engine_log_counters(const struct engine *engine, const char *message)
+const struct recommender_counters *engine_recommend_counters(const struct engine *engine)
 {
-    const struct map_counters *map = event_map_counters(engine->map);
-    const struct reduce_counters *reduce = reduce_counters(engine->reduce);
-    const struct recommender_counters *recommend = reduce_recommend_counters(engine->reduce);
-    struct buf applied = {0};
-    if (engine_applied(engine) == TIME_NONE)
-        buf_puts(&applied, "none");
-    else
-        time_print_ms(&applied, engine_applied(engine));
-    log_info(message, LOG_I("records", map->records), LOG_I("events", map->events), LOG_I("matched", map->matched),
-             LOG_I("undecodable", map->undecodable), LOG_I("too_large", map->too_large), LOG_I("future", map->future),
-             LOG_I("late", map->late), LOG_I("tombstones", map->tombstones), LOG_I("rows", reduce->rows_changed),
-             LOG_I("unchanged", reduce->updates_unchanged), LOG_I("forgotten", reduce->updates_forgotten),
-             LOG_I("evaluations", reduce->evaluations), LOG_I("firings", reduce->firings),
-             LOG_I("detections", reduce->detections), LOG_I("published", engine->counters.published),
-             LOG_I("scorecards", reduce->scorecards), LOG_I("target_errors", reduce->scorecard.target_errors),
-             LOG_I("scorecards_capped", reduce->scorecard.capped), LOG_I("feedback", recommend->feedback),
-             LOG_I("feedback_refused", reduce->feedback_refused), LOG_I("feedback_repeated", recommend->repeated),
-             LOG_I("expired", recommend->expired), LOG_I("commits", engine->counters.commits),
-             LOG_I("where_errors", map->where_errors + reduce->where_errors),
-             LOG_I("where_null", map->where_null_errors + reduce->where_null_errors),
-             LOG_I("when_errors", reduce->detector.when_errors), LOG_I("evicted", reduce->groups_evicted),
-             LOG_I("partials_dropped", reduce->detector.partials_dropped), LOG_T("applied", buf_str(&applied)));
-    buf_fini(&applied);
+    return engine->tasks != NULL ? tasks_recommend_counters(engine->tasks) : reduce_recommend_counters(engine->reduce);
 }

@@ -17,6 +17,7 @@ struct engine_options {
     struct source *source; /* borrowed, as all here */
     struct state *state;
     struct commit *commit;
+    bool shared;                     /* the exchange has a log: its partitions are the source's last, one a task */
     bool live;                       /* idle partitions are marked; partitions end never */
     int64_t until_ms;                /* nothing beyond this event time is applied; INT64_MAX: no end */
     const struct commit_mark *marks; /* idle marks of a bounded source */
@@ -76,6 +77,7 @@ const struct watermark *engine_watermark(const struct engine *engine);
 const struct engine_counters *engine_counters(const struct engine *engine);
 const struct map_counters *engine_map_counters(const struct engine *engine);
 const struct reduce_counters *engine_reduce_counters(const struct engine *engine);
+const struct recommender_counters *engine_recommend_counters(const struct engine *engine);
 /* One log line with every counter that a person would look for. */
 void engine_log_counters(const struct engine *engine, const char *message);
 

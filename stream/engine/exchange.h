@@ -1,4 +1,4 @@
-/* Between map and reduce, and between the tasks of reduce: everything goes to the task of its group, row or
+/* Between map and reduce, and between the stages of reduce: everything goes to the task of its group, row or
  * recommendation.
  *
  * Two implementations: inbox.h hands things over in memory, in one process; exchange_kafka.h writes them to the log of
@@ -8,7 +8,6 @@
 #define FORESTALL_ENGINE_EXCHANGE_H
 
 #include "detect/pane.h"
-#include "recommend/message.h"
 
 struct exchange;
 
@@ -32,13 +31,14 @@ struct exchange_partial {
     struct pane *pane;
 };
 
-/* A row as it was and as it is, for the rules of one level. */
+/* A row as it was and as it is, for the rules of one level and stage. */
 struct exchange_change {
     const struct event *before; /* NULL: it is new */
     const struct event *after;  /* NULL: it is removed */
     int64_t time_ms;
     struct position at; /* of the update */
     uint8_t level;
+    uint8_t stage;
 };
 
 struct exchange_ops {
@@ -51,8 +51,6 @@ struct exchange_ops {
     /* Feedback about a recommendation, with its record, since only its task can judge it. */
     void (*feedback)(struct exchange *exchange, const struct event *event, struct exchange_record record);
     void (*change)(struct exchange *exchange, const struct exchange_change *change);
-    /* Between recommendations. */
-    void (*message)(struct exchange *exchange, const struct recommend_message *message);
 };
 
 struct exchange {

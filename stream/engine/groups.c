@@ -6,7 +6,7 @@
 struct groups {
     struct groups_options options;
     struct map cache;     /* (rule number, hash) -> struct group */
-    int64_t *restored_ms; /* by level */
+    int64_t *restored_ms; /* by stage */
     uint64_t tick;
     struct group **unwritten; /* groups that hold notes which the state does not have yet, in no order */
     size_t unwritten_count;
@@ -104,7 +104,7 @@ int groups_get(struct groups *groups, int rule_number, uint64_t hash, struct str
             .task = group_task(hash, groups->options.tasks.count),
             .hash = hash,
             .key = key,
-            .restored_ms = groups->restored_ms[groups->options.rules->rules[rule_number].level],
+            .restored_ms = groups->restored_ms[groups->options.rules->rules[rule_number].stage],
         };
         TRY(group_load(&group, groups->options.state, &options, err));
         if (group != NULL)
@@ -196,7 +196,7 @@ static int arm_timer(void *context, struct str key, struct str value)
         if (rules->rules[i].hash == record.rule_hash && record.timer_ms != INT64_MAX)
             timers->arm(
                 timers->context,
-                group_timer_at(&rules->rules[i], record.timer_ms, timers->groups->restored_ms[rules->rules[i].level]),
+                group_timer_at(&rules->rules[i], record.timer_ms, timers->groups->restored_ms[rules->rules[i].stage]),
                 (int)i, record.hash);
     return 0;
 }

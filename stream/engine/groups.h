@@ -28,7 +28,7 @@ void groups_settle(struct groups *groups, struct group *group, bool newcomer);
 void groups_commit(struct groups *groups);
 /* Bytes of notes that wait for groups_commit. */
 size_t groups_unwritten(const struct groups *groups);
-/* Forgets all; what lies below `applied_ms`, by level, was applied. */
+/* Forgets all; what lies below `applied_ms`, by stage, was applied. */
 void groups_restore(struct groups *groups, const int64_t *applied_ms);
 /* Calls `arm` for the timer of every group in the state whose rule is in the set. */
 int groups_timers(struct groups *groups, void (*arm)(void *context, int64_t time_ms, int rule_number, uint64_t hash),

@@ -13,7 +13,8 @@
 
 struct idle;
 
-struct idle *idle_new(const struct config *config, struct source *source, struct watermark *watermark);
+/* `shared`: others may read partitions of the source too. */
+struct idle *idle_new(const struct config *config, struct source *source, struct watermark *watermark, bool shared);
 void idle_free(struct idle *idle);
 /* After a restore: every partition counts as just seen. */
 void idle_restart(struct idle *idle);
@@ -22,7 +23,15 @@ void idle_saw(struct idle *idle, size_t partition);
 /* Records come of a partition that has had no event: if one of them is its first, it starts at the global time
  * `applied_ms`, by a mark. */
 void idle_first(struct idle *idle, size_t partition, int64_t applied_ms, struct outbox *outbox);
-/* Looks at partitions that are quiet, a few times a second, and marks those that are idle; *marks is counted up. */
-int idle_look(struct idle *idle, struct outbox *outbox, uint64_t *marks, struct error *err) MUST_CHECK;
+/* What is known of partitions that others read. */
+struct idle_others {
+    int64_t greatest_ms; /* event time; TIME_NONE: none */
+    bool idle;           /* all of them are */
+};
+/* Looks at partitions that are quiet, a few times a second, and marks those that are idle; *marks is counted up. Where
+ * others read partitions too (`shared`), one that never had an event and is read to its end is marked as if it were
+ * idle: nobody else can know that it does not count. */
+int idle_look(struct idle *idle, const struct idle_others *others, struct outbox *outbox, uint64_t *marks,
+              struct error *err) MUST_CHECK;
 
 #endif

@@ -10,21 +10,21 @@
 
 struct inbox;
 
-/* The levels of a rule set, from LEVEL_SOURCE on: those of rules, and those of messages. */
-size_t inbox_levels(const struct ruleset *rules);
+/* The stages of a rule set: rows' updates are 0, and rules follow. */
+size_t inbox_stages(const struct ruleset *rules);
 
 struct inbox *inbox_new(const struct ruleset *rules);
 void inbox_free(struct inbox *inbox);
 struct exchange *inbox_exchange(struct inbox *inbox);
 /* A timer of a rule's group or recommendation; of no rule (kinds of level 0) rule and group are 0. */
 void inbox_timer(struct inbox *inbox, int64_t time_ms, enum pending_kind kind, int rule, uint64_t group);
-/* The first item, by time and level, of those strictly below their level's time of `before_ms`. False: none. Its bytes
+/* The first item in order of those strictly below their stage's time of `before_ms`. False: none. Its bytes
  * hold until inbox_done; a pane is the caller's. */
 bool inbox_next(struct inbox *inbox, const int64_t *before_ms, struct pending_item *item);
 void inbox_done(struct inbox *inbox, struct pending_item *item);
-/* By level: below its time what comes is left out. */
-void inbox_set_applied(struct inbox *inbox, size_t level, int64_t applied_ms);
-int64_t inbox_applied(const struct inbox *inbox, size_t level);
+/* By stage: below its time what comes is left out. */
+void inbox_set_applied(struct inbox *inbox, size_t stage, int64_t applied_ms);
+int64_t inbox_applied(const struct inbox *inbox, size_t stage);
 /* Drops what waits. */
 void inbox_clear(struct inbox *inbox);
 /* Bytes that wait, for back pressure. */

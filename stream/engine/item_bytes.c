@@ -25,15 +25,29 @@ void item_change_encode(struct buf *out, const struct item_change *change)
         put_event(out, change->after);
 }
 
+static bool read_row(struct reader *r, struct arena *arena, const struct event **row)
+{
+    struct event *event = arena_alloc(arena, sizeof *event);
+    *row = event;
+    return event_decode(r, arena, event) && event->stream->rows;
+}
+
+bool item_change_read(struct reader *r, struct arena *arena, struct item_change *change)
+{
+    uint8_t has = read_byte(r);
+    *change = (struct item_change){0};
+    if (r->failed || has == 0 || has > (HAS_BEFORE | HAS_AFTER))
+        return false;
+    return ((has & HAS_BEFORE) == 0 || read_row(r, arena, &change->before)) &&
+           ((has & HAS_AFTER) == 0 || read_row(r, arena, &change->after));
+}
+
 struct item_change item_change_decode(struct str bytes, struct arena *arena)
 {
     struct reader r = reader_of(bytes.p, bytes.n);
-    struct item_change change = {0};
-    uint8_t has = read_byte(&r);
-    if ((has & HAS_BEFORE) != 0)
-        change.before = read_event(&r, arena);
-    if ((has & HAS_AFTER) != 0)
-        change.after = read_event(&r, arena);
+    struct item_change change;
+    bool good = item_change_read(&r, arena, &change);
+    ASSERT(good);
     return change;
 }
 
@@ -81,32 +95,18 @@ void item_feedback_encode(struct buf *out, const struct event *event, struct exc
     put_event(out, event);
 }
 
+bool item_feedback_read(struct reader *r, struct arena *arena, struct event *event, struct exchange_record *record)
+{
+    record->key = read_optional(r);
+    record->value = read_optional(r);
+    return event_decode(r, arena, event);
+}
+
 struct item_feedback item_feedback_decode(struct str bytes, struct arena *arena)
 {
     struct reader r = reader_of(bytes.p, bytes.n);
-    struct item_feedback feedback = {0};
-    feedback.record.key = read_optional(&r);
-    feedback.record.value = read_optional(&r);
-    feedback.event = read_event(&r, arena);
+    struct item_feedback feedback = {.event = arena_alloc(arena, sizeof *feedback.event)};
+    bool good = item_feedback_read(&r, arena, feedback.event, &feedback.record);
+    ASSERT(good);
     return feedback;
-}
-
-enum { MESSAGE_STANDS = 1, MESSAGE_FALLS = 2 };
-
-void item_message_encode(struct buf *out, const struct recommend_message *message)
-{
-    buf_byte(out, (uint8_t)message->kind);
-    buf_byte(out, (uint8_t)((message->stands ? MESSAGE_STANDS : 0) | (message->falls ? MESSAGE_FALLS : 0)));
-    buf_text(out, message->group);
-}
-
-void item_message_decode(struct str bytes, struct recommend_message *message)
-{
-    struct reader r = reader_of(bytes.p, bytes.n);
-    message->kind = (enum recommend_message_kind)read_byte(&r);
-    uint8_t flags = read_byte(&r);
-    message->stands = (flags & MESSAGE_STANDS) != 0;
-    message->falls = (flags & MESSAGE_FALLS) != 0;
-    message->group = read_text(&r);
-    ASSERT(!r.failed && message->kind < MESSAGE_KINDS);
 }

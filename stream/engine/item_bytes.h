@@ -29,8 +29,8 @@ struct item_feedback {
 void item_feedback_encode(struct buf *out, const struct event *event, struct exchange_record record);
 struct item_feedback item_feedback_decode(struct str bytes, struct arena *arena);
 
-void item_message_encode(struct buf *out, const struct recommend_message *message);
-/* What a pending item carries beside its own members is filled in: not time, nor addresses. */
-void item_message_decode(struct str bytes, struct recommend_message *message);
+/* The same of bytes that others wrote, which may be anything: false where encoding would not have written them. */
+bool item_change_read(struct reader *r, struct arena *arena, struct item_change *change);
+bool item_feedback_read(struct reader *r, struct arena *arena, struct event *event, struct exchange_record *record);
 
 #endif

@@ -112,23 +112,38 @@ static int64_t goes_ms(const struct record *record)
                                                                  : record->removed_ms + record->reach_ms;
 }
 
+static void come(struct known_rules *known, size_t number, int64_t since_ms)
+{
+    const struct rule *rule = &known->options.rules->rules[number];
+    known->since_ms[number] = since_ms;
+    save(known, &(struct record){.hash = rule->hash,
+                                 .since_ms = since_ms,
+                                 .reach_ms = rule->reach_ms + rule->look_back_ms,
+                                 .removed_ms = INT64_MAX});
+}
+
+void known_rules_switch(struct known_rules *known, int64_t switch_ms, const int64_t *applied_ms)
+{
+    const struct ruleset *rules = known->options.rules;
+    for (size_t i = 0; i < rules->all_count; i++) {
+        int64_t from_ms = applied_ms[rules->rules[i].stage];
+        if (known->since_ms[i] == INT64_MAX)
+            come(known, i, switch_ms > from_ms ? switch_ms : from_ms);
+    }
+}
+
 /* Rules of the set that the state does not know, or knows as removed. */
 static void enter(struct known_rules *known, const struct records *records, const int64_t *applied_ms)
 {
     const struct ruleset *rules = known->options.rules;
     for (size_t i = 0; i < rules->all_count; i++) {
-        int64_t since_ms = applied_ms[rules->rules[i].level];
+        int64_t since_ms = known->options.waits ? INT64_MAX : applied_ms[rules->rules[i].stage];
         const struct record *old = find(records, rules->rules[i].hash);
         if (old != NULL && old->removed_ms == INT64_MAX) {
             known->since_ms[i] = old->since_ms;
             continue;
         }
-        struct record record = {.hash = rules->rules[i].hash,
-                                .since_ms = since_ms,
-                                .reach_ms = rules->rules[i].reach_ms + rules->rules[i].look_back_ms,
-                                .removed_ms = INT64_MAX};
-        known->since_ms[i] = since_ms;
-        save(known, &record);
+        come(known, i, since_ms);
     }
 }
 

@@ -17,6 +17,7 @@ struct known_rules_options {
     const struct ruleset *rules;
     struct state *state;
     struct task_range tasks; /* the rules' records are in the first */
+    bool waits;              /* rules that come wait for known_rules_switch */
     /* Asks for known_rules_expire at `time_ms`. */
     void (*arm)(void *context, int64_t time_ms);
     void *context;
@@ -25,10 +26,13 @@ struct known_rules_options {
 struct known_rules *known_rules_new(const struct known_rules_options *options);
 void known_rules_free(struct known_rules *known);
 
-/* After a restore: compares what the state knows with the set, at `applied_ms`, by level (INT64_MIN: nothing was
+/* After a restore: compares what the state knows with the set, at `applied_ms`, by stage (INT64_MIN: nothing was
  * applied yet), and asks for the times at which removed rules' state goes. */
 int known_rules_restore(struct known_rules *known, const int64_t *applied_ms, struct error *err) MUST_CHECK;
-/* Since when the rule is in force; INT64_MIN: from the beginning. */
+/* All sources have been mapped with this set from `switch_ms` on: rules that waited are in force from then, or from
+ * what is applied (by stage), where that is later. */
+void known_rules_switch(struct known_rules *known, int64_t switch_ms, const int64_t *applied_ms);
+/* Since when the rule is in force; INT64_MIN: from the beginning; INT64_MAX: not yet. */
 int64_t known_rules_since(const struct known_rules *known, int rule_number);
 /* Removes the state of rules whose time has come, KNOWN_RULES_STEP entries at most; what is left is asked for again. */
 int known_rules_expire(struct known_rules *known, int64_t time_ms, struct error *err) MUST_CHECK;

@@ -31,3 +31,9 @@ void outbox_add(struct outbox *outbox, const struct commit_record *record)
     for (size_t i = 0; i < record->header_count; i++)
         kept->headers[i].value = copy(outbox, record->headers[i].value);
 }
+
+void outbox_lend(struct outbox *outbox, const struct commit_record *record)
+{
+    outbox->records = mem_grow(outbox->records, outbox->count, &outbox->cap, sizeof *outbox->records);
+    outbox->records[outbox->count++] = *record;
+}

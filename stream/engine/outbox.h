@@ -1,4 +1,4 @@
-/* Records to be published with the next commit, in order. Everything is copied. */
+/* Records to be published with the next commit, in order. */
 #ifndef FORESTALL_ENGINE_OUTBOX_H
 #define FORESTALL_ENGINE_OUTBOX_H
 
@@ -13,6 +13,9 @@ struct outbox {
 
 void outbox_fini(struct outbox *outbox);
 void outbox_clear(struct outbox *outbox);
+/* Copies the record. */
 void outbox_add(struct outbox *outbox, const struct commit_record *record);
+/* The same without a copy: the caller keeps the bytes until the commit is over. */
+void outbox_lend(struct outbox *outbox, const struct commit_record *record);
 
 #endif

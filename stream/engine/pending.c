@@ -35,7 +35,7 @@ static int order_of_origin(const struct pending_item *a, const struct pending_it
     return (a->group > b->group) - (a->group < b->group);
 }
 
-static bool before(const struct pending_item *a, const struct pending_item *b)
+bool pending_before(const struct pending_item *a, const struct pending_item *b)
 {
     if (a->time_ms != b->time_ms)
         return a->time_ms < b->time_ms;
@@ -93,7 +93,7 @@ void pending_push(struct pending *pending, struct pending_item item)
     }
     pending->heap = mem_grow(pending->heap, pending->count, &pending->cap, sizeof *pending->heap);
     size_t i = pending->count++;
-    for (size_t parent; i > 0 && before(&item, &pending->heap[parent = (i - 1) / 2]); i = parent)
+    for (size_t parent; i > 0 && pending_before(&item, &pending->heap[parent = (i - 1) / 2]); i = parent)
         pending->heap[i] = pending->heap[parent];
     pending->heap[i] = item;
 }
@@ -106,9 +106,9 @@ bool pending_pop(struct pending *pending, int64_t before_ms, struct pending_item
     struct pending_item last = pending->heap[--pending->count];
     size_t i = 0;
     for (size_t child; (child = 2 * i + 1) < pending->count; i = child) {
-        if (child + 1 < pending->count && before(&pending->heap[child + 1], &pending->heap[child]))
+        if (child + 1 < pending->count && pending_before(&pending->heap[child + 1], &pending->heap[child]))
             child++;
-        if (!before(&pending->heap[child], &last))
+        if (!pending_before(&pending->heap[child], &last))
             break;
         pending->heap[i] = pending->heap[child];
     }

@@ -11,7 +11,7 @@
 #include "detect/pane.h"
 
 /* Sources are level 0; what they fold into (rows) reaches rules at their own levels, 1 and up, and so do telemetry,
- * panes and the detections of rules below. Above all rules their recommendations meet, by messages. */
+ * panes and the detections of rules below. One level above all rules their recommendations meet. */
 enum { LEVEL_SOURCE, LEVEL_RULE };
 
 /* The order at one time and level. */
@@ -29,8 +29,8 @@ enum pending_kind {
     PENDING_COOLDOWN,
     PENDING_VALIDATION,
     PENDING_AGEING,
-    PENDING_EXPIRY,  /* of closed recommendations */
-    PENDING_MESSAGE, /* between recommendations; above all rules, by sender */
+    PENDING_EXPIRY,   /* of closed recommendations */
+    PENDING_APPEARED, /* a recommendation that may stand for others; above all rules */
 };
 
 struct pending_chunk;
@@ -38,6 +38,7 @@ struct pending_chunk;
 struct pending_item {
     int64_t time_ms;
     uint8_t level;
+    uint8_t stage; /* for its user */
     uint8_t kind;
     int32_t rule;       /* of panes and timers */
     uint64_t group;     /* its hash */
@@ -57,6 +58,8 @@ void pending_push(struct pending *pending, struct pending_item item);
 /* The first item in order strictly before `before_ms`, taken out; false: none. Its bytes hold until pending_done. */
 bool pending_pop(struct pending *pending, int64_t before_ms, struct pending_item *item);
 void pending_done(struct pending *pending, struct pending_item *item);
+/* a comes before b. */
+bool pending_before(const struct pending_item *a, const struct pending_item *b);
 /* The first item without taking it; NULL: none. */
 const struct pending_item *pending_first(const struct pending *pending);
 /* Drops everything. */

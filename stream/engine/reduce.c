@@ -15,7 +15,7 @@
 struct reduce {
     struct reduce_options options;
     struct inbox *inbox;
-    struct exchange *out; /* to all tasks: the inbox, where this drives them all */
+    struct detection_ways ways; /* outside: to all tasks, the inbox where this drives them all */
     struct groups *groups;
     struct rows *rows;
     struct touches *touches;
@@ -45,21 +45,14 @@ static void arm_removed(void *context, int64_t time_ms)
     inbox_timer(((struct reduce *)context)->inbox, time_ms, PENDING_RULE_EXPIRY, 0, 0);
 }
 
-static const enum pending_kind recommend_kinds[] = {[RECOMMEND_UNTIL] = PENDING_UNTIL,
-                                                    [RECOMMEND_COOLDOWN] = PENDING_COOLDOWN,
-                                                    [RECOMMEND_VALIDATION] = PENDING_VALIDATION,
-                                                    [RECOMMEND_AGEING] = PENDING_AGEING,
-                                                    [RECOMMEND_EXPIRY] = PENDING_EXPIRY};
+static const enum pending_kind recommend_kinds[] = {
+    [RECOMMEND_UNTIL] = PENDING_UNTIL,           [RECOMMEND_COOLDOWN] = PENDING_COOLDOWN,
+    [RECOMMEND_VALIDATION] = PENDING_VALIDATION, [RECOMMEND_AGEING] = PENDING_AGEING,
+    [RECOMMEND_EXPIRY] = PENDING_EXPIRY,         [RECOMMEND_APPEARED] = PENDING_APPEARED};
 
 static void arm_recommendation(void *context, int64_t time_ms, int kind, int rule_number, uint64_t hash)
 {
     inbox_timer(((struct reduce *)context)->inbox, time_ms, recommend_kinds[kind], rule_number, hash);
-}
-
-static void send_message(void *context, const struct recommend_message *message)
-{
-    struct exchange *out = ((struct reduce *)context)->out;
-    out->ops->message(out, message);
 }
 
 static int history(void *context, const struct rule *history, uint64_t hash, struct span span, struct arena *arena,
@@ -91,13 +84,15 @@ struct reduce *reduce_new(const struct reduce_options *options)
     struct reduce *reduce = mem_zalloc(sizeof *reduce);
     reduce->options = *options;
     reduce->inbox = inbox_new(options->rules);
-    reduce->out = options->out != NULL ? options->out : inbox_exchange(reduce->inbox);
+    reduce->ways.inside = inbox_exchange(reduce->inbox);
+    reduce->ways.outside = options->out != NULL ? options->out : reduce->ways.inside;
     reduce->touches = touches_new(options->rules);
     reduce->detections =
         detections_new(options->rules, &reduce->counters.where_errors, &reduce->counters.where_null_errors);
     reduce->known = known_rules_new(&(struct known_rules_options){.rules = options->rules,
                                                                   .state = options->state,
                                                                   .tasks = options->tasks,
+                                                                  .waits = options->waits,
                                                                   .arm = arm_removed,
                                                                   .context = reduce});
     for (int i = 0; i < STREAM_COUNT; i++)
@@ -119,7 +114,6 @@ struct reduce *reduce_new(const struct reduce_options *options)
                                                                         .publish = publish,
                                                                         .expire = expire,
                                                                         .timer = arm_recommendation,
-                                                                        .send = send_message,
                                                                         .history = history,
                                                                         .context = reduce});
     return reduce;
@@ -180,7 +174,7 @@ static void scored(struct reduce *reduce, const struct group *group, const struc
     if (reduce->options.score != NULL)
         reduce->options.score(reduce->options.context, &record, evaluation->time_ms);
     if (group->rule->is_read)
-        detections_send_scorecard(reduce->detections, group, record.map, evaluation->time_ms, reduce->out, arena);
+        detections_send_scorecard(reduce->detections, group, record.map, evaluation->time_ms, &reduce->ways, arena);
 }
 
 /* What a detector said goes to the recommendation stage, and its detections to the rules that read them. */
@@ -194,7 +188,7 @@ static int evaluated(struct reduce *reduce, struct group *group, const struct de
         reduce->counters.firings += counts && evaluation->firing;
         reduce->counters.detections += counts && evaluation->detection;
         if (evaluation->detection && group->rule->is_read)
-            detections_send(reduce->detections, group, evaluation, reduce->out, &reduce->arena);
+            detections_send(reduce->detections, group, evaluation, &reduce->ways, &reduce->arena);
         if (group->rule->scorecard != NULL)
             scored(reduce, group, evaluation);
         if (group->rule->recommend != NULL)
@@ -285,6 +279,14 @@ static int apply_touch(struct reduce *reduce, const struct touch *touch, int64_t
     return settle(reduce, group, newcomer, err);
 }
 
+/* Where-clauses that end in errors are counted by rules of the first level. */
+static void send_change(struct reduce *reduce, const struct exchange_change *change)
+{
+    struct exchange *out = reduce->ways.outside;
+    if (change->level == LEVEL_RULE || touches_rows_at(reduce->touches, change->level, change->stage))
+        out->ops->change(out, change);
+}
+
 static int apply_update(struct reduce *reduce, const struct pending_item *item, struct error *err)
 {
     struct reader r = reader_of(item->bytes.p, item->bytes.n);
@@ -302,14 +304,17 @@ static int apply_update(struct reduce *reduce, const struct pending_item *item, 
         return 0;
     }
     reduce->counters.rows_changed++;
-    for (int level = LEVEL_RULE; level <= reduce->options.rules->level_max; level++)
-        if (level == LEVEL_RULE || touches_rows_at(reduce->touches, level))
-            reduce->out->ops->change(reduce->out,
-                                     &(struct exchange_change){.before = row.existed ? &row.before : NULL,
-                                                               .after = row.change == ROW_CHANGED ? &row.after : NULL,
-                                                               .time_ms = item->time_ms,
-                                                               .at = item->at,
-                                                               .level = (uint8_t)level});
+    struct exchange_change change = {.before = row.existed ? &row.before : NULL,
+                                     .after = row.change == ROW_CHANGED ? &row.after : NULL,
+                                     .time_ms = item->time_ms,
+                                     .at = item->at};
+    for (int level = LEVEL_RULE; level <= reduce->options.rules->level_max; level++) {
+        change.level = change.stage = (uint8_t)level;
+        send_change(reduce, &change);
+        change.stage = LEVEL_RULE;
+        if (level > LEVEL_RULE)
+            send_change(reduce, &change);
+    }
     return 0;
 }
 
@@ -325,9 +330,11 @@ static int apply_touches(struct reduce *reduce, const struct touch *touches, siz
 
 static int apply_change(struct reduce *reduce, const struct pending_item *item, struct error *err)
 {
-    struct item_change change = item_change_decode(item->bytes, &reduce->arena);
+    struct item_change rows = item_change_decode(item->bytes, &reduce->arena);
+    const struct exchange_change change = {
+        .before = rows.before, .after = rows.after, .level = item->level, .stage = item->stage};
     const struct touch *touches;
-    size_t n = touches_of_row(reduce->touches, change.before, change.after, item->level, &reduce->arena, &touches);
+    size_t n = touches_of_row(reduce->touches, &change, &reduce->arena, &touches);
     touches_errors(reduce->touches, &reduce->counters.where_errors, &reduce->counters.where_null_errors);
     return apply_touches(reduce, touches, n, item, err);
 }
@@ -363,14 +370,6 @@ static int apply_recommendation_timer(struct reduce *reduce, const struct pendin
     return recommender_timer(reduce->recommender, &due, &reduce->arena, err);
 }
 
-static int apply_message(struct reduce *reduce, const struct pending_item *item, struct error *err)
-{
-    struct recommend_message message = {
-        .time_ms = item->time_ms, .to = {item->rule, item->group}, .from = {item->at.topic, (uint64_t)item->at.offset}};
-    item_message_decode(item->bytes, &message);
-    return recommender_message(reduce->recommender, &message, &reduce->arena, err);
-}
-
 static int apply(struct reduce *reduce, struct pending_item *item, struct error *err)
 {
     switch ((enum pending_kind)item->kind) {
@@ -396,9 +395,8 @@ static int apply(struct reduce *reduce, struct pending_item *item, struct error 
     case PENDING_VALIDATION:
     case PENDING_AGEING:
     case PENDING_EXPIRY:
+    case PENDING_APPEARED:
         return apply_recommendation_timer(reduce, item, err);
-    case PENDING_MESSAGE:
-        return apply_message(reduce, item, err);
     }
     return 0;
 }
@@ -431,9 +429,9 @@ int reduce_advance(struct reduce *reduce, const int64_t *before_ms, struct error
 {
     for (bool any = true; any;)
         TRY(apply_next(reduce, before_ms, &any, err));
-    for (size_t level = 0; level < inbox_levels(reduce->options.rules); level++)
-        if (before_ms[level] > inbox_applied(reduce->inbox, level))
-            inbox_set_applied(reduce->inbox, level, before_ms[level]);
+    for (size_t stage = 0; stage < inbox_stages(reduce->options.rules); stage++)
+        if (before_ms[stage] > inbox_applied(reduce->inbox, stage))
+            inbox_set_applied(reduce->inbox, stage, before_ms[stage]);
     return 0;
 }
 
@@ -447,8 +445,8 @@ static bool forgets(const struct pending_item *item)
 int reduce_drain(struct reduce *reduce, struct error *err)
 {
     struct pending_item item;
-    int64_t ends_ms[REDUCE_LEVELS_MAX];
-    for (size_t i = 0; i < REDUCE_LEVELS_MAX; i++)
+    int64_t ends_ms[REDUCE_STAGES_MAX];
+    for (size_t i = 0; i < REDUCE_STAGES_MAX; i++)
         ends_ms[i] = INT64_MAX;
     while (inbox_next(reduce->inbox, ends_ms, &item)) {
         int result = forgets(&item) ? 0 : apply_settled(reduce, &item, err);
@@ -459,21 +457,40 @@ int reduce_drain(struct reduce *reduce, struct error *err)
     return 0;
 }
 
-size_t reduce_levels(const struct reduce *reduce)
+size_t reduce_stages(const struct reduce *reduce)
 {
-    return inbox_levels(reduce->options.rules);
+    return inbox_stages(reduce->options.rules);
 }
 
-int64_t reduce_applied(const struct reduce *reduce, size_t level)
+void reduce_switch(struct reduce *reduce, int64_t switch_ms)
 {
-    return inbox_applied(reduce->inbox, level);
+    int64_t applied_ms[REDUCE_STAGES_MAX];
+    for (size_t stage = 0; stage < reduce_stages(reduce); stage++)
+        applied_ms[stage] = inbox_applied(reduce->inbox, stage);
+    known_rules_switch(reduce->known, switch_ms, applied_ms);
+}
+
+bool reduce_sends(const struct reduce *reduce, size_t stage)
+{
+    const struct ruleset *rules = reduce->options.rules;
+    if (stage == LEVEL_SOURCE)
+        return touches_rows(reduce->touches);
+    for (size_t i = 0; i < rules->count; i++)
+        if (rules->rules[i].stage == stage && rules->rules[i].is_read)
+            return true;
+    return false;
+}
+
+int64_t reduce_applied(const struct reduce *reduce, size_t stage)
+{
+    return inbox_applied(reduce->inbox, stage);
 }
 
 int reduce_restore(struct reduce *reduce, const int64_t *applied_ms, struct error *err)
 {
     inbox_clear(reduce->inbox);
-    for (size_t level = 0; level < reduce_levels(reduce); level++)
-        inbox_set_applied(reduce->inbox, level, applied_ms[level]);
+    for (size_t stage = 0; stage < reduce_stages(reduce); stage++)
+        inbox_set_applied(reduce->inbox, stage, applied_ms[stage]);
     groups_restore(reduce->groups, applied_ms);
     recommender_drop(reduce->recommender);
     TRY(known_rules_restore(reduce->known, applied_ms, err));

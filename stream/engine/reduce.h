@@ -5,8 +5,8 @@
  *     level n: the same for rules that read the detections of rules below
  *
  * One reduce drives all tasks of the state with the local exchange, and one task with Kafka's; each group, row and
- * recommendation knows its task. Each level has a time of its own: what one level makes of its items goes through the
- * exchange to higher ones, so they share nothing, and a level may be applied as far as all that sends to it was.
+ * recommendation knows its task. Each stage has a time of its own: what one stage makes of its items goes through the
+ * exchange to higher ones, so they share nothing, and a stage may be applied as far as all that sends to it was.
  */
 #ifndef FORESTALL_ENGINE_REDUCE_H
 #define FORESTALL_ENGINE_REDUCE_H
@@ -41,6 +41,7 @@ struct reduce_options {
     struct state *state;     /* borrowed */
     struct task_range tasks; /* that it drives */
     struct exchange *out;    /* to all tasks; NULL: this reduce drives them all */
+    bool waits;              /* rules that come wait for reduce_switch */
     int64_t memory_bytes;    /* of what it holds decoded: half for groups, an eighth for recommendations */
     int64_t counted_from_ms; /* firings and detections before it do not count; INT64_MIN: all do */
     /* A version of a recommendation: its id and record. */
@@ -66,18 +67,22 @@ struct exchange *reduce_exchange(struct reduce *reduce);
 
 /* The time of the first event that the stream has had; INT64_MAX: none yet. */
 void reduce_first(struct reduce *reduce, enum stream_id stream, int64_t first_ms);
-/* How many levels the rules have, LEVEL_SOURCE included; at most REDUCE_LEVELS_MAX. */
-enum { REDUCE_LEVELS_MAX = RULE_LEVELS_MAX + 2 + MESSAGE_KINDS };
-size_t reduce_levels(const struct reduce *reduce);
-/* Applies everything strictly below `before_ms`, a time for each level, in order of time and level. */
+/* Every source has been mapped with the rule set from `switch_ms` on. */
+void reduce_switch(struct reduce *reduce, int64_t switch_ms);
+/* Whether a stage sends to higher ones: these wait for it. */
+bool reduce_sends(const struct reduce *reduce, size_t stage);
+/* How many stages the rules have, that of rows included; at most REDUCE_STAGES_MAX. */
+enum { REDUCE_STAGES_MAX = RULE_LEVELS_MAX + 2 };
+size_t reduce_stages(const struct reduce *reduce);
+/* Applies everything strictly below `before_ms`, a time for each stage, in order. */
 int reduce_advance(struct reduce *reduce, const int64_t *before_ms, struct error *err) MUST_CHECK;
 /* Applies all that waits (windows, cooldowns), whatever its time; only what
  * forgets is left out. */
 int reduce_drain(struct reduce *reduce, struct error *err) MUST_CHECK;
-/* Everything of the level below this is applied; INT64_MIN: nothing yet. */
-int64_t reduce_applied(const struct reduce *reduce, size_t level);
+/* Everything of the stage below this is applied; INT64_MIN: nothing yet. */
+int64_t reduce_applied(const struct reduce *reduce, size_t stage);
 
-/* After a restore: forgets the memory, arms the timers of what the state holds. `applied_ms` is by level. */
+/* After a restore: forgets the memory, arms the timers of what the state holds. `applied_ms` is by stage. */
 int reduce_restore(struct reduce *reduce, const int64_t *applied_ms, struct error *err) MUST_CHECK;
 /* Before a commit: what groups left for it is written, and memory beyond the budgets is let go. */
 void reduce_before_commit(struct reduce *reduce);

@@ -3,14 +3,14 @@
 
 #include <stdlib.h>
 
-#include "detect/group.h"
+#include "engine/row_keys.h"
 
 struct rows {
     struct rows_options options;
     struct row_counters counters;
     uint64_t forgotten;
-    int **key_fields; /* by source; NULL: the stream's own key */
-    int64_t *days;    /* midnights asked for, as days since the epoch */
+    struct row_keys keys;
+    int64_t *days; /* midnights asked for, as days since the epoch */
     size_t day_count;
     size_t day_cap;
 };
@@ -19,23 +19,13 @@ struct rows *rows_new(const struct rows_options *options)
 {
     struct rows *rows = mem_zalloc(sizeof *rows);
     rows->options = *options;
-    rows->key_fields = mem_zalloc((options->config->source_count + 1) * sizeof *rows->key_fields);
-    for (size_t i = 0; i < options->config->source_count; i++) {
-        const struct config_source *source = &options->config->sources[i];
-        if (!source->stream->rows || source->key_count == 0)
-            continue;
-        rows->key_fields[i] = mem_alloc(source->key_count * sizeof **rows->key_fields);
-        for (size_t k = 0; k < source->key_count; k++)
-            rows->key_fields[i][k] = stream_field_find(source->stream, source->key[k]);
-    }
+    row_keys_init(&rows->keys, options->config);
     return rows;
 }
 
 void rows_free(struct rows *rows)
 {
-    for (size_t i = 0; i < rows->options.config->source_count; i++)
-        free(rows->key_fields[i]);
-    free(rows->key_fields);
+    row_keys_fini(&rows->keys);
     free(rows->days);
     free(rows);
 }
@@ -126,10 +116,7 @@ int rows_apply(struct rows *rows, const struct event *update, struct arena *aren
 {
     struct buf own_key = {0};
     struct buf key = {0};
-    size_t source = (size_t)update->at.topic;
-    ASSERT(source < rows->options.config->source_count);
-    row_key(&own_key, update, rows->key_fields[source], rows->options.config->sources[source].key_count);
-    int task = group_task(group_hash(buf_str(&own_key)), rows->options.tasks.count);
+    int task = row_keys_put(&rows->keys, update, &own_key);
     state_key(&key, task, STATE_ROW);
     buf_str_put(&key, buf_str(&own_key));
     out->existed = false;

@@ -6,7 +6,7 @@
 struct touches {
     const struct ruleset *rules;
     struct rule_index *indexes[STREAM_COUNT]; /* inputs that read rows */
-    bool rows_at[RULE_LEVELS_MAX + 1];        /* by level: some rule of it reads rows */
+    bool rows_at[RULE_LEVELS_MAX + 1][2]; /* by level: some rule of it, of its own stage or of the first, reads rows */
     uint64_t errors;
     uint64_t null_errors;
 };
@@ -20,6 +20,7 @@ struct list {
     size_t cap;
     const struct event *event;
     int level; /* of the rules wanted */
+    int stage;
     bool after;
 };
 
@@ -38,13 +39,21 @@ struct touches *touches_new(const struct ruleset *rules)
     for (size_t i = 0; i < rules->all_count; i++)
         for (size_t k = 0; k < rules->rules[i].input_count; k++)
             if (reads_rows(&rules->rules[i], &rules->rules[i].inputs[k]))
-                touches->rows_at[rules->rules[i].level] = true;
+                touches->rows_at[rules->rules[i].level][rules->rules[i].stage != rules->rules[i].level] = true;
     return touches;
 }
 
-bool touches_rows_at(const struct touches *touches, int level)
+bool touches_rows(const struct touches *touches)
 {
-    return touches->rows_at[level];
+    for (size_t level = 0; level <= RULE_LEVELS_MAX; level++)
+        if (touches->rows_at[level][0] || touches->rows_at[level][1])
+            return true;
+    return false;
+}
+
+bool touches_rows_at(const struct touches *touches, int level, int stage)
+{
+    return touches->rows_at[level][stage != level];
 }
 
 void touches_free(struct touches *touches)
@@ -104,7 +113,7 @@ static void add(struct list *list, const struct index_entry *entry)
 static void visit(void *context, const struct index_entry *entry)
 {
     const struct list *list = context;
-    if (entry->rule->level == list->level)
+    if (entry->rule->level == list->level && entry->rule->stage == list->stage)
         add(context, entry);
 }
 
@@ -129,15 +138,15 @@ static size_t finish(struct list *list, const struct touch **out)
     return list->count;
 }
 
-size_t touches_of_row(struct touches *touches, const struct event *before, const struct event *after, int level,
-                      struct arena *arena, const struct touch **out)
+size_t touches_of_row(struct touches *touches, const struct exchange_change *change, struct arena *arena,
+                      const struct touch **out)
 {
-    struct list list = {.touches = touches, .arena = arena, .level = level};
+    struct list list = {.touches = touches, .arena = arena, .level = change->level, .stage = change->stage};
     uint64_t ignored = 0; /* errors are counted once, at the lowest level */
-    uint64_t *errors = level == 1 ? &touches->errors : &ignored;
-    uint64_t *null_errors = level == 1 ? &touches->null_errors : &ignored;
+    uint64_t *errors = change->level == 1 ? &touches->errors : &ignored;
+    uint64_t *null_errors = change->level == 1 ? &touches->null_errors : &ignored;
     for (int i = 0; i < 2; i++) {
-        list.event = i == 0 ? before : after;
+        list.event = i == 0 ? change->before : change->after;
         list.after = i == 1;
         if (list.event != NULL)
             rule_index_select(touches->indexes[list.event->stream->id], list.event, arena, visit, &list, errors,

@@ -20,11 +20,12 @@ struct touches;
 struct touches *touches_new(const struct ruleset *rules);
 void touches_free(struct touches *touches);
 
-/* Some rule of the level reads rows. */
-bool touches_rows_at(const struct touches *touches, int level);
-/* Of the rules of one level. `before` NULL: a new row; `after` NULL: a removed one. The result is in the arena. */
-size_t touches_of_row(struct touches *touches, const struct event *before, const struct event *after, int level,
-                      struct arena *arena, const struct touch **out);
+/* Some rule reads rows; one of the level and stage does. */
+bool touches_rows(const struct touches *touches);
+bool touches_rows_at(const struct touches *touches, int level, int stage);
+/* Of the rules of the change's level and stage. The result is in the arena. */
+size_t touches_of_row(struct touches *touches, const struct exchange_change *change, struct arena *arena,
+                      const struct touch **out);
 size_t touches_of_event(struct touches *touches, const struct event *event, const struct exchange_match *matches,
                         size_t n, struct arena *arena, const struct touch **out);
 /* Adds what where-clauses ended in errors since the last call. */

@@ -108,6 +108,14 @@ void watermark_event(struct watermark_partition *partition, int64_t offset, int6
     partition->empty = false;
 }
 
+struct commit_position watermark_read(const struct watermark_partition *partition)
+{
+    return (struct commit_position){.offset = partition->next_offset,
+                                    .read_offset = partition->next_offset,
+                                    .max_time_ms = time_with_marks(partition),
+                                    .first_ms = partition->first_ms};
+}
+
 struct commit_position watermark_position(struct watermark_partition *partition, int64_t applied_ms)
 {
     size_t kept = 0;
@@ -120,9 +128,12 @@ struct commit_position watermark_position(struct watermark_partition *partition,
     partition->bucket_count = kept;
     int64_t read_offset =
         partition->next_offset > partition->read_offset ? partition->next_offset : partition->read_offset;
-    if (kept > 0)
-        return (struct commit_position){partition->buckets[0].offset, read_offset, partition->buckets[0].max_time_ms,
-                                        partition->first_ms};
-    return (struct commit_position){partition->next_offset, read_offset, time_with_marks(partition),
-                                    partition->first_ms};
+    struct commit_position position = watermark_read(partition);
+    position.owned = true;
+    position.read_offset = read_offset;
+    if (kept > 0) {
+        position.offset = partition->buckets[0].offset;
+        position.max_time_ms = partition->buckets[0].max_time_ms;
+    }
+    return position;
 }

@@ -34,6 +34,9 @@ struct watermark_partition {
     int64_t read_offset; /* restored: below it, dead letters were sent already */
     bool finished;       /* bounded: read to its end */
     bool empty;          /* never held a record, as far as its log showed */
+    bool owned;          /* it is read here */
+    bool idle;           /* gave nothing for its idle_lag, and was read to its end */
+    int64_t switch_ms;   /* mapped with the present rules from this time on; TIME_NONE: all of it */
     struct commit_mark *marks; /* still to come, by offset; heap */
     size_t mark_count;
     struct watermark_bucket *buckets; /* by offset */
@@ -59,6 +62,8 @@ int64_t watermark_greatest(const struct watermark *watermark);
 void watermark_reach(struct watermark_partition *partition, int64_t offset);
 /* An event of `time_ms` at `offset` that is neither late nor from the future. */
 void watermark_event(struct watermark_partition *partition, int64_t offset, int64_t time_ms);
+/* The next record to read, where a record is done once it was read. */
+struct commit_position watermark_read(const struct watermark_partition *partition);
 /* Where to read again when everything below `applied_ms` is applied. */
 struct commit_position watermark_position(struct watermark_partition *partition, int64_t applied_ms);
 

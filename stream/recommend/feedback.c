@@ -37,22 +37,10 @@ int feedback_find(const struct ruleset *rules, struct str id, struct feedback_ta
     return 0;
 }
 
-static bool find_of(const struct ruleset *rules, const struct event *event, struct feedback_target *target)
+bool feedback_about(const struct ruleset *rules, const struct event *event, struct feedback_target *target)
 {
     struct error unknown;
     return feedback_find(rules, value_as_str(event->values[FEEDBACK_RECOMMENDATION_ID]), target, &unknown) == 0;
-}
-
-uint8_t feedback_level(const struct ruleset *rules, const struct event *event)
-{
-    struct feedback_target target;
-    return find_of(rules, event, &target) ? target.rule->level : (uint8_t)rules->level_max;
-}
-
-uint64_t feedback_route(const struct ruleset *rules, const struct event *event)
-{
-    struct feedback_target target;
-    return find_of(rules, event, &target) ? target.hash : 0;
 }
 
 static enum life_action action_of(const struct event *event)

@@ -15,10 +15,8 @@ struct feedback_target {
 int feedback_find(const struct ruleset *rules, struct str id, struct feedback_target *target,
                   struct error *err) MUST_CHECK;
 
-/* The level of the rule that the feedback is about; of feedback about none, the highest. */
-uint8_t feedback_level(const struct ruleset *rules, const struct event *event);
-/* The hash whose route is the feedback's task: of its recommendation; of what is none, 0. */
-uint64_t feedback_route(const struct ruleset *rules, const struct event *event);
+/* What the feedback is about. False: nothing that the rules make. */
+bool feedback_about(const struct ruleset *rules, const struct event *event, struct feedback_target *target);
 
 /* Applies an event of stream `feedback` to the recommendation, at the event's time. *repeated: its event id is known
  * already, and nothing happened. ERROR_BAD_INPUT: it is not allowed; the message says what would be. */

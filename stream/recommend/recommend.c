@@ -76,20 +76,6 @@ static void ask_timer(const struct call *call, int64_t time_ms, enum recommend_t
     options->timer(options->context, time_ms, kind, call->it->is.rule_number, call->it->is.hash);
 }
 
-/* From the call's recommendation. */
-static void send(const struct call *call, enum recommend_message_kind kind, struct recommend_address to)
-{
-    const struct recommender_options *options = &call->recommender->options;
-    const struct recommendation *it = call->it;
-    options->send(options->context, &(struct recommend_message){.kind = kind,
-                                                                .time_ms = call->time_ms,
-                                                                .to = to,
-                                                                .from = {it->is.rule_number, it->is.hash},
-                                                                .group = it->group,
-                                                                .stands = supersede_stands(it),
-                                                                .falls = supersede_falls(it)});
-}
-
 static int64_t later(int64_t time_ms, int64_t span_ms)
 {
     return span_ms > INT64_MAX - 1 - time_ms ? INT64_MAX - 1 : time_ms + span_ms;
@@ -179,7 +165,7 @@ static void decide(const struct call *call, bool detection)
         ask_timer(call, impact.falls_ms, RECOMMEND_AGEING);
     it->ageing_ms = impact.falls_ms;
     if (it->life.appeared && supersede_concerns(options->rules, it->is.rule))
-        send(call, MESSAGE_APPEARED, (struct recommend_address){it->is.rule_number, it->is.hash});
+        ask_timer(call, call->time_ms, RECOMMEND_APPEARED);
     it->life.appeared = false;
     recommendation_save(it, options->state);
 }
@@ -412,85 +398,51 @@ static void expire(const struct call *call)
     known_evict(&call->recommender->known, it);
 }
 
-static struct str id_of(const struct call *call, struct recommend_address address)
-{
-    return render_id_of(&call->recommender->options.rules->rules[address.rule_number], address.hash, call->arena);
-}
-
-/* From now on `by` stands for the call's. */
-static void fall(const struct call *call, struct recommend_address by)
+/* From now on `by` stands for `call->it`. */
+static void supersede(const struct call *call, struct recommendation *by)
 {
     struct recommendation *it = call->it;
+    const struct call other = {call->recommender, by, call->time_ms, call->arena};
     lifecycle_transition(
         it, &(struct lifecycle_step){.to = LIFE_SUPERSEDED, .at_ms = call->time_ms, .actor = str_of(LIFE_ENGINE)});
-    life_set_superseded_by(&it->life, id_of(call, by));
+    life_set_superseded_by(&it->life, render_id(by, call->arena));
     ask_life_timers(call);
     decide(call, false);
-    send(call, MESSAGE_STAND, by);
+    by->life.untold |= life_add_superseded(&by->life, render_id(it, call->arena));
+    decide(&other, false);
 }
 
-/* One that has appeared against one of this task. */
-static void meet(const struct call *call, const struct recommend_message *message)
+/* One that has appeared against those of another rule, which may supersede it, or it them. */
+static int supersede_with(const struct call *call, int number, struct error *err)
 {
-    const struct rule *rule = call->it->is.rule;
-    const struct rule *appeared = &call->recommender->options.rules->rules[message->from.rule_number];
-    if (!call->it->exists || !supersede_agrees(call->it->group, message->group))
-        return;
-    if (supersede_says(rule, appeared) && message->falls && supersede_stands(call->it))
-        send(call, MESSAGE_FALL, message->from);
-    else if (supersede_says(appeared, rule) && message->stands && supersede_falls(call->it))
-        fall(call, message->from);
-}
-
-static int meet_rule(struct recommender *recommender, const struct recommend_message *message, int number,
-                     struct arena *arena, struct error *err)
-{
-    const struct recommender_options *options = &recommender->options;
-    const struct rule *rule = &options->rules->rules[number];
-    const struct rule *appeared = &options->rules->rules[message->from.rule_number];
-    if (!supersede_says(rule, appeared) && !supersede_says(appeared, rule))
-        return 0;
-    const struct supersede_search search = {rule, options->tasks, appeared, message->from.hash};
+    struct recommender *recommender = call->recommender;
+    struct recommendation *it = call->it;
+    const struct rule *rule = &recommender->options.rules->rules[number];
+    bool falls = supersede_says(rule, it->is.rule);
+    const struct supersede_search search = {rule, recommender->options.tasks, it};
     struct superseding found;
-    TRY(supersede_find(&search, options->state, arena, &found, err));
-    for (size_t i = 0; i < found.count; i++) {
-        struct recommendation_identity identity = per_identity_of(rule, number, found.hashes[i], options->tasks.count);
-        struct call call = {recommender, NULL, message->time_ms, arena};
-        TRY(known_find(&recommender->known, &identity, &call.it, err));
-        meet(&call, message);
-    }
-    return 0;
-}
-
-static int meet_all(struct recommender *recommender, const struct recommend_message *message, struct arena *arena,
-                    struct error *err)
-{
-    for (size_t i = 0; i < recommender->options.rules->count; i++)
-        TRY(meet_rule(recommender, message, (int)i, arena, err));
-    return 0;
-}
-
-int recommender_message(struct recommender *recommender, const struct recommend_message *message, struct arena *arena,
-                        struct error *err)
-{
-    const struct recommender_options *options = &recommender->options;
-    struct call call = {recommender, NULL, message->time_ms, arena};
-    if (message->kind == MESSAGE_MEET)
-        return meet_all(recommender, message, arena, err);
-    struct recommendation_identity identity =
-        per_identity_of(&options->rules->rules[message->to.rule_number], message->to.rule_number, message->to.hash,
-                        options->tasks.count);
-    TRY(known_find(&recommender->known, &identity, &call.it, err));
-    if (!call.it->exists)
+    if (!falls && !supersede_says(it->is.rule, rule))
         return 0;
-    if (message->kind == MESSAGE_APPEARED)
-        send(&call, MESSAGE_MEET, message->to);
-    if (message->kind == MESSAGE_FALL && supersede_falls(call.it))
-        fall(&call, message->from);
-    if (message->kind == MESSAGE_STAND) {
-        call.it->life.untold |= life_add_superseded(&call.it->life, id_of(&call, message->from));
-        decide(&call, false);
+    TRY(supersede_find(&search, recommender->options.state, call->arena, &found, err));
+    for (size_t i = 0; i < found.count; i++) {
+        struct recommendation_identity identity = per_identity_of(rule, number, found.hashes[i], search.tasks.count);
+        struct call other = {recommender, NULL, call->time_ms, call->arena};
+        TRY(known_find(&recommender->known, &identity, &other.it, err));
+        if (!other.it->exists || !supersede_agrees(it, other.it))
+            continue;
+        if (falls && supersede_falls(it) && supersede_stands(other.it))
+            supersede(call, other.it);
+        else if (supersede_says(it->is.rule, rule) && supersede_stands(it) && supersede_falls(other.it))
+            supersede(&other, it);
     }
+    return 0;
+}
+
+static int appeared(const struct call *call, struct error *err)
+{
+    size_t count = call->recommender->options.rules->count;
+    for (size_t i = 0; i < count; i++)
+        TRY(supersede_with(call, (int)i, err));
     return 0;
 }
 
@@ -525,6 +477,8 @@ int recommender_timer(struct recommender *recommender, const struct recommender_
     case RECOMMEND_EXPIRY:
         expire(&call);
         break;
+    case RECOMMEND_APPEARED:
+        return appeared(&call, err);
     }
     if (!wanted)
         return 0;

@@ -11,7 +11,6 @@
 #define FORESTALL_RECOMMEND_RECOMMEND_H
 
 #include "detect/history.h"
-#include "recommend/message.h"
 
 struct recommender;
 
@@ -31,8 +30,6 @@ struct recommender_options {
     /* Asks to be called (recommender_timer) at `time_ms`, or as soon as can be where that has passed. A call that is no
      * longer wanted is harmless. */
     void (*timer)(void *context, int64_t time_ms, int kind, int rule_number, uint64_t hash);
-    /* Sends to the recommendation or the tasks that the message is for; it holds during the call. */
-    void (*send)(void *context, const struct recommend_message *message);
     /* What a rule's history says of some days, for the recommendation of that hash: see history_measure. */
     int (*history)(void *context, const struct rule *history, uint64_t hash, struct span span, struct arena *arena,
                    struct history_sum *sum, struct error *err);
@@ -44,7 +41,9 @@ enum recommend_timer {
     RECOMMEND_COOLDOWN,
     RECOMMEND_VALIDATION, /* before and after are compared, at a midnight */
     RECOMMEND_AGEING,
-    RECOMMEND_EXPIRY /* a closed one is forgotten */
+    RECOMMEND_EXPIRY,  /* a closed one is forgotten */
+    RECOMMEND_APPEARED /* one that may stand for others, or they for it; wanted at its time after all else of all rules
+                        */
 };
 
 struct recommender_counters {
@@ -96,10 +95,6 @@ void recommender_settle(struct recommender *recommender, int64_t time_ms, struct
  * refused, and the message is the reason for the dead letter. */
 int recommender_feedback(struct recommender *recommender, const struct event *feedback, struct arena *arena,
                          struct error *err) MUST_CHECK;
-
-/* A message that a recommender sent, at its time and level. */
-int recommender_message(struct recommender *recommender, const struct recommend_message *message, struct arena *arena,
-                        struct error *err) MUST_CHECK;
 
 /* A time that options.timer asked for has come. */
 struct recommender_due {

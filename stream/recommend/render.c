@@ -274,14 +274,9 @@ static void put_numbers(struct record *record, const struct recommendation *it, 
     put(record, "minutes_lost", newest[NEWEST_MINUTES_LOST]);
 }
 
-struct str render_id_of(const struct rule *rule, uint64_t hash, struct arena *arena)
-{
-    return str_of(arena_printf(arena, "%.*s:%016llx", STR_ARG(rule->id), (unsigned long long)hash));
-}
-
 struct str render_id(const struct recommendation *it, struct arena *arena)
 {
-    return render_id_of(it->is.rule, it->is.hash, arena);
+    return str_of(arena_printf(arena, "%.*s:%016llx", STR_ARG(it->is.rule->id), (unsigned long long)it->is.hash));
 }
 
 struct rendered render_content(const struct recommendation *it, const struct impact *impact, struct arena *arena)

@@ -19,8 +19,6 @@ struct rendered {
 struct value render_group(struct value group, struct arena *arena);
 /* The id; in the arena. */
 struct str render_id(const struct recommendation *recommendation, struct arena *arena);
-/* The same of one that is not at hand. */
-struct str render_id_of(const struct rule *rule, uint64_t hash, struct arena *arena);
 /* Appends title and spec of the newest evaluation, encoded: what life.frozen holds. */
 void render_spec(struct buf *out, const struct recommendation *recommendation);
 struct rendered render_content(const struct recommendation *recommendation, const struct impact *impact,

@@ -30,19 +30,19 @@ bool supersede_stands(const struct recommendation *it)
     return it->version > 0 && !life_is_closed(it->life.status);
 }
 
-static struct value read_group(struct str bytes, struct arena *arena)
+static struct value group_of(const struct recommendation *it, struct arena *arena)
 {
-    struct reader r = reader_of(bytes.p, bytes.n);
+    struct reader r = reader_of(it->group.p, it->group.n);
     struct value group;
     ASSERT(value_decode(&r, arena, &group) && group.type == VALUE_MAP);
     return group;
 }
 
-bool supersede_agrees(struct str of, struct str with)
+bool supersede_agrees(const struct recommendation *a, const struct recommendation *b)
 {
     struct arena arena = {0};
-    struct value group = read_group(of, &arena);
-    struct value other = read_group(with, &arena);
+    struct value group = group_of(a, &arena);
+    struct value other = group_of(b, &arena);
     bool agrees = true;
     for (uint32_t i = 0; i < group.n && agrees; i++) {
         const struct value *v = value_map_get(other, value_as_str(group.items[2 * i]));
@@ -67,7 +67,7 @@ static bool is_output(const struct rule *rule, size_t i)
     return rule_is_shared(rule) && rule->recommend->per[i].key < 0;
 }
 
-/* Then groups that agree are the same, and so are their hashes: routes are made of the keys that are no outputs. */
+/* Then groups that agree are the same, and so are their hashes: routes are made of keys that are no outputs. */
 static bool same_keys(const struct rule *a, const struct rule *b)
 {
     bool same = key_count(a) == key_count(b);
@@ -119,10 +119,10 @@ static int gather_all(const struct supersede_search *search, struct state *state
 int supersede_find(const struct supersede_search *search, struct state *state, struct arena *arena,
                    struct superseding *out, struct error *err)
 {
-    if (same_keys(search->rule, search->with_rule)) {
+    if (same_keys(search->rule, search->with->is.rule)) {
         out->hashes = arena_alloc(arena, sizeof *out->hashes);
-        out->hashes[0] = search->with_hash;
-        out->count = task_range_has(search->tasks, group_task(search->with_hash, search->tasks.count));
+        out->hashes[0] = search->with->is.hash;
+        out->count = 1;
         return 0;
     }
     struct gathered gathered = {0};

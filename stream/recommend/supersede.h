@@ -10,16 +10,15 @@ bool supersede_concerns(const struct ruleset *rules, const struct rule *rule);
 /* One that stands for others, and may be stood for: proposed and on its way, and not yet begun. */
 bool supersede_stands(const struct recommendation *recommendation);
 bool supersede_falls(const struct recommendation *recommendation);
-/* The groups, as they are in recommendations, have the same values of the keys that both have. */
-bool supersede_agrees(struct str group, struct str other);
+/* The groups have the same values of the keys that both have. */
+bool supersede_agrees(const struct recommendation *a, const struct recommendation *b);
 
-/* Recommendations of `rule` in the tasks that may agree with one of another rule: their hashes, ascending, in the
- * arena. All of the rule's where the two have different keys, so O(their number) then. */
+/* Recommendations of `rule` that may agree with `with`, which are of its task (rule_route.c): their hashes, ascending,
+ * in the arena. All of the rule's where the two have different keys, so O(their number) then. */
 struct supersede_search {
     const struct rule *rule;
     struct task_range tasks;
-    const struct rule *with_rule;
-    uint64_t with_hash;
+    const struct recommendation *with;
 };
 struct superseding {
     uint64_t *hashes;

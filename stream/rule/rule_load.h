@@ -219,6 +219,8 @@ void rule_tests_check(struct rule_build *build);
 uint64_t rule_hash(const struct rule *rule);
 /* rule_level.c: which rules read which by stream `detection`, and their levels; cycles are errors. */
 void rule_levels_resolve(struct loader *loader);
+/* rule_route.c: after the histories were built, stages and routes. */
+void rule_routes_resolve(struct loader *loader);
 
 /* rule_match.c: YAML text as the type of a field. */
 bool field_value_read(struct arena *arena, struct diagnostics *diagnostics, const struct yaml_node *node,

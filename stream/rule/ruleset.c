@@ -147,15 +147,16 @@ static void build_rules(struct loader *loader)
     set->rules = arena_zalloc(loader->arena, (2 * loader->source_count + 1) * sizeof *set->rules);
     set->count = loader->source_count;
     set->file_count = loader->file_count;
-    struct buf digest = {0};
-    for (size_t i = 0; i < loader->source_count; i++) {
+    for (size_t i = 0; i < loader->source_count; i++)
         rule_build(loader, &loader->sources[i], &set->rules[i]);
-        buf_u64(&digest, set->rules[i].hash);
-    }
     rule_levels_resolve(loader);
     set->all_count = set->count;
     if (loader->diagnostics->errors == 0)
         rule_histories_build(loader);
+    rule_routes_resolve(loader);
+    struct buf digest = {0};
+    for (size_t i = 0; i < set->count; i++)
+        buf_u64(&digest, set->rules[i].hash);
     set->digest = hash_bytes(digest.p, digest.len, 0);
     buf_fini(&digest);
 }

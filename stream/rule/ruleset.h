@@ -193,6 +193,14 @@ struct scorecard {
 /* What a target sees: value and previous as they are, durations too, and the change; each may be null. */
 enum scorecard_slot { SCORECARD_SLOT_VALUE, SCORECARD_SLOT_PREVIOUS, SCORECARD_SLOT_CHANGE, SCORECARD_SLOT_COUNT };
 
+/* What decides which task a rule's groups are of (rule_route.c): the values of some keys, hashed in the order of their
+ * names; with none of them one task for all. */
+struct rule_route {
+    const int *keys; /* numbers of the rule's group keys */
+    size_t count;
+    uint64_t seed;
+};
+
 struct rule {
     struct str id;
     struct str description;
@@ -227,6 +235,8 @@ struct rule {
     size_t read_count;
     bool is_read;                        /* some rule reads it */
     uint8_t level;                       /* 1: reads sources only; else one above the rules it reads */
+    uint8_t stage;                       /* rules of one stage are applied in one order, by time and level */
+    const struct rule_route *route;      /* of its groups; NULL: by their whole key */
     bool reads_incidents;                /* an input that detects reads the stream `incident` */
     const struct recommend *recommend;   /* NULL: detections only */
     const struct scorecard *scorecard;   /* NULL: a rule of kind RuleSet */

@@ -6,7 +6,8 @@
 #include "state/memtable.h"
 
 struct state {
-    struct store *store; /* owned */
+    struct store *store;
+    bool shared; /* the store is not this state's to close */
     struct memtable *dirty;
     struct str_pair *entries; /* what state_dirty hands out */
     size_t entries_cap;
@@ -21,11 +22,19 @@ struct state *state_new(struct store *store)
     return state;
 }
 
+struct state *state_share(struct store *store)
+{
+    struct state *state = state_new(store);
+    state->shared = true;
+    return state;
+}
+
 void state_free(struct state *state)
 {
     if (state == NULL)
         return;
-    state->store->ops->close(state->store);
+    if (!state->shared)
+        state->store->ops->close(state->store);
     memtable_free(state->dirty);
     free(state->entries);
     free(state);

@@ -43,6 +43,8 @@ enum state_kind {
 
 /* Takes the store. */
 struct state *state_new(struct store *store);
+/* Over a store that several states share, each with its own tasks; it must outlive them. */
+struct state *state_share(struct store *store);
 void state_free(struct state *state);
 
 /* Starts a key: task and kind; the caller appends the rest (big endian, so that keys sort). */

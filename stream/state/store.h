@@ -1,4 +1,5 @@
-/* The durable key-value store behind the state: RocksDB, or its twin in memory. Keys sort as bytes. One thread. */
+/* The durable key-value store behind the state: RocksDB, or its twin in memory. Keys sort as bytes. RocksDB may be used
+ * by several threads, each with its own keys; an iterator is one thread's. */
 #ifndef FORESTALL_STATE_STORE_H
 #define FORESTALL_STATE_STORE_H
 
@@ -18,8 +19,8 @@ struct store_ops {
     /* The next entry, valid until the next call: 0; 1 at the end; -1. */
     int (*next)(struct store_iterator *iterator, struct str *key, struct str *value, struct error *err);
     void (*scan_end)(struct store_iterator *iterator);
-    /* Deletes everything. */
-    int (*wipe)(struct store *store, struct error *err);
+    /* Deletes the keys from `from` on until `to` (exclusive; empty: to the last one). */
+    int (*clear)(struct store *store, struct str from, struct str to, struct error *err);
     void (*close)(struct store *store);
 };
 

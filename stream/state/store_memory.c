@@ -69,10 +69,19 @@ static void memory_scan_end(struct store_iterator *iterator)
     free(iterator);
 }
 
-static int memory_wipe(struct store *store, struct error *err)
+static int memory_clear(struct store *store, struct str from, struct str to, struct error *err)
 {
+    struct memtable *table = table_of(store);
+    struct buf key = {0};
     (void)err;
-    memtable_clear(table_of(store));
+    for (const struct memtable_node *node; (node = memtable_seek(table, from)) != NULL;) {
+        if (to.n > 0 && str_cmp(memtable_key(node), to) >= 0)
+            break;
+        buf_reset(&key);
+        buf_str_put(&key, memtable_key(node));
+        memtable_remove(table, buf_str(&key));
+    }
+    buf_fini(&key);
     return 0;
 }
 
@@ -85,7 +94,7 @@ static void memory_close(struct store *store)
 struct store *store_memory_new(void)
 {
     static const struct store_ops ops = {
-        memory_get, memory_write, memory_scan, memory_next, memory_scan_end, memory_wipe, memory_close,
+        memory_get, memory_write, memory_scan, memory_next, memory_scan_end, memory_clear, memory_close,
     };
     struct store_memory *store = mem_zalloc(sizeof *store);
     store->base.ops = &ops;

@@ -19,7 +19,6 @@ struct store_rocksdb {
     rocksdb_cache_t *cache;
     rocksdb_readoptions_t *read;
     rocksdb_writeoptions_t *write;
-    rocksdb_writebatch_t *batch;
 };
 
 struct store_iterator {
@@ -64,16 +63,17 @@ static int rocksdb_store_get(struct store *base, struct str key, struct buf *val
 static int rocksdb_store_write(struct store *base, const struct str_pair *entries, size_t n, struct error *err)
 {
     struct store_rocksdb *store = (struct store_rocksdb *)base;
-    rocksdb_writebatch_clear(store->batch);
+    rocksdb_writebatch_t *batch = rocksdb_writebatch_create();
     for (size_t i = 0; i < n; i++) {
         const struct str_pair *entry = &entries[i];
         if (entry->value.p == NULL)
-            rocksdb_writebatch_delete(store->batch, entry->key.p, entry->key.n);
+            rocksdb_writebatch_delete(batch, entry->key.p, entry->key.n);
         else
-            rocksdb_writebatch_put(store->batch, entry->key.p, entry->key.n, entry->value.p, entry->value.n);
+            rocksdb_writebatch_put(batch, entry->key.p, entry->key.n, entry->value.p, entry->value.n);
     }
     char *message = NULL;
-    rocksdb_write(store->db, store->write, store->batch, &message);
+    rocksdb_write(store->db, store->write, batch, &message);
+    rocksdb_writebatch_destroy(batch);
     return message == NULL ? 0 : rocksdb_failed(store, message, err);
 }
 
@@ -136,17 +136,22 @@ static int database_open(struct store_rocksdb *store, struct error *err)
     return message == NULL ? 0 : rocksdb_failed(store, message, err);
 }
 
-static int rocksdb_store_wipe(struct store *base, struct error *err)
+/* Whole files go first, so that little is left for a tombstone of the range. */
+static int rocksdb_store_clear(struct store *base, struct str from, struct str to, struct error *err)
 {
     struct store_rocksdb *store = (struct store_rocksdb *)base;
-    if (store->db != NULL)
-        rocksdb_close(store->db);
-    store->db = NULL;
+    static const char last[] = "\xff\xff\xff\xff"; /* no key is as large: keys begin with a task */
+    const char *start = from.n > 0 ? from.p : "";
+    const char *end = to.n > 0 ? to.p : last;
+    size_t end_n = to.n > 0 ? to.n : sizeof last - 1;
     char *message = NULL;
-    rocksdb_destroy_db(store->options, store->dir, &message);
-    if (message != NULL)
-        return rocksdb_failed(store, message, err);
-    return database_open(store, err);
+    rocksdb_delete_file_in_range(store->db, start, from.n, end, end_n, &message);
+    rocksdb_writebatch_t *batch = rocksdb_writebatch_create();
+    rocksdb_writebatch_delete_range(batch, start, from.n, end, end_n);
+    if (message == NULL)
+        rocksdb_write(store->db, store->write, batch, &message);
+    rocksdb_writebatch_destroy(batch);
+    return message == NULL ? 0 : rocksdb_failed(store, message, err);
 }
 
 static void rocksdb_store_close(struct store *base)
@@ -154,7 +159,6 @@ static void rocksdb_store_close(struct store *base)
     struct store_rocksdb *store = (struct store_rocksdb *)base;
     if (store->db != NULL)
         rocksdb_close(store->db);
-    rocksdb_writebatch_destroy(store->batch);
     rocksdb_writeoptions_destroy(store->write);
     rocksdb_readoptions_destroy(store->read);
     rocksdb_options_destroy(store->options);
@@ -199,7 +203,7 @@ int store_rocksdb_open(struct store **store, const char *dir, int64_t memory_byt
 {
     static const struct store_ops ops = {
         rocksdb_store_get,      rocksdb_store_write, rocksdb_store_scan,  rocksdb_store_next,
-        rocksdb_store_scan_end, rocksdb_store_wipe,  rocksdb_store_close,
+        rocksdb_store_scan_end, rocksdb_store_clear, rocksdb_store_close,
     };
     const int64_t memory_min = 8 << 20;
     struct store_rocksdb *self = mem_zalloc(sizeof *self);
@@ -210,7 +214,6 @@ int store_rocksdb_open(struct store **store, const char *dir, int64_t memory_byt
     self->table_options = rocksdb_block_based_options_create();
     self->read = rocksdb_readoptions_create();
     self->write = rocksdb_writeoptions_create();
-    self->batch = rocksdb_writebatch_create();
     options_set(self);
     if (database_open(self, err) != 0) {
         rocksdb_store_close(&self->base);

@@ -125,7 +125,8 @@ static void durable_close(struct commit *commit)
     (void)commit;
 }
 
-static const struct commit_ops durable_ops = {durable_commit, durable_restore, durable_close};
+static const struct commit_ops durable_ops = {
+    .commit = durable_commit, .restore = durable_restore, .close = durable_close};
 
 /* The store's close is not the engine's business: state_free closes it, so it is lent behind a wrapper. */
 struct lent {
@@ -154,10 +155,10 @@ static struct store_iterator *lent_scan(struct store *store, struct str from, st
 static int lent_next(struct store_iterator *iterator, struct str *key, struct str *value, struct error *err);
 static void lent_scan_end(struct store_iterator *iterator);
 
-static int lent_wipe(struct store *store, struct error *err)
+static int lent_clear(struct store *store, struct str from, struct str to, struct error *err)
 {
     struct store *below_it = ((struct lent *)store)->store;
-    return below_it->ops->wipe(below_it, err);
+    return below_it->ops->clear(below_it, from, to, err);
 }
 
 static void lent_close(struct store *store)
@@ -180,7 +181,7 @@ static void lent_scan_end(struct store_iterator *iterator)
 static struct store *lend(struct store *store)
 {
     static const struct store_ops ops = {lent_get,      lent_write, lent_scan, lent_next,
-                                         lent_scan_end, lent_wipe,  lent_close};
+                                         lent_scan_end, lent_clear, lent_close};
     struct lent *lent = mem_zalloc(sizeof *lent);
     memory_ops = store->ops;
     lent->base.ops = &ops;
@@ -270,7 +271,8 @@ static void durable_init(struct durable *durable)
     *durable = (struct durable){.store = store_memory_new(), .applied_ms = INT64_MIN};
     durable->base.ops = &durable_ops;
     for (size_t i = 0; i < PARTITIONS; i++)
-        durable->positions[i] = (struct commit_position){0, 0, INT64_MIN, INT64_MIN};
+        durable->positions[i] =
+            (struct commit_position){.owned = true, .max_time_ms = INT64_MIN, .first_ms = INT64_MIN};
 }
 
 static void durable_fini(struct durable *durable)

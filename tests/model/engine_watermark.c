@@ -127,7 +127,7 @@ static void make_log(struct log *log)
 static void play(struct log *log)
 {
     struct watermark watermark;
-    struct commit_position start = {0, 0, TIME_NONE, TIME_NONE};
+    struct commit_position start = {.owned = true, .max_time_ms = TIME_NONE, .first_ms = TIME_NONE};
     static const int64_t panes[] = {MINUTE_MS, 7 * MINUTE_MS, PANE_MS_MAX};
     int64_t pane_ms = panes[below(3)];
     int64_t applied_ms = TIME_NONE;

@@ -238,7 +238,8 @@ static void update_row(void)
     const struct event *was = existed ? &before : NULL;
     const struct event *is = thing->exists ? &after : NULL;
     struct arena arena = {0};
-    size_t n = touches_of_row(model->touches, was, is, 1, &arena, &touches);
+    const struct exchange_change change = {.before = was, .after = is, .level = 1, .stage = 1};
+    size_t n = touches_of_row(model->touches, &change, &arena, &touches);
     apply(was, is, touches, n);
     arena_fini(&arena);
 }

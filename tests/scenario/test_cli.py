@@ -55,10 +55,6 @@ def test_the_exchange_over_kafka(forestall_does, small):
     (small / "events.jsonl").write_text("".join(json.dumps(each) + "\n" for each in incidents()))
     assert "no errors" in forestall_does("check").stdout
     assert "1 recommendations" in forestall_does("replay", "--file", "events.jsonl").stderr
-    config.write_text(config.read_text() + "kafka: {bootstrap.servers: \"127.0.0.1:1\"}\n"
-                      "sources: [{topic: incidents, stream: incident, format: json}]\n")
-    refused = forestall_does("run", status=1).stderr
-    assert "exchange: kafka is not built yet; `run` takes exchange: local" in refused
 
 
 def test_help_and_usage(forestall_does):

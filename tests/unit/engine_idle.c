@@ -36,8 +36,10 @@ static void open_fixture(struct fixture *fixture)
     fixture->config.sources = fixture->sources;
     fixture->source = source_memory_new(partitions, PARTITIONS);
     watermark_init(&fixture->watermark, PARTITIONS);
-    for (size_t i = 0; i < PARTITIONS; i++)
+    for (size_t i = 0; i < PARTITIONS; i++) {
+        fixture->watermark.partitions[i].owned = true;
         fixture->watermark.partitions[i].out_of_orderness_ms = fixture->sources[i == 0 ? 0 : 1].out_of_orderness_ms;
+    }
 }
 
 static void close_fixture(struct fixture *fixture)
@@ -52,8 +54,9 @@ static void close_fixture(struct fixture *fixture)
 static void look(struct fixture *fixture)
 {
     struct error err;
-    struct idle *idle = idle_new(&fixture->config, fixture->source, &fixture->watermark);
-    assert_int_equal(idle_look(idle, &fixture->outbox, &fixture->marks, &err), 0);
+    struct idle *idle = idle_new(&fixture->config, fixture->source, &fixture->watermark, false);
+    const struct idle_others nobody = {TIME_NONE, true};
+    assert_int_equal(idle_look(idle, &nobody, &fixture->outbox, &fixture->marks, &err), 0);
     idle_free(idle);
 }
 
@@ -180,7 +183,7 @@ static void test_the_first_record_of_a_partition(void **state)
     struct fixture fixture;
     (void)state;
     open_fixture(&fixture);
-    struct idle *idle = idle_new(&fixture.config, fixture.source, &fixture.watermark);
+    struct idle *idle = idle_new(&fixture.config, fixture.source, &fixture.watermark, false);
     watermark_event(&fixture.watermark.partitions[0], 0, START);
     fixture.watermark.partitions[1].empty = fixture.watermark.partitions[2].empty = true;
     assert_int_equal(watermark_least(&fixture.watermark), START - 2 * MINUTE_MS);

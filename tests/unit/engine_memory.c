@@ -10,11 +10,11 @@
 
 #include "engine/engine.h"
 
-/* One time for every level. */
-static const int64_t *at_all_levels(int64_t time_ms)
+/* One time for every stage. */
+static const int64_t *at_all_stages(int64_t time_ms)
 {
-    static int64_t times_ms[REDUCE_LEVELS_MAX];
-    for (size_t i = 0; i < REDUCE_LEVELS_MAX; i++)
+    static int64_t times_ms[REDUCE_STAGES_MAX];
+    for (size_t i = 0; i < REDUCE_STAGES_MAX; i++)
         times_ms[i] = time_ms;
     return times_ms;
 }
@@ -78,7 +78,7 @@ static void test_a_moving_timer_waits_once(void **unused)
                                                                 .publish = publish});
     struct exchange *exchange = reduce_exchange(reduce);
     size_t most = 0;
-    assert_int_equal(reduce_restore(reduce, at_all_levels(INT64_MIN), &err), 0);
+    assert_int_equal(reduce_restore(reduce, at_all_stages(INT64_MIN), &err), 0);
     for (int64_t i = 0; i < 20000; i++) {
         struct event event;
         event_clear(&event, stream_get(STREAM_TELEMETRY));
@@ -86,13 +86,13 @@ static void test_a_moving_timer_waits_once(void **unused)
         event.at.offset = i;
         event.values[TELEMETRY_SERVICE] = value_text(i % 2 == 0 ? "cart" : "ad");
         exchange->ops->event(exchange, &event, &(struct exchange_match){0, 0}, 1);
-        assert_int_equal(reduce_advance(reduce, at_all_levels(event.time_ms + 1), &err), 0);
+        assert_int_equal(reduce_advance(reduce, at_all_stages(event.time_ms + 1), &err), 0);
         most = reduce_pending_bytes(reduce) > most ? reduce_pending_bytes(reduce) : most;
     }
     assert_true(most < 256 * 1024);
     /* And it comes: the groups go when their windows are empty. */
     assert_true(reduce_counters(reduce)->evaluations == 20000);
-    assert_int_equal(reduce_advance(reduce, at_all_levels(3 * HOUR_MS), &err), 0);
+    assert_int_equal(reduce_advance(reduce, at_all_stages(3 * HOUR_MS), &err), 0);
     const struct str_pair *dirty;
     size_t n = state_dirty(state, &dirty);
     assert_true(n > 0);

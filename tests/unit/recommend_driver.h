@@ -78,14 +78,6 @@ static inline void driver_timer(void *context, int64_t time_ms, int kind, int ru
     driver->timers[driver->timer_count++] = (struct timer){time_ms, kind, rule_number, hash};
 }
 
-/* A rule alone supersedes nothing. */
-static inline void driver_send(void *context, const struct recommend_message *message)
-{
-    (void)context;
-    (void)message;
-    fail();
-}
-
 /* Loads the rule; what was loaded before is the caller's. */
 static inline void driver_load(struct driver *driver, const char *rule_text)
 {
@@ -116,7 +108,6 @@ static inline void driver_open(struct driver *driver, const char *rule_text)
         .memory_bytes = 1 << 20,
         .publish = driver_publish,
         .timer = driver_timer,
-        .send = driver_send,
         .history = driver_history,
         .context = driver,
     };

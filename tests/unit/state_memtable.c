@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "../remove_folder.h"
 #include "state/memtable.h"
 #include "state/state.h"
 
@@ -123,7 +124,7 @@ static void test_keys_sort_by_task_and_kind(void **unused)
     buf_fini(&high);
 }
 
-static void test_database_lasts_and_wipes(void **unused)
+static void test_database_lasts_and_clears(void **unused)
 {
     (void)unused;
     char dir[] = "/tmp/forestall-store-XXXXXX";
@@ -145,12 +146,14 @@ static void test_database_lasts_and_wipes(void **unused)
     buf_reset(&value);
     assert_int_equal(store->ops->get(store, STR_LIT("k2"), &value, &err), 0);
     assert_int_equal(value.len, 0);
-    assert_int_equal(store->ops->wipe(store, &err), 0);
+    assert_int_equal(store->ops->clear(store, STR_LIT("k1"), STR_LIT("k2"), &err), 0);
     assert_int_equal(store->ops->get(store, STR_LIT("k1"), &value, &err), 1);
+    assert_int_equal(store->ops->get(store, STR_LIT("k2"), &value, &err), 0);
+    assert_int_equal(store->ops->clear(store, (struct str){0}, (struct str){0}, &err), 0);
+    assert_int_equal(store->ops->get(store, STR_LIT("k2"), &value, &err), 1);
     buf_fini(&value);
-    assert_int_equal(store->ops->wipe(store, &err), 0);
     store->ops->close(store);
-    (void)rmdir(dir);
+    remove_folder(dir);
 }
 
 int main(void)
@@ -160,7 +163,7 @@ int main(void)
         cmocka_unit_test(test_bytes_come_back_to_zero),
         cmocka_unit_test(test_scan_ends_with_the_visits_result),
         cmocka_unit_test(test_keys_sort_by_task_and_kind),
-        cmocka_unit_test(test_database_lasts_and_wipes),
+        cmocka_unit_test(test_database_lasts_and_clears),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

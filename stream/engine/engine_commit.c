@@ -1,0 +1,185 @@
+/* The engine's commits, and its way back from them. */
+#include <stdlib.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "engine/engine_parts.h"
+
+int64_t engine_commit_due_us(const struct engine *engine)
+{
+    int64_t interval_us = engine->options.config->commit_interval_ms * 1000;
+    bool hurry = engine->tasks != NULL && tasks_hurry(engine->tasks);
+    return engine->committed_us + (hurry ? interval_us / HURRY : interval_us);
+}
+
+static size_t unwritten(const struct engine *engine)
+{
+    size_t bytes = state_dirty_bytes(engine->options.state);
+    if (engine->tasks != NULL)
+        return bytes + tasks_unwritten(engine->tasks) + tasks_sent_bytes(engine->tasks);
+    return bytes + reduce_unwritten(engine->reduce);
+}
+
+bool engine_commit_is_due(const struct engine *engine)
+{
+    return clock_mono_us() >= engine_commit_due_us(engine) || engine->outbox.count > OUTBOX_MAX ||
+           unwritten(engine) > DIRTY_BYTES_MAX;
+}
+
+/* What was sent to a log is done with; with the exchange in memory a record is until it is applied. */
+static struct commit_position position_of(struct engine *engine, size_t partition)
+{
+    struct watermark_partition *of = &engine->watermark.partitions[partition];
+    if (engine->tasks == NULL)
+        return watermark_position(of, engine_applied(engine));
+    struct commit_position position = watermark_read(of);
+    position.owned = of->owned;
+    position.switch_ms = of->switch_ms;
+    position.rules_digest = engine->options.rules->digest;
+    return position;
+}
+
+/* The tasks' time; of the inputs that are read here where no task is driven here. */
+static int64_t known_time(const struct engine *engine)
+{
+    int64_t time_ms = tasks_time(engine->tasks);
+    if (time_ms != TIME_NONE)
+        return time_ms;
+    time_ms = INT64_MAX;
+    for (size_t i = 0; i < engine->input_count; i++) {
+        const struct watermark_partition *input = &engine->watermark.partitions[i];
+        if (input->owned && watermark_of(input) < time_ms)
+            time_ms = watermark_of(input);
+    }
+    return time_ms;
+}
+
+static void prepare(struct engine *engine, struct commit_position *positions)
+{
+    if (engine->tasks == NULL) {
+        reduce_before_commit(engine->reduce);
+    } else {
+        event_map_flush(engine->map, INT64_MAX);
+        ahead_sent(&engine->ahead, &engine->watermark, tasks_sent_bytes(engine->tasks));
+        ahead_passed(&engine->ahead, known_time(engine));
+        tasks_before_commit(engine->tasks, &engine->outbox, positions + engine->input_count);
+    }
+    for (size_t i = 0; i < engine->input_count; i++)
+        positions[i] = position_of(engine, i);
+}
+
+int engine_commit(struct engine *engine, struct error *err)
+{
+    int64_t from_us = clock_mono_us();
+    size_t n = engine->options.source->partition_count;
+    arena_reset(&engine->arena);
+    struct commit_position *positions = arena_alloc(&engine->arena, (n + 1) * sizeof *positions);
+    prepare(engine, positions);
+    struct commit_batch batch = {.records = engine->outbox.records,
+                                 .record_count = engine->outbox.count,
+                                 .positions = positions,
+                                 .position_count = n,
+                                 .applied_ms = engine_applied(engine),
+                                 .rules_digest = engine->options.rules->digest};
+    TRY(engine->options.commit->ops->commit(engine->options.commit, &batch, engine->options.state, err));
+    outbox_clear(&engine->outbox);
+    if (engine->tasks != NULL)
+        tasks_committed(engine->tasks);
+    engine->counters.commits++;
+    log_debug("committed", LOG_I("records", event_map_counters(engine->map)->records),
+              LOG_I("published", engine->counters.published), LOG_I("waited_ms", engine->counters.waited_us / 1000),
+              LOG_I("took_ms", (clock_mono_us() - from_us) / 1000));
+    engine->committed_us = clock_mono_us();
+    return 0;
+}
+
+/* Since when an input is mapped with the present rules: all of it where it was never mapped. */
+static int64_t switch_of(const struct engine *engine, const struct commit_position *position)
+{
+    if (position->rules_digest == engine->options.rules->digest)
+        return position->switch_ms;
+    return position->max_time_ms == TIME_NONE ? TIME_NONE : position->max_time_ms + 1;
+}
+
+/* Sets each partition to what was committed. */
+static void take_positions(struct engine *engine, const struct commit_restored *restored)
+{
+    for (size_t i = 0; i < engine->watermark.count; i++) {
+        struct watermark_partition *partition = &engine->watermark.partitions[i];
+        struct commit_position position = {
+            .owned = true, .max_time_ms = TIME_NONE, .first_ms = TIME_NONE, .switch_ms = TIME_NONE};
+        if (restored->positions != NULL)
+            position = restored->positions[i];
+        const struct config_source *source =
+            &engine->options.config->sources[engine->options.source->partitions[i].topic];
+        partition->out_of_orderness_ms = source->out_of_orderness_ms;
+        partition->owned = position.owned || !engine->options.shared;
+        partition->max_time_ms = position.max_time_ms;
+        partition->first_ms = position.first_ms;
+        partition->switch_ms = switch_of(engine, &position);
+        partition->mark_ms = TIME_NONE;
+        partition->next_offset = position.offset;
+        partition->read_offset = position.read_offset;
+        partition->finished = partition->idle = false;
+        partition->bucket_count = 0;
+        partition->mark_count = 0;
+    }
+    bool own = restored->marks == NULL;
+    size_t mark_count = own ? engine->options.mark_count : restored->mark_count;
+    for (size_t i = 0; i < mark_count; i++) {
+        const struct commit_mark *mark = own ? &engine->options.marks[i] : &restored->marks[i];
+        struct watermark_partition *partition = &engine->watermark.partitions[mark->partition];
+        partition->marks = mem_realloc(partition->marks, (partition->mark_count + 1) * sizeof *partition->marks);
+        size_t at = partition->mark_count++;
+        for (; at > 0 && partition->marks[at - 1].offset > mark->offset; at--)
+            partition->marks[at] = partition->marks[at - 1];
+        partition->marks[at] = *mark;
+    }
+}
+
+/* A partition whose log holds nothing from its position on, and that had no event yet, does not hold time back. */
+static int note_empty(struct engine *engine, struct error *err)
+{
+    struct source *source = engine->options.source;
+    for (size_t i = 0; i < engine->watermark.count; i++) {
+        struct watermark_partition *partition = &engine->watermark.partitions[i];
+        int64_t end = 0;
+        partition->empty = false;
+        if (!engine->options.live || engine->options.shared || partition->max_time_ms != TIME_NONE)
+            continue;
+        TRY(source->ops->end_offset(source, i, &end, err));
+        partition->empty = end <= partition->next_offset;
+    }
+    return 0;
+}
+
+/* One reduce drives all tasks, so that all its stages have one time. */
+void engine_all_stages(int64_t *times_ms, int64_t time_ms)
+{
+    for (size_t i = 0; i < REDUCE_STAGES_MAX; i++)
+        times_ms[i] = time_ms;
+}
+
+int engine_restore(struct engine *engine, struct error *err)
+{
+    struct commit_restored restored = {0};
+    state_drop(engine->options.state);
+    outbox_clear(&engine->outbox);
+    event_map_clear(engine->map);
+    arena_reset(&engine->arena);
+    TRY(engine->options.commit->ops->restore(engine->options.commit, engine->options.state, &engine->arena, &restored,
+                                             err));
+    take_positions(engine, &restored);
+    TRY(note_empty(engine, err));
+    if (engine->idle != NULL)
+        idle_restart(engine->idle);
+    engine->committed_us = clock_mono_us();
+    ahead_clear(&engine->ahead);
+    if (engine->tasks != NULL) {
+        tasks_restore(engine->tasks, restored.positions);
+        return 0;
+    }
+    int64_t times_ms[REDUCE_STAGES_MAX];
+    engine_all_stages(times_ms, restored.first_start ? TIME_NONE : restored.applied_ms);
+    return reduce_restore(engine->reduce, times_ms, err);
+}

@@ -1,0 +1,48 @@
+/* What the engine's files share: engine.c turns it, engine_commit.c commits and goes back. Nobody else includes this.
+ */
+#ifndef FORESTALL_ENGINE_ENGINE_PARTS_H
+#define FORESTALL_ENGINE_ENGINE_PARTS_H
+
+#include "codec/avro_write.h"
+#include "engine/ahead.h"
+#include "engine/engine.h"
+#include "engine/idle.h"
+#include "engine/outbox.h"
+#include "engine/tasks.h"
+
+enum {
+    BATCH_MAX = 1024,                   /* records of one poll */
+    DIRTY_BYTES_MAX = 32 * 1024 * 1024, /* state changes that make a commit due at once */
+    ASK_EMPTY_EVERY_US = 100 * 1000,
+    OUTBOX_MAX = 50000, /* records, likewise */
+    HURRY = 5,          /* what others wait for is committed in this part of the interval */
+};
+
+struct engine {
+    struct engine_options options;
+    struct outbox outbox;
+    struct watermark watermark;
+    size_t input_count; /* of the source's partitions: the sources'; those of the exchange follow */
+    struct event_map *map;
+    struct reduce *reduce;     /* of all tasks; NULL: the exchange has a log */
+    struct tasks *tasks;       /* then; NULL: it is in memory */
+    struct ahead ahead;        /* what was sent beyond the tasks' time */
+    struct idle *idle;         /* NULL: bounded */
+    struct avro_encoder *avro; /* of recommendations; NULL: they are JSON */
+    struct avro_encoder *scorecard_avro;
+    struct buf scratch;
+    struct arena arena; /* of a restore or commit */
+    struct source_record records[BATCH_MAX];
+    size_t *order;        /* partitions, slowest first */
+    int64_t committed_us; /* when the last commit ended */
+    int64_t asked_us;     /* when the logs of empty partitions were last asked for their ends */
+    struct engine_counters counters;
+};
+
+/* When the next commit is due, by the clock; and whether it is due now, by the clock or for what has gathered. */
+int64_t engine_commit_due_us(const struct engine *engine);
+bool engine_commit_is_due(const struct engine *engine);
+/* A time for every stage, where one reduce drives all tasks. */
+void engine_all_stages(int64_t *times_ms, int64_t time_ms);
+
+#endif

@@ -1,0 +1,47 @@
+/* The bytes of exchange records: one writer and one reader an item. Reading takes hostile bytes: a record that is not
+ * ours, or damaged, is an error, and nothing of it was handed over beyond the items before the damage. */
+#ifndef FORESTALL_ENGINE_EXCHANGE_WIRE_H
+#define FORESTALL_ENGINE_EXCHANGE_WIRE_H
+
+#include "base/map.h"
+#include "engine/exchange_log.h"
+
+enum { WIRE_VERSION = 1 };
+
+/* `scratch` is the caller's, its contents are lost. The pane stays the caller's. */
+void wire_put_partial(struct buf *out, const struct ruleset *rules, const struct exchange_partial *partial,
+                      struct buf *scratch);
+void wire_put_update(struct buf *out, const struct event *event);
+void wire_put_event(struct buf *out, const struct ruleset *rules, const struct event *event,
+                    const struct exchange_match *matches, size_t n);
+void wire_put_feedback(struct buf *out, const struct event *event, struct exchange_record record);
+void wire_put_change(struct buf *out, const struct exchange_change *change);
+void wire_put_source(struct buf *out, const struct exchange_source *source);
+void wire_put_stages(struct buf *out, const struct exchange_stages *stages);
+
+/* Rules by the hash of their meaning. */
+struct wire_rules {
+    const struct ruleset *rules;
+    struct map numbers;
+};
+void wire_rules_init(struct wire_rules *rules, const struct ruleset *set);
+void wire_rules_fini(struct wire_rules *rules);
+
+/* Where a record's items go. What they hold does so during the call. */
+struct wire_sink {
+    struct exchange *exchange;
+    void (*source)(void *context, const struct exchange_source *source);
+    void (*stages)(void *context, const struct exchange_stages *stages);
+    /* Before each item of the exchange: its stage, and the time at which it will be applied. */
+    void (*waits)(void *context, int stage, int64_t time_ms);
+    /* An item of a rule that this set does not have; it was left out. */
+    void (*unknown)(void *context);
+    size_t source_count; /* of the configuration: what an update's position may name */
+    void *context;
+};
+
+/* ERROR_FATAL: not a record of this version. The arena is reset between items. */
+int wire_read(struct str record, const struct wire_rules *rules, const struct wire_sink *sink, struct arena *arena,
+              struct error *err) MUST_CHECK;
+
+#endif
