@@ -13,8 +13,12 @@
 #include "base/clock.h"
 #include "base/failpoint.h"
 #include "base/log.h"
+#include "engine/restorer.h"
 #include "io/kafka_member.h"
+#include "io/kafka_trim.h"
 #include "io/source_kafka.h"
+
+enum { TRIM_EVERY_US = 10 * 1000 * 1000 };
 
 static struct commit_kafka *kafka_of(struct commit *commit)
 {
@@ -88,7 +92,7 @@ static int changelog_send(struct commit_kafka *kafka, const struct str_pair *dir
     for (size_t i = 0; i < count; i++) {
         struct reader key = reader_of(dirty[i].key.p, dirty[i].key.n);
         int task = read_u16(&key);
-        ASSERT(!key.failed && task < kafka->options.config->tasks && kafka->tasks[task].owned);
+        ASSERT(!key.failed && task < kafka->options.config->tasks && kafka->tasks[task].ready);
         const struct kafka_record sent = {
             .topic = kafka->changelog,
             .partition = task,
@@ -174,7 +178,7 @@ static int store_follow(struct commit_kafka *kafka, struct state *state, const s
         memcpy(entries, dirty, dirty_count * sizeof *entries);
     size_t n = dirty_count;
     for (int task = 0; task < tasks; task++) {
-        if (!kafka->tasks[task].owned)
+        if (!kafka->tasks[task].owned || !kafka->tasks[task].ready)
             continue;
         commit_meta_entries(entries + n, task, &kafka->tasks[task], &kafka->scratch);
         n += COMMIT_META_COUNT;
@@ -184,6 +188,21 @@ static int store_follow(struct commit_kafka *kafka, struct state *state, const s
     failpoint("commit_after_store");
     state_settle(state);
     return 0;
+}
+
+/* What the exchange's log holds below a task's committed position nobody reads again. */
+static void trim(struct commit_kafka *kafka, const struct commit_batch *batch)
+{
+    int64_t now_us = clock_mono_us();
+    if (!kafka->options.shared || now_us - kafka->trimmed_us < TRIM_EVERY_US)
+        return;
+    kafka->trimmed_us = now_us;
+    if (kafka->trim == NULL)
+        kafka->trim = kafka_trim_new(source_kafka_handle(kafka->options.source));
+    for (size_t i = kafka->input_count; i < batch->position_count; i++)
+        if (batch->positions[i].owned && batch->positions[i].offset > 0)
+            kafka_trim_delete(kafka->trim, kafka->exchange, (int32_t)(i - kafka->input_count),
+                              batch->positions[i].offset);
 }
 
 static int kafka_commit(struct commit *commit, const struct commit_batch *batch, struct state *state, struct error *err)
@@ -207,12 +226,29 @@ static int kafka_commit(struct commit *commit, const struct commit_batch *batch,
     kafka->committed = true;
     kafka->restores = 0;
     memcpy(kafka->positions, batch->positions, batch->position_count * sizeof *batch->positions);
+    trim(kafka, batch);
     return store_follow(kafka, state, dirty, dirty_count, err);
+}
+
+static int kafka_ready(struct commit *commit, int task, bool *ready, struct error *err)
+{
+    struct commit_kafka *kafka = kafka_of(commit);
+    if (!kafka->tasks[task].ready && kafka->restorer != NULL)
+        TRY(restorer_ready(kafka->restorer, task, &kafka->tasks[task].ready, err));
+    *ready = kafka->tasks[task].ready;
+    for (int i = 0; i < kafka->options.config->tasks; i++)
+        if (kafka->tasks[i].owned && !kafka->tasks[i].ready)
+            return 0;
+    restorer_stop(kafka->restorer);
+    kafka->restorer = NULL;
+    return 0;
 }
 
 static void kafka_close(struct commit *commit)
 {
     struct commit_kafka *kafka = kafka_of(commit);
+    restorer_stop(kafka->restorer);
+    kafka_trim_free(kafka->trim);
     kafka_producer_close(kafka->producer);
     arena_fini(&kafka->scratch);
     free(kafka->positions);
@@ -234,7 +270,8 @@ static char *name_make(const struct commit_kafka_options *options, const char *m
 
 int commit_kafka_open(struct commit **commit, const struct commit_kafka_options *options, struct error *err)
 {
-    static const struct commit_ops ops = {.commit = kafka_commit, .restore = restore_run, .close = kafka_close};
+    static const struct commit_ops ops = {
+        .commit = kafka_commit, .restore = restore_run, .ready = kafka_ready, .close = kafka_close};
     if (options->config->tasks < 1 || options->config->tasks > COMMIT_TASKS_MAX)
         return error_set(err, ERROR_FATAL, "state.tasks is %d; it is 1 to %d", options->config->tasks,
                          COMMIT_TASKS_MAX);

@@ -31,6 +31,7 @@ int commit_metadata_parse(struct str text, struct commit_metadata *metadata, str
 /* One task's state, as of a commit. */
 struct commit_task {
     bool owned;
+    bool ready;           /* its state is in the store as of `next` */
     uint64_t incarnation; /* names this life of the task's state */
     int64_t next;         /* the changelog's end */
 };
@@ -56,7 +57,10 @@ struct commit_kafka {
     bool committed;              /* they are in Kafka */
     struct commit_metadata last; /* with the exchange in memory; its tasks' ends are in `tasks` */
     struct commit_task tasks[COMMIT_TASKS_MAX];
-    size_t input_count; /* of the source's partitions; the exchange's follow */
+    size_t input_count;        /* of the source's partitions; the exchange's follow */
+    struct restorer *restorer; /* of tasks that are not ready; NULL: it is done, or there were none */
+    struct kafka_trim *trim;   /* of the exchange's log */
+    int64_t trimmed_us;
     /* Restores without a commit between, so that no failure is tried for ever. */
     int restores;
     int64_t restores_since_us;
@@ -75,10 +79,17 @@ void commit_meta_entries(struct str_pair *entries, int number, const struct comm
 void commit_marks_since(struct commit_restored *restored);
 
 /* restore_state.c: brings the store up to what `kafka->tasks` says of the task. */
-int restore_task(struct commit_kafka *kafka, struct state *state, struct kafka_log *log, int task,
-                 struct error *err) MUST_CHECK;
+struct restore_way {
+    const struct commit_kafka *kafka;
+    struct state *state;
+    struct kafka_log *log;
+    /* Called about every 100 ms; -1 ends the restoring. */
+    int (*meanwhile)(void *context, struct error *err);
+    void *context;
+};
+int restore_task(const struct restore_way *way, int task, struct error *err) MUST_CHECK;
 /* The task has no committed position: neither may it have state, here or in the changelog. */
-int restore_first_check(struct commit_kafka *kafka, struct state *state, struct kafka_log *log, int task,
+int restore_first_check(const struct commit_kafka *kafka, struct state *state, struct kafka_log *log, int task,
                         struct error *err) MUST_CHECK;
 
 int restore_run(struct commit *commit, struct state *state, struct arena *arena, struct commit_restored *out,

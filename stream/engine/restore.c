@@ -14,6 +14,7 @@
 #include "base/log.h"
 #include "engine/commit_kafka.h"
 #include "engine/exchange_log.h"
+#include "engine/restorer.h"
 #include "io/kafka_admin.h"
 #include "io/kafka_log.h"
 #include "io/kafka_member.h"
@@ -199,28 +200,39 @@ static int tasks_take(struct commit_kafka *kafka, const struct commit_restored *
             if (kafka->tasks[task].next < 0)
                 TRY(incarnation_new(&kafka->tasks[task].incarnation, err));
         } else {
-            kafka->tasks[task] = (struct commit_task){true, kafka->last.incarnation,
-                                                      kafka->committed ? kafka->last.changelog_next[task] : -1};
+            kafka->tasks[task] = (struct commit_task){.owned = true,
+                                                      .incarnation = kafka->last.incarnation,
+                                                      .next = kafka->committed ? kafka->last.changelog_next[task] : -1};
         }
     }
     return 0;
 }
 
+static int serve(void *context, struct error *err)
+{
+    return source_kafka_serve(context, err);
+}
+
+/* What has no state yet is ready at once; the rest is restored now, or, where others can go on meanwhile, beside. */
 static int state_bring(struct commit_kafka *kafka, struct state *state, struct kafka_log *log, struct error *err)
 {
+    const struct restore_way way = {
+        .kafka = kafka, .state = state, .log = log, .meanwhile = serve, .context = kafka->options.source};
+    bool left = false;
     for (int task = 0; task < kafka->options.config->tasks; task++) {
         struct commit_task *of = &kafka->tasks[task];
         if (!of->owned)
             continue;
-        if (of->next >= 0) {
-            TRY(restore_task(kafka, state, log, task, err));
-            continue;
-        }
-        if (!kafka->options.mock)
+        of->ready = of->next < 0 || !kafka->options.shared;
+        left = left || !of->ready;
+        if (of->next >= 0 && !kafka->options.shared)
+            TRY(restore_task(&way, task, err));
+        if (of->next < 0 && !kafka->options.mock)
             TRY(restore_first_check(kafka, state, log, task, err));
-        of->next = 0;
+        if (of->next < 0)
+            of->next = 0;
     }
-    return 0;
+    return left ? restorer_start(&kafka->restorer, kafka, state, err) : 0;
 }
 
 int restore_run(struct commit *commit, struct state *state, struct arena *arena, struct commit_restored *out,
@@ -228,6 +240,8 @@ int restore_run(struct commit *commit, struct state *state, struct arena *arena,
 {
     struct commit_kafka *kafka = (struct commit_kafka *)commit;
     struct source *source = kafka->options.source;
+    restorer_stop(kafka->restorer);
+    kafka->restorer = NULL;
     state_drop(state);
     *out = (struct commit_restored){0};
     out->positions = arena_zalloc(arena, (source->partition_count + 1) * sizeof *out->positions);

@@ -10,7 +10,6 @@
 #include "engine/commit_kafka.h"
 #include "engine/restore.h"
 #include "io/kafka_admin.h"
-#include "io/source_kafka.h"
 
 enum { BATCH_BYTES = 4 << 20, BATCH_ENTRIES = 20000, PROGRESS_US = 2000000 };
 
@@ -41,7 +40,7 @@ static int first_visible(void *context, const struct source_record *record, stru
     return 1;
 }
 
-int restore_first_check(struct commit_kafka *kafka, struct state *state, struct kafka_log *log, int task,
+int restore_first_check(const struct commit_kafka *kafka, struct state *state, struct kafka_log *log, int task,
                         struct error *err)
 {
     struct buf key = {0};
@@ -64,14 +63,13 @@ int restore_first_check(struct commit_kafka *kafka, struct state *state, struct 
     return 0;
 }
 
-static int store_clear(const struct commit_kafka *kafka, struct state *state, int task, struct error *err)
+static int store_clear(struct state *state, int task, struct error *err)
 {
     struct store *store = state_store(state);
     struct buf from = {0};
     struct buf to = {0};
     buf_u16(&from, (uint16_t)task);
     buf_u16(&to, (uint16_t)(task + 1));
-    (void)kafka;
     int result = store->ops->clear(store, buf_str(&from), buf_str(&to), err);
     buf_fini(&from);
     buf_fini(&to);
@@ -79,7 +77,8 @@ static int store_clear(const struct commit_kafka *kafka, struct state *state, in
 }
 
 /* How far the store has come with the task; forgets what cannot be brought up to date. */
-static int store_position(struct commit_kafka *kafka, struct state *state, int task, int64_t *from, struct error *err)
+static int store_position(const struct commit_kafka *kafka, struct state *state, int task, int64_t *from,
+                          struct error *err)
 {
     struct buf key = {0};
     bool found[COMMIT_META_COUNT] = {0};
@@ -103,12 +102,13 @@ static int store_position(struct commit_kafka *kafka, struct state *state, int t
     if (old)
         log_info("the local state is older than the changelog keeps deletions; restoring all of it",
                  LOG_I("task", task));
-    return *from == 0 ? store_clear(kafka, state, task, err) : 0;
+    return *from == 0 ? store_clear(state, task, err) : 0;
 }
 
 /* One task's stretch on its way into the store. */
 struct replay {
-    struct commit_kafka *kafka;
+    const struct restore_way *way;
+    const struct commit_kafka *kafka;
     struct store *store;
     int task;
     struct arena arena; /* the batch's bytes */
@@ -160,7 +160,7 @@ static int replay_meanwhile(void *context, struct error *err)
         log_info("restoring", LOG_I("task", replay->task), LOG_I("records", replay->records),
                  LOG_I("percent", (replay->next - replay->from) * 100 / (replay->to - replay->from)));
     }
-    return source_kafka_serve(replay->kafka->options.source, err);
+    return replay->way->meanwhile(replay->way->context, err);
 }
 
 static int replay_run(struct replay *replay, struct kafka_log *log, struct error *err)
@@ -193,19 +193,20 @@ static int replay_run(struct replay *replay, struct kafka_log *log, struct error
     return replay_flush(replay, err);
 }
 
-int restore_task(struct commit_kafka *kafka, struct state *state, struct kafka_log *log, int task, struct error *err)
+int restore_task(const struct restore_way *way, int task, struct error *err)
 {
     int64_t begun_us = clock_mono_us();
-    struct replay replay = {.kafka = kafka,
-                            .store = state_store(state),
+    struct replay replay = {.way = way,
+                            .kafka = way->kafka,
+                            .store = state_store(way->state),
                             .task = task,
-                            .to = kafka->tasks[task].next,
+                            .to = way->kafka->tasks[task].next,
                             .told_us = clock_mono_us()};
-    TRY(store_position(kafka, state, task, &replay.from, err));
+    TRY(store_position(way->kafka, way->state, task, &replay.from, err));
     replay.next = replay.from;
     replay.entries = mem_alloc((BATCH_ENTRIES + COMMIT_META_COUNT) * sizeof *replay.entries);
-    int result = replay_run(&replay, log, err);
-    if (replay.records > 0)
+    int result = replay_run(&replay, way->log, err);
+    if (result == 0 && replay.records > 0)
         log_info("state restored from the changelog", LOG_I("task", task), LOG_I("records", replay.records),
                  LOG_I("ms", (clock_mono_us() - begun_us) / 1000));
     free(replay.entries);

@@ -1,0 +1,86 @@
+/* The restoring thread. */
+#include "engine/restorer.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+
+#include "base/log.h"
+
+struct restorer {
+    struct commit_kafka *kafka;
+    struct state *state;
+    struct kafka_log *log;
+    pthread_t thread;
+    bool wanted[COMMIT_TASKS_MAX];
+    atomic_bool ready[COMMIT_TASKS_MAX];
+    atomic_bool stop;
+    atomic_bool failed; /* then `err` says why, and is not written any more */
+    struct error err;
+};
+
+static int look_up(void *context, struct error *err)
+{
+    struct restorer *restorer = context;
+    return atomic_load(&restorer->stop) ? error_set(err, ERROR_ABORT, "stopped") : 0;
+}
+
+static void *restore_all(void *context)
+{
+    struct restorer *restorer = context;
+    struct restore_way way = {.kafka = restorer->kafka,
+                              .state = restorer->state,
+                              .log = restorer->log,
+                              .meanwhile = look_up,
+                              .context = restorer};
+    for (int task = 0; task < COMMIT_TASKS_MAX; task++) {
+        if (!restorer->wanted[task])
+            continue;
+        if (restore_task(&way, task, &restorer->err) != 0) {
+            atomic_store(&restorer->failed, !atomic_load(&restorer->stop));
+            return NULL;
+        }
+        atomic_store(&restorer->ready[task], true);
+    }
+    return NULL;
+}
+
+int restorer_start(struct restorer **out, struct commit_kafka *kafka, struct state *state, struct error *err)
+{
+    struct restorer *restorer = mem_zalloc(sizeof *restorer);
+    const struct kafka_log_options options = {kafka->options.config->kafka, kafka->options.config->kafka_count};
+    restorer->kafka = kafka;
+    restorer->state = state;
+    for (int task = 0; task < COMMIT_TASKS_MAX; task++)
+        restorer->wanted[task] = kafka->tasks[task].owned && !kafka->tasks[task].ready;
+    int result = kafka_log_open(&restorer->log, &options, err);
+    if (result == 0 && pthread_create(&restorer->thread, NULL, restore_all, restorer) != 0)
+        result = error_set(err, ERROR_FATAL, "the system gives no threads");
+    if (result != 0) {
+        kafka_log_close(restorer->log);
+        free(restorer);
+        return -1;
+    }
+    *out = restorer;
+    return 0;
+}
+
+int restorer_ready(struct restorer *restorer, int task, bool *ready, struct error *err)
+{
+    if (atomic_load(&restorer->failed)) {
+        *err = restorer->err;
+        return -1;
+    }
+    *ready = atomic_load(&restorer->ready[task]);
+    return 0;
+}
+
+void restorer_stop(struct restorer *restorer)
+{
+    if (restorer == NULL)
+        return;
+    atomic_store(&restorer->stop, true);
+    (void)pthread_join(restorer->thread, NULL);
+    kafka_log_close(restorer->log);
+    free(restorer);
+}
