@@ -266,11 +266,12 @@ void report_question_json(struct report *report, const struct question *question
     begin(out, "parts", '[');
     for (size_t k = 0; k < QUESTION_PARTS_MAX && question->parts[k].heading != NULL; k++) {
         const struct report_item **found;
-        size_t older;
-        size_t count = question_found(report, question, &question->parts[k], &found, &older);
+        struct question_rest rest;
+        size_t count = question_found(report, question, &question->parts[k], &found, &rest);
         begin(out, NULL, '{');
         put(out, "heading", value_text(question->parts[k].heading));
-        put(out, "older", value_int((int64_t)older));
+        put(out, "older", value_int((int64_t)rest.older));
+        put(out, "settled", value_int((int64_t)rest.settled));
         begin(out, "recommendations", '[');
         for (size_t i = 0; i < count; i++)
             put_item(out, found[i]);

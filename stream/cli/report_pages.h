@@ -84,9 +84,14 @@ struct question {
     const char *scorecards[QUESTION_SCORECARDS]; /* how the ids of those that belong to it begin */
 };
 const struct question *question_find(const char *name); /* NULL: there is none */
-/* What was found for a part in the period, by impact; of the report's arena. `older`: how many were not seen in it. */
+/* What was found for a part in the period and is still to be worked on or measured, by impact; of the report's arena.
+ */
+struct question_rest {
+    size_t older;   /* not seen in the period */
+    size_t settled; /* seen in it; dismissed, superseded or validated */
+};
 size_t question_found(struct report *report, const struct question *question, const struct question_part *part,
-                      const struct report_item ***found, size_t *older);
+                      const struct report_item ***found, struct question_rest *rest);
 void report_question(struct report *report, const struct question *question, struct document *document);
 
 /* report_scorecards.c: all of them, or those of a question. */

@@ -97,19 +97,22 @@ static bool belongs(const struct question *question, const struct question_part 
 }
 
 size_t question_found(struct report *report, const struct question *question, const struct question_part *part,
-                      const struct report_item ***found, size_t *older)
+                      const struct report_item ***found, struct question_rest *rest)
 {
     size_t count = 0;
-    *older = 0;
+    *rest = (struct question_rest){0};
     *found = arena_alloc(&report->arena, (report->count + 1) * sizeof **found);
     for (size_t i = 0; i < report->count; i++) {
         const struct report_item *item = &report->items[i];
-        if (!(report_is_work(item) || item->stage == STAGE_VALIDATING) || !belongs(question, part, item->record))
+        if (!belongs(question, part, item->record))
             continue;
-        if (published_time(item->record, "last_seen") >= report->since_ms)
+        bool seen = published_time(item->record, "last_seen") >= report->since_ms;
+        if (item->stage == STAGE_ASIDE || item->stage == STAGE_VALIDATED)
+            rest->settled += seen;
+        else if (seen)
             (*found)[count++] = item;
         else
-            (*older)++;
+            rest->older++;
     }
     return count;
 }
@@ -118,20 +121,26 @@ static void put_part(struct report *report, const struct question *question, con
                      struct document *document)
 {
     const struct report_item **found;
-    size_t older;
-    size_t count = question_found(report, question, part, &found, &older);
+    struct question_rest rest;
+    size_t count = question_found(report, question, part, &found, &rest);
     struct arena *arena = &report->arena;
     document_heading(document, 2, part->heading);
-    if (count == 0)
-        document_paragraph(document, part->none);
-    else
+    if (count > 0)
         report_table(report, document, arena_printf(arena, "%s, by impact", part->heading), found, count);
+    else if (rest.settled == 0)
+        document_paragraph(document, part->none);
     for (size_t i = 0; i < count; i++)
         report_in_words(report, document, found[i]);
-    if (older > 0)
-        document_paragraph(document, arena_printf(arena, "%s, last seen before %s, %s left out.",
-                                                  older == 1 ? "One more" : arena_printf(arena, "%zu more", older),
-                                                  words_day(arena, report->since_ms), older == 1 ? "is" : "are"));
+    if (rest.settled > 0)
+        document_paragraph(document,
+                           arena_printf(arena, "%s dismissed, validated or superseded by another, and not shown here.",
+                                        words_count(arena, rest.settled, "recommendation seen in the period is",
+                                                    "recommendations seen in the period are")));
+    if (rest.older > 0)
+        document_paragraph(document,
+                           arena_printf(arena, "%s, last seen before %s, %s left out.",
+                                        rest.older == 1 ? "One more" : arena_printf(arena, "%zu more", rest.older),
+                                        words_day(arena, report->since_ms), rest.older == 1 ? "is" : "are"));
 }
 
 /* What was looked at, and how much of it there was. */

@@ -6,6 +6,8 @@ import re
 
 import pytest
 
+import harness
+
 NOW = "2026-03-16T00:00:00.000Z"
 OLD = "2026-02-20T00:00:00.000Z"
 
@@ -336,6 +338,22 @@ def test_deployments_and_errors(report):
     parts = sections(report(versions, "errors"))
     assert "Stop review-errors-are-noise" in parts["Noise"] and "Stop review-error-rate-worse" in parts["Getting worse"]
     assert parts["New errors"] == "No error was seen for the first time."
+
+
+@pytest.mark.parametrize("question", ["capacity", "deployments", "errors"])
+def test_every_rule_of_a_pack_has_its_place(report, question):
+    text = (harness.SOURCE / f"rules/proactive/{question}.yaml").read_text()
+    rules = re.findall(r"^- id: (.*)$", text, flags=re.M)
+    shape = report([record(rule) for rule in rules], question, "--format", "json")
+    assert sorted(found["rule_id"] for part in shape["parts"] for found in part["recommendations"]) == sorted(rules)
+
+
+def test_what_is_settled_was_still_seen(report):
+    versions = [record("review-errors-recur", status="superseded"), record("review-errors-new", status="dismissed", last_seen=OLD)]
+    parts = sections(report(versions, "errors"))
+    assert parts["Recurring errors"] == "1 recommendation seen in the period is dismissed, validated or superseded by another, and not shown here."
+    assert parts["New errors"] == "No error was seen for the first time."
+    assert [part["settled"] for part in report(versions, "errors", "--format", "json")["parts"]] == [1, 0, 0, 0]
 
 
 def test_the_demo_reads_well(forestall_does, tmp_path):
