@@ -357,8 +357,8 @@ def test_what_is_settled_was_still_seen(report):
 
 
 def test_the_demo_reads_well(forestall_does, tmp_path):
-    forestall_does("demo", "--files", "shop")
-    out = forestall_does("replay", "-c", "shop/forestall.yaml", "--file", "shop/history.jsonl", "--out", "out.jsonl")
+    forestall_does("demo", "--files", "shop", timeout=300)
+    out = forestall_does("replay", "-c", "shop/forestall.yaml", "--file", "shop/history.jsonl", "--out", "out.jsonl", timeout=300)
     newest = {}
     for line in (tmp_path / "out.jsonl").read_text().splitlines():
         version = json.loads(line)
