@@ -7,6 +7,7 @@ import subprocess
 
 import pytest
 
+import fleet
 import harness
 import members
 import seeded
@@ -152,10 +153,10 @@ def undisturbed(history, binary, tmp_path_factory):
 
 @pytest.fixture
 def trial(history, undisturbed, binary, forestall, topics, writer, reader, write_config, tmp_path):
-    """Makes a seeded.Trial, with its topics, that is fed in an order by the seed given."""
+    """Makes a seeded.Trial (or another kind of it), with its topics, that is fed in an order by the seed given."""
 
-    def make(seed, **overrides):
-        run = seeded.Trial(history, undisturbed, writer, reader)
+    def make(seed, kind=seeded.Trial, **overrides):
+        run = kind(history, undisturbed, writer, reader)
         settings = {"time": {"idle_lag": "never"}, "commit_interval": "50ms", "log": {"level": "debug"}, **overrides}
         run.set_up(topics, lambda *arguments: write_config(*arguments, **settings), forestall, seed)
         run.state = tmp_path / "state"
@@ -164,3 +165,10 @@ def trial(history, undisturbed, binary, forestall, topics, writer, reader, write
         return run
 
     return make
+
+
+@pytest.fixture
+def several(trial):
+    """Makes a fleet.Fleet, of four tasks, that is fed in an order by the seed given."""
+    return lambda seed, **overrides: trial(
+        seed, kind=fleet.Fleet, **{"exchange": "kafka", "state": {"tasks": 4}, **overrides})

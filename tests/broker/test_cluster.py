@@ -11,3 +11,98 @@ def test_two_workers(trial):
         run.feed()
     run.start()
     run.check()
+
+
+def feed(run, pieces):
+    for _ in range(pieces):
+        assert run.feed()
+
+
+def test_one_joins_and_one_leaves(several):
+    run = several(13)
+    feed(run, 6)
+    run.start("one")
+    run.settle("one")
+    feed(run, 6)
+    run.start("two")
+    feed(run, 6)
+    run.settle("one", "two")
+    feed(run, 4)
+    assert run.instances["one"].stop() == 0
+    feed(run, 4)
+    run.settle("two")
+    run.check()
+
+
+def test_one_is_killed_and_comes_back(several):
+    """Within its session: nothing moves, and the other goes on with what it has."""
+    run = several(14)
+    feed(run, 6)
+    run.start("one")
+    run.start("two")
+    run.settle("one", "two")
+    for _ in range(3):
+        feed(run, 5)
+        run.instances["two"].kill()
+        feed(run, 1)
+        run.start("two")
+        run.settle("two", "one")
+    assert run.instances["one"].log.count("partitions revoked") <= 1
+    run.check()
+
+
+def test_one_is_killed_for_good(several):
+    run = several(15)
+    feed(run, 6)
+    for name in ("one", "two", "three"):
+        run.start(name)
+    run.settle("one", "two", "three")
+    feed(run, 10)
+    run.instances["two"].kill()
+    feed(run, 4)
+    run.settle("one", "three")
+    run.check()
+
+
+def test_one_loses_its_disk(several):
+    run = several(16)
+    feed(run, 10)
+    run.start("one")
+    run.start("two")
+    run.settle("one", "two")
+    feed(run, 10)
+    run.instances["one"].wait_for_log(r"msg=committed records=[1-9]")
+    run.lose_disk("one")
+    run.start("one")
+    run.settle("one", "two")
+    assert "state restored from the changelog" in run.instances["one"].log
+    run.check()
+
+
+def test_two_workers_in_each_of_two(several):
+    run = several(17, workers=2)
+    feed(run, 6)
+    run.start("one")
+    run.settle("one")
+    feed(run, 10)
+    run.start("two")
+    feed(run, 4)
+    run.settle("one", "two")
+    run.instances["one"].kill()
+    feed(run, 4)
+    run.start("one")
+    run.settle("one", "two")
+    run.check()
+
+
+def test_rules_change_in_one_after_the_other(several):
+    run = several(18)
+    feed(run, 8)
+    run.start("one")
+    run.start("two")
+    run.settle("one", "two")
+    feed(run, 4)
+    run.retitle("one", "t", "renamed")
+    feed(run, 4)
+    run.retitle("two", "t", "renamed")
+    run.check()
