@@ -31,7 +31,6 @@ struct task {
     bool sends[REDUCE_STAGES_MAX];      /* by stage: others wait for it */
     int64_t told_ms[REDUCE_STAGES_MAX]; /* of its own stages, in the log */
     int64_t next_offset;                /* to be read */
-    int64_t read_to;                    /* time stands below it */
     struct unapplied unapplied;
     bool sources_moved; /* since the last look at switches and firsts */
     struct buf entry;   /* as it was written last */
@@ -241,7 +240,7 @@ int task_advance(struct task *task, struct error *err)
     int64_t before_ms[REDUCE_STAGES_MAX];
     int64_t time_ms = sources_ms(task);
     bool moved = false;
-    if (time_ms == TIME_NONE || task->next_offset < task->read_to)
+    if (time_ms == TIME_NONE)
         return 0;
     for (size_t stage = 0; stage < task->stage_count; stage++) {
         before_ms[stage] = time_ms;
@@ -278,7 +277,6 @@ static void read_times(struct reader *r, int64_t *times_ms, size_t n)
 static void put_entry(const struct task *task, const int64_t *applied_ms, struct buf *out)
 {
     buf_byte(out, TASK_ENTRY_VERSION);
-    buf_zigzag(out, task->next_offset);
     buf_varint(out, (uint64_t)task->options.reduce.rules->level_max);
     put_times(out, applied_ms, task->stage_count);
     put_times(out, task->peers_ms, (size_t)task->tasks * task->stage_count);
@@ -334,7 +332,6 @@ static void forget(struct task *task)
     task->unapplied.first = task->unapplied.count = 0;
     for (size_t stage = 0; stage < task->stage_count; stage++)
         task->told_ms[stage] = TIME_NONE;
-    task->read_to = 0;
     task->sources_moved = true;
     buf_reset(&task->entry);
 }
@@ -365,7 +362,6 @@ static bool read_entry(struct task *task, struct str bytes, int64_t *applied_ms)
     int64_t times_ms[REDUCE_STAGES_MAX];
     if (read_byte(&r) != TASK_ENTRY_VERSION)
         return false;
-    task->read_to = read_zigzag(&r);
     size_t count = (size_t)read_varint(&r) + 1;
     if (count > REDUCE_STAGES_MAX)
         return false;

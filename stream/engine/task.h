@@ -2,11 +2,12 @@
  *
  * Its time comes from its log alone. Each source partition says in it up to where all that it sent is there, and each
  * task the same of its stages: a stage may be applied below the least of all sources' times and of the times of all
- * tasks' lower stages that send to others. What the task was told, and up to where it has read and applied, is an entry
- * of its state (STATE_META), so that it is committed with what it speaks of.
+ * tasks' lower stages that send to others. What the task was told, and up to where it has applied, is an entry of its
+ * state (STATE_META), so that it is committed with what it speaks of.
  *
  * The committed position is the oldest record with an item that is not applied. After a restore records are read from
- * there again, and time stands until they were read as far as before: what they say of time was known already.
+ * there again. Time does not move before they were read as far as before: a commit comes after everything was applied
+ * that the task's time allowed, so only what was not read yet can move it.
  */
 #ifndef FORESTALL_ENGINE_TASK_H
 #define FORESTALL_ENGINE_TASK_H
