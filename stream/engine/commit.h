@@ -89,6 +89,12 @@ struct commit_ops {
     /* Everything in the batch and the state's dirty entries, atomically; on return 0 the state is settled. ERROR_ABORT:
      * nothing of it happened, or it is not known: drop memory and call restore. */
     int (*commit)(struct commit *commit, const struct commit_batch *batch, struct state *state, struct error *err);
+    /* The same in two halves, so that the caller can read on meanwhile; both NULL: only the whole. *under_way: finish
+     * is to be called until it says *over, and nothing that the batch or the state's dirty entries are made of may
+     * change before; else it is over. */
+    int (*start)(struct commit *commit, const struct commit_batch *batch, struct state *state, bool *under_way,
+                 struct error *err);
+    int (*finish)(struct commit *commit, bool wait, bool *over, struct error *err);
     /* The one way back, for start, abort, ambiguity and takeover: fence what went before, read the committed positions,
      * bring the store up to them from the changelog, seek the source. */
     int (*restore)(struct commit *commit, struct state *state, struct arena *arena, struct commit_restored *out,

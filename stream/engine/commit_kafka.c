@@ -4,7 +4,8 @@
  *     positions with metadata, end     from here on it has happened
  *     store write, settle              a crash before it: the changelog is read from the stored position on
  *
- * The worker's thread owns it. Failpoints stand where a crash leaves a different picture.
+ * A thread of its own carries it, so that the worker can read on; the worker's thread owns everything else. Failpoints
+ * stand where a crash leaves a different picture.
  */
 #include "engine/commit_kafka.h"
 
@@ -127,8 +128,9 @@ static void metadata_print(const struct commit_kafka *kafka, const struct commit
 }
 
 /* Of every owned partition, changed or not: that is what the brokers check the generation by. */
-static int positions_send(struct commit_kafka *kafka, const struct commit_batch *batch, struct error *err)
+static int positions_send(struct commit_kafka *kafka, const struct commit_flight *flight, struct error *err)
 {
+    const struct commit_batch *batch = &flight->batch;
     const struct source *source = kafka->options.source;
     struct kafka_position *positions = arena_alloc(&kafka->scratch, (batch->position_count + 1) * sizeof *positions);
     struct buf text = {0};
@@ -145,49 +147,59 @@ static int positions_send(struct commit_kafka *kafka, const struct commit_batch 
         };
     }
     buf_fini(&text);
-    const rd_kafka_consumer_group_metadata_t *group = kafka_member_metadata(source_kafka_member(kafka->options.source));
-    if (group == NULL)
-        return error_set(err, ERROR_ABORT, "the group took the partitions away");
-    return kafka_producer_positions(kafka->producer, positions, n, group, err);
+    return kafka_producer_positions(kafka->producer, positions, n, flight->group, err);
 }
 
-static int transaction_run(struct commit_kafka *kafka, const struct commit_batch *batch, const struct str_pair *dirty,
-                           size_t dirty_count, struct error *err)
+static int transaction_run(struct commit_kafka *kafka, const struct commit_flight *flight, struct error *err)
 {
     failpoint("commit_before_begin");
     TRY(kafka_producer_begin(kafka->producer, err));
-    TRY(outputs_send(kafka, batch, err));
-    TRY(changelog_send(kafka, dirty, dirty_count, err));
+    TRY(outputs_send(kafka, &flight->batch, err));
+    TRY(changelog_send(kafka, flight->dirty, flight->dirty_count, err));
     TRY(kafka_producer_flush(kafka->producer, err));
     failpoint("commit_after_produce");
-    kafka->last.applied_ms = batch->applied_ms;
-    kafka->last.rules_digest = batch->rules_digest;
+    kafka->last.applied_ms = flight->batch.applied_ms;
+    kafka->last.rules_digest = flight->batch.rules_digest;
     kafka->last.sequence++;
-    TRY(positions_send(kafka, batch, err));
+    TRY(positions_send(kafka, flight, err));
     failpoint("commit_before_end");
     return kafka_producer_commit(kafka->producer, err);
 }
 
-static int store_follow(struct commit_kafka *kafka, struct state *state, const struct str_pair *dirty,
-                        size_t dirty_count, struct error *err)
+static int store_follow(struct commit_kafka *kafka, const struct commit_flight *flight, struct error *err)
 {
     int tasks = kafka->options.config->tasks;
     struct str_pair *entries =
-        arena_alloc(&kafka->scratch, (dirty_count + (size_t)tasks * COMMIT_META_COUNT) * sizeof *entries);
-    if (dirty_count > 0)
-        memcpy(entries, dirty, dirty_count * sizeof *entries);
-    size_t n = dirty_count;
+        arena_alloc(&kafka->scratch, (flight->dirty_count + (size_t)tasks * COMMIT_META_COUNT) * sizeof *entries);
+    if (flight->dirty_count > 0)
+        memcpy(entries, flight->dirty, flight->dirty_count * sizeof *entries);
+    size_t n = flight->dirty_count;
     for (int task = 0; task < tasks; task++) {
         if (!kafka->tasks[task].owned || !kafka->tasks[task].ready)
             continue;
         commit_meta_entries(entries + n, task, &kafka->tasks[task], &kafka->scratch);
         n += COMMIT_META_COUNT;
     }
-    struct store *store = state_store(state);
+    struct store *store = state_store(flight->state);
     TRY(store->ops->write(store, entries, n, err));
     failpoint("commit_after_store");
-    state_settle(state);
     return 0;
+}
+
+/* The thread of a commit. */
+static void *fly(void *context)
+{
+    struct commit_kafka *kafka = context;
+    struct commit_flight *flight = &kafka->flight;
+    flight->result = transaction_run(kafka, flight, &flight->err);
+    if (flight->result != 0) {
+        kafka_producer_abort(kafka->producer);
+    } else {
+        failpoint("commit_after_end");
+        flight->result = store_follow(kafka, flight, &flight->err);
+    }
+    atomic_store(&flight->over, true);
+    return NULL;
 }
 
 /* What the exchange's log holds below a task's committed position nobody reads again. */
@@ -205,29 +217,64 @@ static void trim(struct commit_kafka *kafka, const struct commit_batch *batch)
                               batch->positions[i].offset);
 }
 
-static int kafka_commit(struct commit *commit, const struct commit_batch *batch, struct state *state, struct error *err)
+static int kafka_start(struct commit *commit, const struct commit_batch *batch, struct state *state, bool *under_way,
+                       struct error *err)
 {
     struct commit_kafka *kafka = kafka_of(commit);
+    struct commit_flight *flight = &kafka->flight;
     const struct str_pair *dirty;
     size_t dirty_count = state_dirty(state, &dirty);
-    ASSERT(batch->position_count == kafka->position_count);
+    ASSERT(batch->position_count == kafka->position_count && !flight->under_way);
+    *under_way = false;
     if (nothing_new(kafka, batch, dirty_count))
         return 0;
     if (kafka->producer == NULL || kafka_producer_dead(kafka->producer) || source_kafka_revoked(kafka->options.source))
         return error_set(err, ERROR_ABORT, "the group took the partitions away");
     arena_reset(&kafka->scratch);
-    if (transaction_run(kafka, batch, dirty, dirty_count, err) != 0) {
+    flight->batch = *batch;
+    flight->state = state;
+    flight->dirty = dirty;
+    flight->dirty_count = dirty_count;
+    flight->group = kafka_member_metadata_copy(source_kafka_member(kafka->options.source));
+    atomic_store(&flight->over, false);
+    if (pthread_create(&flight->thread, NULL, fly, kafka) != 0) {
+        rd_kafka_consumer_group_metadata_destroy(flight->group);
+        return error_set(err, ERROR_FATAL, "the system gives no threads");
+    }
+    *under_way = flight->under_way = true;
+    return 0;
+}
+
+static int kafka_finish(struct commit *commit, bool wait, bool *over, struct error *err)
+{
+    struct commit_kafka *kafka = kafka_of(commit);
+    struct commit_flight *flight = &kafka->flight;
+    *over = wait || atomic_load(&flight->over);
+    if (!flight->under_way || !*over)
+        return 0;
+    (void)pthread_join(flight->thread, NULL);
+    flight->under_way = false;
+    rd_kafka_consumer_group_metadata_destroy(flight->group);
+    if (flight->result != 0) {
         if (kafka_producer_group_lost(kafka->producer))
             kafka_member_doubt(source_kafka_member(kafka->options.source));
-        kafka_producer_abort(kafka->producer);
+        *err = flight->err;
         return -1;
     }
-    failpoint("commit_after_end");
     kafka->committed = true;
     kafka->restores = 0;
-    memcpy(kafka->positions, batch->positions, batch->position_count * sizeof *batch->positions);
-    trim(kafka, batch);
-    return store_follow(kafka, state, dirty, dirty_count, err);
+    memcpy(kafka->positions, flight->batch.positions, flight->batch.position_count * sizeof *kafka->positions);
+    trim(kafka, &flight->batch);
+    state_settle(flight->state);
+    return 0;
+}
+
+static int kafka_commit(struct commit *commit, const struct commit_batch *batch, struct state *state, struct error *err)
+{
+    bool under_way;
+    bool over;
+    TRY(kafka_start(commit, batch, state, &under_way, err));
+    return under_way ? kafka_finish(commit, true, &over, err) : 0;
 }
 
 static int kafka_ready(struct commit *commit, int task, bool *ready, struct error *err)
@@ -247,6 +294,9 @@ static int kafka_ready(struct commit *commit, int task, bool *ready, struct erro
 static void kafka_close(struct commit *commit)
 {
     struct commit_kafka *kafka = kafka_of(commit);
+    struct error ignored;
+    bool over;
+    (void)!kafka_finish(commit, true, &over, &ignored);
     restorer_stop(kafka->restorer);
     kafka_trim_free(kafka->trim);
     kafka_producer_close(kafka->producer);

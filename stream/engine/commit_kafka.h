@@ -3,6 +3,9 @@
 #ifndef FORESTALL_ENGINE_COMMIT_KAFKA_H
 #define FORESTALL_ENGINE_COMMIT_KAFKA_H
 
+#include <pthread.h>
+#include <stdatomic.h>
+
 #include "engine/commit.h"
 #include "io/kafka_log.h"
 #include "io/kafka_producer.h"
@@ -43,6 +46,20 @@ int commit_input_parse(struct str text, struct commit_position *position, struct
 void commit_task_print(struct buf *text, const struct commit_task *task);
 int commit_task_parse(struct str text, struct commit_task *task, struct error *err) MUST_CHECK;
 
+/* A commit under way, on a thread of its own: the caller reads on. */
+struct commit_flight {
+    bool under_way;
+    pthread_t thread;
+    atomic_bool over; /* then the rest is the caller's again */
+    int result;
+    struct error err;
+    struct commit_batch batch;
+    struct state *state;
+    const struct str_pair *dirty;
+    size_t dirty_count;
+    rd_kafka_consumer_group_metadata_t *group; /* as of the start */
+};
+
 struct commit_kafka {
     struct commit base;
     struct commit_kafka_options options;
@@ -57,7 +74,8 @@ struct commit_kafka {
     bool committed;              /* they are in Kafka */
     struct commit_metadata last; /* with the exchange in memory; its tasks' ends are in `tasks` */
     struct commit_task tasks[COMMIT_TASKS_MAX];
-    size_t input_count;        /* of the source's partitions; the exchange's follow */
+    size_t input_count; /* of the source's partitions; the exchange's follow */
+    struct commit_flight flight;
     struct restorer *restorer; /* of tasks that are not ready; NULL: it is done, or there were none */
     struct kafka_trim *trim;   /* of the exchange's log */
     int64_t trimmed_us;

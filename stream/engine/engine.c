@@ -162,8 +162,11 @@ int engine_new(struct engine **out, const struct engine_options *options, struct
 
 void engine_free(struct engine *engine)
 {
+    struct error ignored;
+    bool over;
     if (engine == NULL)
         return;
+    (void)!engine_commit_finish(engine, true, &over, &ignored);
     event_map_free(engine->map);
     reduce_free(engine->reduce);
     tasks_free(engine->tasks);
@@ -173,6 +176,7 @@ void engine_free(struct engine *engine)
     avro_encoder_free(engine->scorecard_avro);
     watermark_fini(&engine->watermark);
     outbox_fini(&engine->outbox);
+    outbox_fini(&engine->under_way);
     arena_fini(&engine->arena);
     buf_fini(&engine->scratch);
     free(engine->order);
@@ -359,20 +363,24 @@ static int look_for_idle(struct engine *engine, struct error *err)
 
 int engine_step(struct engine *engine, bool *worked, struct error *err)
 {
+    bool over;
     *worked = false;
     TRY(read_all(engine, worked, err));
+    TRY(engine_commit_finish(engine, false, &over, err));
     if (engine->tasks != NULL)
-        TRY(tasks_read(engine->tasks, worked, err));
+        TRY(tasks_read(engine->tasks, over, worked, err));
     TRY(look_for_idle(engine, err));
+    if (!over)
+        return 0;
     TRY(engine->tasks != NULL ? tasks_advance(engine->tasks, err) : advance_all(engine, err));
-    return engine_commit_is_due(engine) ? engine_commit(engine, err) : 0;
+    return engine_commit_is_due(engine) ? engine_commit_start(engine, err) : 0;
 }
 
 int engine_wait(struct engine *engine, struct error *err)
 {
     struct source *source = engine->options.source;
     int64_t from_us = clock_mono_us();
-    int64_t left_ms = (engine_commit_due_us(engine) - from_us) / 1000;
+    int64_t left_ms = engine->committing ? COMMITTING_WAIT_MS : (engine_commit_due_us(engine) - from_us) / 1000;
     int result = source->ops->wait(source, left_ms < 1 ? 1 : left_ms > 100 ? 100 : (int)left_ms, err);
     engine->counters.waited_us += (uint64_t)(clock_mono_us() - from_us);
     return result;

@@ -68,29 +68,69 @@ static void prepare(struct engine *engine, struct commit_position *positions)
         positions[i] = position_of(engine, i);
 }
 
-int engine_commit(struct engine *engine, struct error *err)
+/* It is over: what it was made of goes. */
+static void committed(struct engine *engine)
 {
-    int64_t from_us = clock_mono_us();
-    size_t n = engine->options.source->partition_count;
-    arena_reset(&engine->arena);
-    struct commit_position *positions = arena_alloc(&engine->arena, (n + 1) * sizeof *positions);
-    prepare(engine, positions);
-    struct commit_batch batch = {.records = engine->outbox.records,
-                                 .record_count = engine->outbox.count,
-                                 .positions = positions,
-                                 .position_count = n,
-                                 .applied_ms = engine_applied(engine),
-                                 .rules_digest = engine->options.rules->digest};
-    TRY(engine->options.commit->ops->commit(engine->options.commit, &batch, engine->options.state, err));
-    outbox_clear(&engine->outbox);
+    outbox_clear(&engine->under_way);
     if (engine->tasks != NULL)
         tasks_committed(engine->tasks);
     engine->counters.commits++;
-    log_debug("committed", LOG_I("records", event_map_counters(engine->map)->records),
-              LOG_I("published", engine->counters.published), LOG_I("waited_ms", engine->counters.waited_us / 1000),
-              LOG_I("took_ms", (clock_mono_us() - from_us) / 1000));
+    log_debug("committed", LOG_I("records", engine->commit_records), LOG_I("published", engine->commit_published),
+              LOG_I("waited_ms", engine->counters.waited_us / 1000),
+              LOG_I("took_ms", (clock_mono_us() - engine->commit_from_us) / 1000));
     engine->committed_us = clock_mono_us();
+}
+
+int engine_commit_start(struct engine *engine, struct error *err)
+{
+    const struct commit_ops *ops = engine->options.commit->ops;
+    size_t n = engine->options.source->partition_count;
+    ASSERT(!engine->committing);
+    engine->commit_from_us = clock_mono_us();
+    arena_reset(&engine->arena);
+    struct commit_position *positions = arena_alloc(&engine->arena, (n + 1) * sizeof *positions);
+    prepare(engine, positions);
+    struct outbox empty = engine->under_way;
+    engine->under_way = engine->outbox;
+    engine->outbox = empty;
+    engine->batch = (struct commit_batch){.records = engine->under_way.records,
+                                          .record_count = engine->under_way.count,
+                                          .positions = positions,
+                                          .position_count = n,
+                                          .applied_ms = engine_applied(engine),
+                                          .rules_digest = engine->options.rules->digest};
+    engine->commit_records = event_map_counters(engine->map)->records;
+    engine->commit_published = engine->counters.published;
+    if (ops->start != NULL)
+        TRY(ops->start(engine->options.commit, &engine->batch, engine->options.state, &engine->committing, err));
+    else
+        TRY(ops->commit(engine->options.commit, &engine->batch, engine->options.state, err));
+    if (!engine->committing)
+        committed(engine);
     return 0;
+}
+
+int engine_commit_finish(struct engine *engine, bool wait, bool *over, struct error *err)
+{
+    const struct commit_ops *ops = engine->options.commit->ops;
+    *over = true;
+    if (!engine->committing)
+        return 0;
+    int result = ops->finish(engine->options.commit, wait, over, err);
+    engine->committing = result == 0 && !*over;
+    if (result == 0 && *over)
+        committed(engine);
+    return result;
+}
+
+int engine_commit(struct engine *engine, struct error *err)
+{
+    bool over;
+    TRY(engine_commit_finish(engine, true, &over, err));
+    if (engine->tasks != NULL) /* they may have read on, and a commit comes after what their time allows (task.h) */
+        TRY(tasks_advance(engine->tasks, err));
+    TRY(engine_commit_start(engine, err));
+    return engine_commit_finish(engine, true, &over, err);
 }
 
 /* Since when an input is mapped with the present rules: all of it where it was never mapped. */
@@ -163,8 +203,12 @@ void engine_all_stages(int64_t *times_ms, int64_t time_ms)
 int engine_restore(struct engine *engine, struct error *err)
 {
     struct commit_restored restored = {0};
+    struct error ignored;
+    bool over;
+    (void)!engine_commit_finish(engine, true, &over, &ignored); /* however it ends, the positions will tell */
     state_drop(engine->options.state);
     outbox_clear(&engine->outbox);
+    outbox_clear(&engine->under_way);
     event_map_clear(engine->map);
     arena_reset(&engine->arena);
     TRY(engine->options.commit->ops->restore(engine->options.commit, engine->options.state, &engine->arena, &restored,

@@ -14,13 +14,20 @@ enum {
     BATCH_MAX = 1024,                   /* records of one poll */
     DIRTY_BYTES_MAX = 32 * 1024 * 1024, /* state changes that make a commit due at once */
     ASK_EMPTY_EVERY_US = 100 * 1000,
-    OUTBOX_MAX = 50000, /* records, likewise */
-    HURRY = 5,          /* what others wait for is committed in this part of the interval */
+    OUTBOX_MAX = 50000,     /* records, likewise */
+    COMMITTING_WAIT_MS = 2, /* for records, while a commit is under way */
+    HURRY = 5,              /* what others wait for is committed in this part of the interval */
 };
 
 struct engine {
     struct engine_options options;
     struct outbox outbox;
+    struct outbox under_way; /* of the commit that is, with its batch; meanwhile nothing is applied */
+    struct commit_batch batch;
+    bool committing;
+    int64_t commit_from_us;
+    uint64_t commit_records; /* counters, as of its start */
+    uint64_t commit_published;
     struct watermark watermark;
     size_t input_count; /* of the source's partitions: the sources'; those of the exchange follow */
     struct event_map *map;
@@ -42,6 +49,10 @@ struct engine {
 /* When the next commit is due, by the clock; and whether it is due now, by the clock or for what has gathered. */
 int64_t engine_commit_due_us(const struct engine *engine);
 bool engine_commit_is_due(const struct engine *engine);
+/* Begins a commit; it may be over at once. */
+int engine_commit_start(struct engine *engine, struct error *err) MUST_CHECK;
+/* Ends the commit under way if it is over, or when it is, with `wait`. Nothing is under way then: *over is true. */
+int engine_commit_finish(struct engine *engine, bool wait, bool *over, struct error *err) MUST_CHECK;
 /* A time for every stage, where one reduce drives all tasks. */
 void engine_all_stages(int64_t *times_ms, int64_t time_ms);
 

@@ -22,7 +22,8 @@ struct exchange_log {
     const struct ruleset *rules;
     struct touches *touches;
     struct row_keys keys;
-    struct lane *lanes; /* by task */
+    struct lane *lanes;  /* by task: what is being sent */
+    struct lane *handed; /* what was handed over last */
     int tasks;
     bool hurries;
     struct arena arena; /* of one call */
@@ -144,6 +145,7 @@ struct exchange_log *exchange_log_new(const struct ruleset *rules, const struct 
     log->touches = touches_new(rules);
     row_keys_init(&log->keys, config);
     log->lanes = mem_zalloc((size_t)log->tasks * sizeof *log->lanes);
+    log->handed = mem_zalloc((size_t)log->tasks * sizeof *log->handed);
     return log;
 }
 
@@ -153,9 +155,12 @@ void exchange_log_free(struct exchange_log *log)
         return;
     for (int task = 0; task < log->tasks; task++) {
         buf_fini(&log->lanes[task].bytes);
+        buf_fini(&log->handed[task].bytes);
         free(log->lanes[task].ends);
+        free(log->handed[task].ends);
     }
     free(log->lanes);
+    free(log->handed);
     free(log->matches);
     touches_free(log->touches);
     row_keys_fini(&log->keys);
@@ -180,11 +185,15 @@ bool exchange_log_hurries(const struct exchange_log *log)
     return log->hurries;
 }
 
-void exchange_log_each(const struct exchange_log *log, void (*record)(void *context, int task, struct str bytes),
+void exchange_log_hand(struct exchange_log *log, void (*record)(void *context, int task, struct str bytes),
                        void *context)
 {
+    struct lane *lanes = log->lanes;
+    log->lanes = log->handed;
+    log->handed = lanes;
+    log->hurries = false;
     for (int task = 0; task < log->tasks; task++) {
-        const struct lane *lane = &log->lanes[task];
+        const struct lane *lane = &lanes[task];
         size_t from = 0;
         for (size_t i = 0; i < lane->end_count; i++) {
             record(context, task, (struct str){lane->bytes.p + from, lane->ends[i] - from});
@@ -193,6 +202,12 @@ void exchange_log_each(const struct exchange_log *log, void (*record)(void *cont
         if (lane->bytes.len > from)
             record(context, task, (struct str){lane->bytes.p + from, lane->bytes.len - from});
     }
+}
+
+void exchange_log_sent(struct exchange_log *log)
+{
+    for (int task = 0; task < log->tasks; task++)
+        lane_clear(&log->handed[task]);
 }
 
 size_t exchange_log_bytes(const struct exchange_log *log)
@@ -207,5 +222,6 @@ void exchange_log_clear(struct exchange_log *log)
 {
     for (int task = 0; task < log->tasks; task++)
         lane_clear(&log->lanes[task]);
+    exchange_log_sent(log);
     log->hurries = false;
 }

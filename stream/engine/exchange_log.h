@@ -45,12 +45,16 @@ struct exchange *exchange_log_exchange(struct exchange_log *log);
 /* To all tasks. */
 void exchange_log_source(struct exchange_log *log, const struct exchange_source *source);
 void exchange_log_stages(struct exchange_log *log, const struct exchange_stages *stages);
-/* Shows every record, a task's in order; they hold until the next item or exchange_log_clear. */
-void exchange_log_each(const struct exchange_log *log, void (*record)(void *context, int task, struct str bytes),
+/* Shows every record, a task's in order, and starts anew: they hold until exchange_log_sent, whatever is sent
+ * meanwhile. */
+void exchange_log_hand(struct exchange_log *log, void (*record)(void *context, int task, struct str bytes),
                        void *context);
+/* What was handed over is done with. */
+void exchange_log_sent(struct exchange_log *log);
 size_t exchange_log_bytes(const struct exchange_log *log);
 /* A task sent something that another one waits for. */
 bool exchange_log_hurries(const struct exchange_log *log);
+/* Drops everything. */
 void exchange_log_clear(struct exchange_log *log);
 
 #endif

@@ -128,13 +128,15 @@ static int read_task(struct tasks *tasks, int number, bool *worked, struct error
     return result;
 }
 
-int tasks_read(struct tasks *tasks, bool *worked, struct error *err)
+int tasks_read(struct tasks *tasks, bool may_open, bool *worked, struct error *err)
 {
     for (int i = 0; i < tasks->count; i++) {
         if (!tasks->positions[i].owned)
             continue;
         if (tasks->tasks[i] == NULL) {
             bool ready = true;
+            if (!may_open)
+                continue;
             struct commit *commit = tasks->options.commit;
             if (commit->ops->ready != NULL)
                 TRY(commit->ops->ready(commit, i, &ready, err));
@@ -191,12 +193,12 @@ void tasks_before_commit(struct tasks *tasks, struct outbox *outbox, struct comm
         task_before_commit(tasks->tasks[i]);
         positions[i].offset = positions[i].read_offset = task_position(tasks->tasks[i]);
     }
-    exchange_log_each(tasks->log, hand_over, outbox);
+    exchange_log_hand(tasks->log, hand_over, outbox);
 }
 
 void tasks_committed(struct tasks *tasks)
 {
-    exchange_log_clear(tasks->log);
+    exchange_log_sent(tasks->log);
 }
 
 bool tasks_hurry(const struct tasks *tasks)

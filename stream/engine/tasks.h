@@ -24,12 +24,14 @@ void tasks_free(struct tasks *tasks);
 struct exchange *tasks_exchange(struct tasks *tasks);
 /* After a restore: drives the tasks whose positions are owned. */
 void tasks_restore(struct tasks *tasks, const struct commit_position *positions);
-/* Reads what has come for those tasks whose state is there. *worked: records were read. */
-int tasks_read(struct tasks *tasks, bool *worked, struct error *err) MUST_CHECK;
+/* Reads what has come for those tasks whose state is there; of a task that is new here only when it `may_open`, which
+ * changes the state. *worked: records were read. */
+int tasks_read(struct tasks *tasks, bool may_open, bool *worked, struct error *err) MUST_CHECK;
 /* Applies what each task's time allows. */
 int tasks_advance(struct tasks *tasks, struct error *err) MUST_CHECK;
 /* Before a commit, after map's flush: sends the times of owned inputs and of tasks, hands all that was sent over to the
- * outbox, which borrows it until tasks_committed, and fills in the positions of the exchange's partitions. */
+ * outbox, which borrows it until tasks_committed whatever is sent meanwhile, and fills in the positions of the
+ * exchange's partitions. */
 void tasks_before_commit(struct tasks *tasks, struct outbox *outbox, struct commit_position *positions);
 void tasks_committed(struct tasks *tasks);
 /* Others wait for what was sent: the commit should not wait for its interval. */

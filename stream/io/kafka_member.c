@@ -331,6 +331,19 @@ const rd_kafka_consumer_group_metadata_t *kafka_member_metadata(const struct kaf
     return member->joined ? member->metadata : NULL;
 }
 
+rd_kafka_consumer_group_metadata_t *kafka_member_metadata_copy(const struct kafka_member *member)
+{
+    void *bytes = NULL;
+    size_t n = 0;
+    rd_kafka_consumer_group_metadata_t *copy = NULL;
+    rd_kafka_error_t *error = rd_kafka_consumer_group_metadata_write(member->metadata, &bytes, &n);
+    ASSERT(error == NULL);
+    error = rd_kafka_consumer_group_metadata_read(&copy, bytes, n);
+    ASSERT(error == NULL);
+    rd_kafka_mem_free(NULL, bytes);
+    return copy;
+}
+
 void kafka_member_close(struct kafka_member *member)
 {
     if (member == NULL)

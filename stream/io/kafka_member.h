@@ -47,6 +47,8 @@ void kafka_member_doubt(struct kafka_member *member);
 rd_kafka_t *kafka_member_client(struct kafka_member *member);
 /* Of the generation in which the partitions were assigned; NULL while revoked. Holds until the next serve. */
 const rd_kafka_consumer_group_metadata_t *kafka_member_metadata(const struct kafka_member *member);
+/* A copy of it, for another thread; the caller destroys it. Not while revoked. */
+rd_kafka_consumer_group_metadata_t *kafka_member_metadata_copy(const struct kafka_member *member);
 
 /* One partition's committed position. */
 struct kafka_committed {
