@@ -193,7 +193,6 @@ def test_a_broken_rule_is_told_with_its_place(app, tmp_path):
 
 
 @pytest.mark.parametrize("overrides, message", [
-    ({"exchange": "kafka"}, "exchange: kafka is not built yet"),
     ({"schema_registry": {"url": "http://localhost:8081"}}, "the schema registry is not built yet"),
     ({"workers": 2}, "more than one worker needs exchange: kafka"),
     ({"time": {"idle_leg": "1s"}}, r"unknown key 'idle_leg'.*did you mean 'idle_lag'"),
