@@ -5,15 +5,12 @@ result; what it counted is what its results say, and the events of every window 
 peers/, a Maven project each.
 """
 
-import pathlib
 import re
-import time
 
 import rig
 
 NAME = "peers"
 ABOUT = "the same query on Kafka Streams and Flink: rate, memory, and how many events each counted"
-QUIET_SECONDS = 10  # no new results for so long, after all was read: it is done
 OPENED = ["java.base/java.util", "java.base/java.lang", "java.base/java.time"]  # what Flink's serializers look into
 PEERS = {"streams": ("streams", ""), "flink-rocksdb": ("flink", "rocksdb"), "flink-hashmap": ("flink", "hashmap")}
 
@@ -60,13 +57,7 @@ class Peer:
     def wait(self):
         """Waits until it has read all and no more results come."""
         rig.wait_committed(self.kafka, self.name, self.load.topic, self.load.ends, self.process)
-        ends, since = None, time.monotonic()
-        while time.monotonic() - since < QUIET_SECONDS:
-            now = self.kafka.ends(self.output)
-            if now != ends:
-                ends, since = now, time.monotonic()
-            time.sleep(0.5)
-            self.process.check()
+        rig.wait_quiet(self.kafka, self.output, self.process)
 
     def measure(self):
         """Events a second, peak memory in MiB, events counted."""
@@ -118,6 +109,7 @@ def measure(session, options):
     lines = [rig.Line("bare consumer", "events/s", rates["bare"], load.describe())]
     for each in ("forestall", *chosen):
         share = min(counts[each]) / load.events
-        lines.append(rig.Line(each, "events/s", rates[each], ratio=rig.ratio_of(rates[each], rates["bare"], "bare"),
+        base = "bare" if each == "forestall" else "forestall"
+        lines.append(rig.Line(each, "events/s", rates[each], ratio=rig.ratio_of(rates[each], rates[base], base),
                               note=f"counted {min(counts[each]):,.0f} of {load.events:,} ({share:.1%}); {max(peaks[each]):,.0f} MiB at most"))
     return lines

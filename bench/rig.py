@@ -24,6 +24,8 @@ PARTITIONS = 4
 CLOSING_EVENTS = 200
 POLL_SECONDS = 0.02
 SECONDS_MAX = 3600
+KNOWN_SECONDS_MAX = 60
+QUIET_SECONDS = 10  # no new results for so long, after all was read: it is done
 MINUTE_MS = 60_000
 START_MS = int(datetime.datetime(2026, 1, 31, tzinfo=datetime.timezone.utc).timestamp() * 1000)
 FIVE_MINUTES = tuple(f":{minute:02}:00.000Z" for minute in range(0, 60, 5))
@@ -167,6 +169,12 @@ class Kafka:
     def create(self, topic, partitions=PARTITIONS):
         new = confluent_kafka.admin.NewTopic(topic, partitions, 1, config={"message.timestamp.type": "LogAppendTime"})
         self.admin.create_topics([new])[topic].result(60)
+        # The broker answers before it knows of the topic itself.
+        deadline = time.monotonic() + KNOWN_SECONDS_MAX
+        while len(self.admin.list_topics(topic, timeout=30).topics[topic].partitions) != partitions:
+            if time.monotonic() > deadline:
+                fail(f"topic {topic} is not there {KNOWN_SECONDS_MAX} s after it was made")
+            time.sleep(POLL_SECONDS)
 
     def delete(self, *topics):
         known = self.admin.list_topics(timeout=30).topics
@@ -272,6 +280,17 @@ def wait_committed(kafka, group, topic, ends, process, enough=lambda: False):
             return all(each >= end for each, end in zip(now, ends)) or enough()
         wait(done, process, "the committed positions")
     return passed
+
+
+def wait_quiet(kafka, topic, process):
+    """Waits until nothing more is appended to the topic."""
+    ends, since = None, time.monotonic()
+    while time.monotonic() - since < QUIET_SECONDS:
+        now = kafka.ends(topic)
+        if now != ends:
+            ends, since = now, time.monotonic()
+        time.sleep(0.5)
+        process.check()
 
 
 def load_events(kafka, topic, groups, events, rate, start_ms, *more):
