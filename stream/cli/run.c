@@ -148,6 +148,8 @@ static void log_start(const struct config *config, const struct ruleset *rules)
 {
     log_info("starting", LOG_S("version", FORESTALL_VERSION), LOG_T("application_id", config->application_id),
              LOG_I("rules", rules->count), LOG_I("sources", config->source_count));
+    if (config->standby_replicas > 0)
+        log_warn("standby_replicas is not served by this version: a task that moves is restored from the changelog");
     if (config->http_listen.n > 0)
         log_warn("http is configured, but not served by this version", LOG_T("listen", config->http_listen));
 }

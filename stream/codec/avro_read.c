@@ -29,7 +29,7 @@ static struct value read_text_of(struct reading *in, enum value_type type)
     if (type == VALUE_STRING && !utf8_valid(text.p, text.n))
         return failed(in);
     struct value v = value_str(text);
-    v.type = type;
+    v.type = (uint8_t)type;
     return v;
 }
 

@@ -212,7 +212,9 @@ static bool read_feedback(struct reading *in)
     struct exchange_record record;
     struct event event;
     if (!item_feedback_read(&in->r, in->arena, &event, &record) || event.stream->id != STREAM_FEEDBACK ||
-        event.at.topic < 0 || (size_t)event.at.topic >= in->sink->source_count)
+        event.at.topic < 0 || (size_t)event.at.topic >= in->sink->source_count ||
+        event.values[FEEDBACK_RECOMMENDATION_ID].type != VALUE_STRING ||
+        event.values[FEEDBACK_ACTION].type != VALUE_STRING)
         return false;
     struct feedback_target target;
     bool known = feedback_about(in->rules->rules, &event, &target);
