@@ -210,7 +210,7 @@ static void trim(struct commit_kafka *kafka, const struct commit_batch *batch)
         return;
     kafka->trimmed_us = now_us;
     if (kafka->trim == NULL)
-        kafka->trim = kafka_trim_new(source_kafka_handle(kafka->options.source));
+        kafka->trim = kafka_trim_new(source_kafka_reader(kafka->options.source));
     for (size_t i = kafka->input_count; i < batch->position_count; i++)
         if (batch->positions[i].owned && batch->positions[i].offset > 0)
             kafka_trim_delete(kafka->trim, kafka->exchange, (int32_t)(i - kafka->input_count),

@@ -95,6 +95,10 @@ int kafka_log_range(rd_kafka_t *client, const char *topic, int32_t partition, in
             return 0;
         if (!kafka_passing(code) || clock_mono_us() > deadline_us)
             return kafka_failed(err, code, "the range of %s [%d]", topic, (int)partition);
+        /* A client that does not read the topic learns of another leader only when it is asked about it; else it asks
+         * the old one for a quarter of an hour (metadata.max.age.ms). */
+        int count;
+        (void)partitions_ask(client, topic, &count);
         pause_ms(RETRY_MS);
     }
 }

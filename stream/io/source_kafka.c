@@ -559,6 +559,11 @@ struct rd_kafka_s *source_kafka_handle(struct source *source)
     return kafka_of(source)->member != NULL ? kafka_member_client(kafka_of(source)->member) : NULL;
 }
 
+struct rd_kafka_s *source_kafka_reader(struct source *source)
+{
+    return kafka_of(source)->reader;
+}
+
 bool source_kafka_revoked(const struct source *source)
 {
     const struct source_kafka *kafka = (const struct source_kafka *)source;

@@ -33,6 +33,8 @@ int source_kafka_join(struct source *source, struct error *err) MUST_CHECK;
 struct kafka_member *source_kafka_member(struct source *source);
 /* Its librdkafka client. */
 struct rd_kafka_s *source_kafka_handle(struct source *source);
+/* The client that reads the partitions, and so is the first to learn who leads them. */
+struct rd_kafka_s *source_kafka_reader(struct source *source);
 /* Partitions were revoked or lost since the last join: the memory built on them is void. */
 bool source_kafka_revoked(const struct source *source);
 /* The log of a partition now: its first offset, and the one after its last (open transactions included). */
