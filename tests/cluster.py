@@ -229,7 +229,9 @@ def java(nodes=1):
     lib = os.environ.get("TEST_KAFKA")
     if not lib:
         raise ClusterError("TEST_KAFKA does not name a folder with Kafka's jars; use tests/kafka or tests/run")
-    return ["java", "-Xmx448m" if nodes == 1 else "-Xmx256m", "-cp", f"{lib}/*",
+    # Of several, what counts is how soon one is up again, on a machine that they share.
+    size = ["-Xmx448m"] if nodes == 1 else ["-Xmx256m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"]
+    return ["java", *size, "-cp", f"{lib}/*",
             "-Dorg.slf4j.simpleLogger.showDateTime=true",
             "-Dorg.slf4j.simpleLogger.dateTimeFormat=yyyy-MM-dd'T'HH:mm:ss.SSSZ"]
 
