@@ -35,7 +35,7 @@ class Fleet(seeded.Trial):
             self.rules_of(name).write_text(seeded.RULES)
         self.process = self.instances[name] = self.forestall(self.config, env={
             "FORESTALL_STATE__DIR": str(self.state_of(name)), "FORESTALL_RULES__0": str(self.rules_of(name)),
-            "FORESTALL_FAILPOINT": failpoint or ""})
+            **({"FORESTALL_FAILPOINT": failpoint} if failpoint else {})})
 
     def shares(self):
         """How many partitions each member of the group has; None while the group is at it."""
@@ -81,11 +81,19 @@ class Fleet(seeded.Trial):
         # Whoever applies a version decides by its rules: which has the new title first is not fixed.
         return json.dumps({**record, "title": None, "life_version": None}).encode()
 
+    def committed(self):
+        """How often the instance that was started last has committed: of the records others may have read all."""
+        return self.process.log.count("msg=committed")
+
     def keep_running(self, ends_allowed):
         for name, process in self.instances.items():
             if not process.running():
                 assert process.process.returncode in (0, -9), process.log
         return ends_allowed
+
+    def check(self, ends_allowed=0):
+        self.process = next(process for process in self.instances.values() if process.running())
+        super().check(ends_allowed)
 
     def stop(self):
         running = {name: process for name, process in self.instances.items() if process.running()}

@@ -111,6 +111,17 @@ static int turn(struct worker *worker, struct error *err)
     return worked ? 0 : engine_wait(worker->engine, err);
 }
 
+/* Before it leaves. What cannot be committed any more is no error: whoever has the partitions now reads it again. */
+static int last_commit(struct worker *worker, struct error *err)
+{
+    if (!worker->ready || engine_commit(worker->engine, err) == 0)
+        return 0;
+    if (err->class != ERROR_ABORT)
+        return -1;
+    log_warn("left without a last commit", LOG_S("reason", err->message));
+    return 0;
+}
+
 int worker_run(struct worker *worker, struct error *err)
 {
     worker->told_us = clock_mono_us();
@@ -126,5 +137,5 @@ int worker_run(struct worker *worker, struct error *err)
             worker->told_us = clock_mono_us();
         }
     }
-    return worker->ready ? engine_commit(worker->engine, err) : 0;
+    return last_commit(worker, err);
 }

@@ -1,5 +1,7 @@
 """exchange: kafka on a real Kafka: one instance, several workers, several instances that come and go."""
 
+import signal
+
 
 def test_one_instance(trial):
     trial(11, exchange="kafka").check()
@@ -61,6 +63,34 @@ def test_one_is_killed_for_good(several):
     run.instances["two"].kill()
     feed(run, 4)
     run.settle("one", "three")
+    run.check()
+
+
+def fall_asleep(run, name):
+    """For longer than its session: the others have what it had."""
+    run.instances[name].process.send_signal(signal.SIGSTOP)
+    feed(run, 3)
+    run.settle(*(other for other in run.instances if other != name))
+    feed(run, 2)
+
+
+def test_one_sleeps_past_its_session(several):
+    """What it had not committed is void when it wakes up; told to stop meanwhile, it leaves in order all the same."""
+    run = several(19)
+    feed(run, 6)
+    run.start("one")
+    run.start("two")
+    run.settle("one", "two")
+    fall_asleep(run, "two")
+    sleeper = run.instances["two"]
+    sleeper.process.send_signal(signal.SIGCONT)
+    run.settle("one", "two")
+    assert "going back to the committed positions" in sleeper.log
+    feed(run, 3)
+    fall_asleep(run, "two")
+    sleeper.process.send_signal(signal.SIGTERM)
+    sleeper.process.send_signal(signal.SIGCONT)
+    assert sleeper.wait() == 0, sleeper.log
     run.check()
 
 
