@@ -60,6 +60,18 @@ class Fleet(seeded.Trial):
         for name in names:
             self.instances[name].wait_for_log("msg=ready")
 
+    def wait_for_states(self):
+        """Waits until every task has committed something: from then on its state is restored when it moves."""
+        exchange = f"{self.group}-exchange"
+
+        def committed():
+            asked = self.admin.list_consumer_group_offsets([confluent_kafka.ConsumerGroupTopicPartitions(self.group)])
+            places = asked[self.group].result(harness.TIMEOUT_SECONDS).topic_partitions
+            found = [place for place in places if place.topic == exchange and place.offset >= 0]
+            return len(found) == json.loads(self.config.read_text())["state"]["tasks"]
+
+        harness.wait_until(committed, "a position of each task")
+
     def lose_disk(self, name):
         self.instances[name].kill()
         shutil.rmtree(self.state_of(name))

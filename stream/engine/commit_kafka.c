@@ -154,7 +154,9 @@ static int transaction_run(struct commit_kafka *kafka, const struct commit_fligh
 {
     failpoint("commit_before_begin");
     TRY(kafka_producer_begin(kafka->producer, err));
+    failpoint("commit_after_begin");
     TRY(outputs_send(kafka, &flight->batch, err));
+    failpoint("commit_after_outputs");
     TRY(changelog_send(kafka, flight->dirty, flight->dirty_count, err));
     TRY(kafka_producer_flush(kafka->producer, err));
     failpoint("commit_after_produce");

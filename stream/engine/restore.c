@@ -11,6 +11,7 @@
 #include <sys/random.h>
 
 #include "base/clock.h"
+#include "base/failpoint.h"
 #include "base/log.h"
 #include "engine/commit_kafka.h"
 #include "engine/exchange_log.h"
@@ -247,9 +248,12 @@ int restore_run(struct commit *commit, struct state *state, struct arena *arena,
     out->positions = arena_zalloc(arena, (source->partition_count + 1) * sizeof *out->positions);
     TRY(restores_count(kafka, err));
     TRY(source_kafka_join(source, err));
+    failpoint("restore_after_join");
     TRY(partitions_check(kafka, kafka->changelog, err));
     TRY(producer_renew(kafka, err));
+    failpoint("restore_after_fence");
     TRY(positions_read(kafka, arena, out, err));
+    failpoint("restore_after_positions");
     out->first_start = !kafka->committed;
     if (out->first_start)
         TRY(first_start(kafka, err));
@@ -260,11 +264,14 @@ int restore_run(struct commit *commit, struct state *state, struct arena *arena,
     int result = state_bring(kafka, state, log, err);
     kafka_log_close(log);
     TRY(result);
+    failpoint("restore_before_seek");
     TRY(positions_take(kafka, out, err));
+    failpoint("restore_after_seek");
     out->applied_ms = kafka->last.applied_ms;
     out->rules_digest = kafka->last.rules_digest;
     memcpy(kafka->positions, out->positions, source->partition_count * sizeof *out->positions);
     TRY(commit_marks_read(kafka->options.config, source, arena, &out->marks, &out->mark_count, err));
     commit_marks_since(out);
+    failpoint("restore_after_marks");
     return 0;
 }

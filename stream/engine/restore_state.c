@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "base/clock.h"
+#include "base/failpoint.h"
 #include "base/log.h"
 #include "engine/commit_kafka.h"
 #include "engine/restore.h"
@@ -189,6 +190,7 @@ static int replay_run(struct replay *replay, struct kafka_log *log, struct error
     };
     if (replay->from < replay->to)
         TRY(kafka_log_read(log, &stretch, err));
+    failpoint("restore_before_store");
     replay->next = replay->to;
     return replay_flush(replay, err);
 }
@@ -203,9 +205,11 @@ int restore_task(const struct restore_way *way, int task, struct error *err)
                             .to = way->kafka->tasks[task].next,
                             .told_us = clock_mono_us()};
     TRY(store_position(way->kafka, way->state, task, &replay.from, err));
+    failpoint("restore_before_state");
     replay.next = replay.from;
     replay.entries = mem_alloc((BATCH_ENTRIES + COMMIT_META_COUNT) * sizeof *replay.entries);
     int result = replay_run(&replay, way->log, err);
+    failpoint("restore_after_state");
     if (result == 0 && replay.records > 0)
         log_info("state restored from the changelog", LOG_I("task", task), LOG_I("records", replay.records),
                  LOG_I("ms", (clock_mono_us() - begun_us) / 1000));

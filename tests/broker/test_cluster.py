@@ -101,7 +101,7 @@ def test_one_loses_its_disk(several):
     run.start("two")
     run.settle("one", "two")
     feed(run, 10)
-    run.instances["one"].wait_for_log(r"msg=committed records=[1-9]")
+    run.wait_for_states()
     run.lose_disk("one")
     run.start("one")
     run.settle("one", "two")

@@ -1,33 +1,38 @@
-"""kill -9 at random moments and at each named point of the commit: nothing is lost, nothing comes twice.
+"""kill -9 at random moments and at each named point of the commit and of the way back: nothing is lost, nothing comes twice.
 
 Whatever happened on the way, each recommendation has the versions of an undisturbed replay, byte for byte and in order,
 and each bad record has exactly one dead letter.
 """
 
 import random
+import re
 import shutil
 
 import pytest
 
-FAILPOINTS = ("commit_before_begin", "commit_after_produce", "commit_before_end", "commit_after_end",
-              "commit_after_store")
-
+import failpoints
+import harness
 
 def test_undisturbed(trial):
     trial(0).check()
 
 
-@pytest.mark.parametrize("failpoint", FAILPOINTS)
-def test_at_a_named_point_of_the_commit(trial, failpoint):
+def test_every_named_point_is_known():
+    sources = (path.read_text() for path in (harness.SOURCE / "stream").rglob("*.c"))
+    assert sorted(re.findall(r'\bfailpoint\("(\w+)"\)', "".join(sources))) == sorted(failpoints.EVERY)
+
+
+@pytest.mark.parametrize("failpoint", failpoints.EVERY)
+def test_at_a_named_point(trial, failpoint):
     dice = random.Random(failpoint)
     run = trial(failpoint)
-    deaths = 0
-    for _ in range(6):
+    deaths, rounds, passes_max = 0, *((6, 5) if failpoint in failpoints.COMMIT else (3, 1))
+    for _ in range(rounds):
         run.feed()
-        run.start(f"{failpoint}:{dice.randint(1, 5)}")
+        run.start(f"{failpoint}:{dice.randint(1, passes_max)}")
         deaths += run.feed_until_it_dies()
         run.process.kill()
-    assert deaths >= 3
+    assert deaths >= rounds / 2
     run.check()
 
 
