@@ -111,8 +111,8 @@ class Forestall:
 class Topics:
     """Makes topics under names that no other test uses, and removes them at the end."""
 
-    def __init__(self, bootstrap):
-        self.admin = confluent_kafka.admin.AdminClient({"bootstrap.servers": bootstrap})
+    def __init__(self, bootstrap, **client):
+        self.admin = confluent_kafka.admin.AdminClient({"bootstrap.servers": bootstrap, **client})
         self.unique = uuid.uuid4().hex[:8]
         self.made = []
 
@@ -196,14 +196,17 @@ class Record:
 
 
 class Reader:
-    """Reads a topic from its beginning, only what is committed, in the order of each partition."""
+    """Reads a topic from its beginning, only what is committed, in the order of each partition.
 
-    def __init__(self, bootstrap, topic, isolation="read_committed"):
+    `client` holds further settings of the Kafka client."""
+
+    def __init__(self, bootstrap, topic, isolation="read_committed", **client):
         self.topic = topic
         self.records = []
         self.consumer = confluent_kafka.Consumer({
             "bootstrap.servers": bootstrap, "group.id": f"reader-{uuid.uuid4().hex}", "isolation.level": isolation,
             "enable.auto.commit": False, "enable.partition.eof": True, "auto.offset.reset": "earliest",
+            **client,
         })
         metadata = self.consumer.list_topics(topic, timeout=TIMEOUT_SECONDS).topics[topic]
         assert metadata.error is None, f"topic {topic}: {metadata.error}"
