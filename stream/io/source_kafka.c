@@ -320,11 +320,15 @@ static void kafka_close(struct source *source)
 
 static int asker_open(struct source_kafka *kafka, const struct source_kafka_options *options, struct error *err)
 {
+    /* A question waits at a leader that died for as long as a socket may (a minute), whatever time it was given, and
+     * the worker with it. */
+    static const struct kafka_setting defaults[] = {{"socket.timeout.ms", "10000"}, {NULL, NULL}};
     static const struct kafka_setting fixed[] = {{"isolation.level", "read_uncommitted"}, {NULL, NULL}};
     const struct kafka_client client = {
         .type = RD_KAFKA_CONSUMER,
         .properties = options->properties,
         .property_count = options->property_count,
+        .defaults = defaults,
         .fixed = fixed,
     };
     return kafka_client_new(&kafka->asker, &client, err);
