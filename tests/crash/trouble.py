@@ -46,7 +46,10 @@ class Trouble:
         self.teller.say(f"broker {number + 1} is back")
 
     def knows_all(self, number):
-        """The broker has joined the others: until then these may not have noticed that it was away."""
+        """The broker has joined the others: until then these may not have noticed that it was away. On a machine that is
+        too busy it may give up by itself meanwhile."""
+        if not self.cluster.nodes[number].alive():
+            self.cluster.nodes[number].start()
         return cluster.brokers_known(self.cluster.nodes[number].port) == len(self.cluster.nodes)
 
     def in_sync(self):
