@@ -5,20 +5,17 @@
  * the asker sees uncommitted records and answers where the logs end. A seek stops the partition and starts it again on
  * a new queue, so that nothing fetched before can come after.
  *
- * One thread polls; librdkafka's threads only fill the queues and write to the event descriptor.
+ * One thread polls. What librdkafka's threads put into the queues another one takes out ahead of it (kafka_fetch.h).
  */
 #include "io/source_kafka.h"
 
-#include <errno.h>
-#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/eventfd.h>
-#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/log.h"
 #include "io/kafka_admin.h"
+#include "io/kafka_fetch.h"
 #include "io/kafka_member.h"
 
 /* All partitions together hold about this much ahead of the engine; the floor keeps a wide topic from starving.
@@ -34,7 +31,6 @@ struct kafka_partition {
     int64_t next;            /* offsets below it have been polled, or are not wanted */
     int64_t start;           /* bounded: the first offset read */
     int64_t end;             /* bounded: where it ends; INT64_MAX: it does not */
-    bool more;               /* the last poll filled its array: there may be more without an event */
     bool finished;
     bool owned;
     int64_t read_to; /* all below it was given, transaction markers included */
@@ -51,10 +47,7 @@ struct source_kafka {
     size_t topic_count;
     struct source_partition *described;
     struct kafka_partition *partitions;
-    int event_fd;
-    rd_kafka_message_t **held; /* polled, not yet released */
-    size_t held_count;
-    size_t held_cap;
+    struct kafka_fetch *fetch;
     int64_t served_us;
     int64_t missing_us;         /* when a broker first said that there is no such topic; 0: since asked, none did */
     struct error member_failed; /* found while releasing; the next poll reports it */
@@ -71,10 +64,12 @@ static struct kafka_partition *partition_of(struct source *source, size_t partit
     return &kafka_of(source)->partitions[partition];
 }
 
-static void partition_stop(struct kafka_partition *partition)
+static void partition_stop(struct source_kafka *kafka, size_t number)
 {
+    struct kafka_partition *partition = &kafka->partitions[number];
     if (partition->queue == NULL)
         return;
+    kafka_fetch_stop(kafka->fetch, number);
     if (rd_kafka_consume_stop(partition->topic, partition->number) != 0)
         log_warn("a partition does not stop", LOG_S("topic", rd_kafka_topic_name(partition->topic)),
                  LOG_I("partition", partition->number), LOG_S("text", rd_kafka_err2str(rd_kafka_last_error())));
@@ -111,29 +106,6 @@ static int event_take(struct kafka_partition *partition, const rd_kafka_message_
                      (long long)partition->next, rd_kafka_message_errstr(message), advice);
 }
 
-static void record_fill(struct source_record *record, const rd_kafka_message_t *message)
-{
-    rd_kafka_timestamp_type_t kind;
-    int64_t timestamp_ms = rd_kafka_message_timestamp(message, &kind);
-    *record = (struct source_record){
-        .value = message->payload,
-        .value_n = message->len,
-        .key = message->key,
-        .key_n = message->key_len,
-        .offset = message->offset,
-        .timestamp_ms = kind == RD_KAFKA_TIMESTAMP_NOT_AVAILABLE ? -1 : timestamp_ms,
-    };
-}
-
-static rd_kafka_message_t **held_room(struct source_kafka *kafka, size_t n)
-{
-    if (kafka->held_cap - kafka->held_count < n) {
-        kafka->held_cap = kafka->held_count + n + kafka->held_cap;
-        kafka->held = mem_realloc(kafka->held, kafka->held_cap * sizeof *kafka->held);
-    }
-    return kafka->held + kafka->held_count;
-}
-
 static int membership_check(struct source_kafka *kafka, struct error *err)
 {
     if (kafka->member_failed.class != ERROR_NONE) {
@@ -155,28 +127,29 @@ static int kafka_poll_records(struct source *source, size_t partition, struct so
     TRY(membership_check(kafka, err));
     if (from->queue == NULL || from->finished)
         return 0;
-    rd_kafka_message_t **messages = held_room(kafka, max);
-    ssize_t got = rd_kafka_consume_batch_queue(from->queue, 0, messages, max);
-    if (got < 0)
-        return kafka_failed(err, rd_kafka_last_error(), "reading %s", rd_kafka_topic_name(from->topic));
-    kafka->held_count += (size_t)got;
-    from->more = (size_t)got == max;
+    struct kafka_batch *batch = kafka_fetch_peek(kafka->fetch, partition);
+    if (batch == NULL)
+        return 0;
+    if (batch->code != RD_KAFKA_RESP_ERR_NO_ERROR)
+        return kafka_failed(err, batch->code, "reading %s", rd_kafka_topic_name(from->topic));
     size_t n = 0;
-    for (ssize_t i = 0; i < got; i++) {
-        const rd_kafka_message_t *message = messages[i];
-        if (message->err != RD_KAFKA_RESP_ERR_NO_ERROR) {
-            TRY(event_take(from, message, err));
+    for (; batch->at < batch->count && n < max && !from->finished; batch->at++) {
+        const struct source_record *record = &batch->records[batch->at];
+        if (batch->messages[batch->at]->err != RD_KAFKA_RESP_ERR_NO_ERROR) {
+            TRY(event_take(from, batch->messages[batch->at], err));
             continue;
         }
-        if (message->offset < from->next)
+        if (record->offset < from->next)
             continue;
-        if (message->offset >= from->end) {
+        if (record->offset >= from->end) {
             from->finished = true;
             break;
         }
-        record_fill(&records[n++], message);
-        from->next = from->read_to = message->offset + 1;
+        records[n++] = *record;
+        from->next = from->read_to = record->offset + 1;
     }
+    if (batch->at == batch->count || from->finished)
+        kafka_fetch_pass(kafka->fetch, partition);
     from->finished = from->finished || from->next >= from->end;
     *count = n;
     return 0;
@@ -185,9 +158,7 @@ static int kafka_poll_records(struct source *source, size_t partition, struct so
 static void kafka_release(struct source *source)
 {
     struct source_kafka *kafka = kafka_of(source);
-    for (size_t i = 0; i < kafka->held_count; i++)
-        rd_kafka_message_destroy(kafka->held[i]);
-    kafka->held_count = 0;
+    kafka_fetch_give(kafka->fetch);
     if (clock_mono_us() - kafka->served_us > SERVE_EVERY_US && clients_serve(kafka, &kafka->member_failed) != 0)
         log_debug("the group member failed");
 }
@@ -215,41 +186,28 @@ static int kafka_wait(struct source *source, int timeout_ms, struct error *err)
     TRY(clients_serve(kafka, err));
     TRY(membership_check(kafka, err));
     TRY(missing_check(source, err));
-    bool more = false;
-    for (size_t i = 0; i < source->partition_count; i++) {
-        more = more || kafka->partitions[i].more;
-        kafka->partitions[i].more = false;
-    }
-    if (more)
-        return 0;
-    struct pollfd wanted = {.fd = kafka->event_fd, .events = POLLIN};
-    uint64_t events;
-    if (poll(&wanted, 1, timeout_ms < WAIT_SLICE_MS ? timeout_ms : WAIT_SLICE_MS) > 0 &&
-        read(kafka->event_fd, &events, sizeof events) < 0 && errno != EAGAIN)
-        return error_set(err, ERROR_FATAL, "waiting for records: %s", strerror(errno));
+    kafka_fetch_wait(kafka->fetch, timeout_ms < WAIT_SLICE_MS ? timeout_ms : WAIT_SLICE_MS);
     return 0;
 }
 
 static int kafka_seek(struct source *source, size_t partition, int64_t offset, struct error *err)
 {
-    static const uint64_t one = 1; /* what an eventfd takes */
     struct source_kafka *kafka = kafka_of(source);
     struct kafka_partition *in = partition_of(source, partition);
     ASSERT(in->owned);
-    partition_stop(in);
+    partition_stop(kafka, partition);
     in->next = in->start = in->read_to = offset;
-    in->more = false;
     in->finished = offset >= in->end;
     if (in->finished)
         return 0;
     in->queue = rd_kafka_queue_new(kafka->reader);
-    rd_kafka_queue_io_event_enable(in->queue, kafka->event_fd, &one, sizeof one);
     if (rd_kafka_consume_start_queue(in->topic, in->number, offset, in->queue) != 0) {
         rd_kafka_queue_destroy(in->queue);
         in->queue = NULL;
         return kafka_failed(err, rd_kafka_last_error(), "reading %s [%d] from %lld", rd_kafka_topic_name(in->topic),
                             (int)in->number, (long long)offset);
     }
+    kafka_fetch_start(kafka->fetch, partition, in->queue);
     return 0;
 }
 
@@ -299,18 +257,14 @@ static bool kafka_owned(struct source *source, size_t partition)
 static void kafka_close(struct source *source)
 {
     struct source_kafka *kafka = kafka_of(source);
-    for (size_t i = 0; i < kafka->held_count; i++)
-        rd_kafka_message_destroy(kafka->held[i]);
-    free(kafka->held);
     for (size_t i = 0; i < source->partition_count; i++)
-        partition_stop(&kafka->partitions[i]);
+        partition_stop(kafka, i);
     for (size_t i = 0; i < kafka->topic_count; i++)
         rd_kafka_topic_destroy(kafka->topics[i]);
     kafka_member_close(kafka->member);
     kafka_client_free(kafka->reader);
     kafka_client_free(kafka->asker);
-    if (kafka->event_fd >= 0)
-        (void)close(kafka->event_fd);
+    kafka_fetch_free(kafka->fetch);
     free(kafka->topics);
     free(kafka->partitions);
     free(kafka->described);
@@ -497,10 +451,9 @@ static int member_open(struct source_kafka *kafka, const struct source_kafka_opt
 
 static int parts_open(struct source_kafka *kafka, const struct source_kafka_options *options, struct error *err)
 {
-    if (kafka->event_fd < 0)
-        return error_set(err, ERROR_FATAL, "eventfd: %s", strerror(errno));
     TRY(asker_open(kafka, options, err));
     TRY(partitions_find(kafka, options, err));
+    TRY(kafka_fetch_new(&kafka->fetch, kafka->base.partition_count, err));
     TRY(reader_open(kafka, options, err));
     TRY(partitions_init(kafka, options, err));
     return options->group_id != NULL ? member_open(kafka, options, err) : bounds_set(kafka, options, err);
@@ -515,7 +468,6 @@ int source_kafka_open(struct source **source, const struct source_kafka_options 
     struct source_kafka *kafka = mem_zalloc(sizeof *kafka);
     kafka->base.ops = &ops;
     kafka->shared = options->group_id != NULL && options->shared;
-    kafka->event_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
     if (parts_open(kafka, options, err) != 0) {
         kafka_close(&kafka->base);
         return -1;
@@ -532,7 +484,6 @@ static int partitions_own(struct source_kafka *kafka, struct error *err)
         const struct source_partition *about = &kafka->described[i];
         struct kafka_partition *partition = &kafka->partitions[i];
         partition->owned = kafka_member_owns(kafka->member, about->topic_name.p, about->partition);
-        partition->more = false;
         known += partition->owned;
     }
     if (known == kafka_member_assigned(kafka->member))
@@ -548,7 +499,7 @@ int source_kafka_join(struct source *source, struct error *err)
     struct source_kafka *kafka = kafka_of(source);
     ASSERT(kafka->member != NULL);
     for (size_t i = 0; i < source->partition_count; i++)
-        partition_stop(&kafka->partitions[i]);
+        partition_stop(kafka, i);
     TRY(kafka_member_join(kafka->member, err));
     return kafka->shared ? partitions_own(kafka, err) : 0;
 }

@@ -1,0 +1,46 @@
+/* A thread that takes messages out of librdkafka's queues ahead of the worker, and frees them after it: the queues'
+ * locks and the allocator cost the worker nothing. A ring of batches a partition, with one producer and one consumer.
+ *
+ *     empty -> (thread fills) -> full -> (worker takes, reads, gives back) -> used -> (thread frees) -> empty
+ *
+ * What the rings hold is bounded: batches are of about FETCH_BATCH_BYTES, and a few a partition. Starting and stopping
+ * a partition are the worker's too, and wait for the thread to be between two partitions.
+ */
+#ifndef FORESTALL_IO_KAFKA_FETCH_H
+#define FORESTALL_IO_KAFKA_FETCH_H
+
+#include <stdatomic.h>
+
+#include "io/kafka.h"
+#include "io/source.h"
+
+enum { FETCH_BATCH_MAX = 512, FETCH_BATCHES = 4, FETCH_BATCH_BYTES = 256 * 1024 };
+
+struct kafka_batch {
+    atomic_int state;
+    size_t count;             /* messages */
+    size_t at;                /* the worker's: messages before it were read */
+    rd_kafka_resp_err_t code; /* why nothing could be taken */
+    rd_kafka_message_t *messages[FETCH_BATCH_MAX];
+    struct source_record records[FETCH_BATCH_MAX]; /* of those that are records */
+};
+
+struct kafka_fetch;
+
+int kafka_fetch_new(struct kafka_fetch **fetch, size_t partitions, struct error *err) MUST_CHECK;
+/* Ends the thread; every partition must have been stopped. NULL: nothing. */
+void kafka_fetch_free(struct kafka_fetch *fetch);
+/* Takes from the queue from now on; the queue must outlive kafka_fetch_stop. */
+void kafka_fetch_start(struct kafka_fetch *fetch, size_t partition, rd_kafka_queue_t *queue);
+/* Nothing of the partition is taken or held any more, not even what the worker has. */
+void kafka_fetch_stop(struct kafka_fetch *fetch, size_t partition);
+/* The batch to read next, NULL: there is none now. It is the same until kafka_fetch_pass. */
+struct kafka_batch *kafka_fetch_peek(struct kafka_fetch *fetch, size_t partition);
+/* The worker has read it to its end, and goes on to the next one. What it read holds until kafka_fetch_give. */
+void kafka_fetch_pass(struct kafka_fetch *fetch, size_t partition);
+/* Everything that was passed may be freed. */
+void kafka_fetch_give(struct kafka_fetch *fetch);
+/* Waits until a partition that had none when it was looked at last has a batch, at most `timeout_ms`. */
+void kafka_fetch_wait(struct kafka_fetch *fetch, int timeout_ms);
+
+#endif
