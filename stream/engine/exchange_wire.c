@@ -309,5 +309,5 @@ int wire_read(struct str record, const struct wire_rules *rules, const struct wi
         return 0;
     return error_set(err, ERROR_FATAL,
                      "a record of the exchange is damaged, or of another version of this program: stop every instance, "
-                     "and `forestall reset`");
+                     "and start anew with another application_id and state.dir");
 }

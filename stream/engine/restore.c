@@ -24,7 +24,7 @@
 /* So many restores without a commit between them, within so long, are no passing trouble. */
 enum { RESTORES_MAX = 8, RESTORES_SPAN_S = 600 };
 
-static const char reset_advice[] = "`forestall reset` starts the application anew";
+static const char reset_advice[] = "another application_id, with a state.dir of its own, starts anew";
 
 static struct kafka_log_options log_options(const struct commit_kafka *kafka)
 {

@@ -14,7 +14,7 @@
 
 enum { BATCH_BYTES = 4 << 20, BATCH_ENTRIES = 20000, PROGRESS_US = 2000000 };
 
-static const char reset_advice[] = "`forestall reset` starts the application anew";
+static const char reset_advice[] = "another application_id, with a state.dir of its own, starts anew";
 
 static int meta_get(struct state *state, const struct buf *key, bool *found, uint64_t *number, struct error *err)
 {

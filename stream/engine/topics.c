@@ -243,7 +243,7 @@ static int status_judge(const struct topic_status *topic, struct error *err)
     if (topic->partitions == 0)
         return error_set(err, ERROR_FATAL, "there is no topic %s: `forestall topics create` makes it", topic->name);
     if (topic->refused)
-        return error_set(err, ERROR_FATAL, "topic %s: %s: set it right (or `forestall reset`, then start again)",
+        return error_set(err, ERROR_FATAL, "topic %s: %s: set it right (or start anew with another application_id)",
                          topic->name, topic->wrong);
     if (topic->wrong != NULL)
         log_warn("a topic's settings are not right", LOG_S("topic", topic->name), LOG_S("differs", topic->wrong));

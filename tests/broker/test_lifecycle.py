@@ -250,9 +250,9 @@ def test_deleted_positions_are_refused_while_there_is_state(app):
     app.applied()
     assert process.stop() == 0
     harness.wait_until(app.delete_group, "the group's end")
-    app.refused("there is state, but group .* has no positions.*forestall reset")
+    app.refused("there is state, but group .* has no positions.*another application_id")
     shutil.rmtree(app.state)
-    app.refused("there is state, but group .* has no positions.*forestall reset")
+    app.refused("there is state, but group .* has no positions.*another application_id")
     assert len(app.output.drain()) == app.sent - 1
 
 
@@ -264,5 +264,5 @@ def test_a_deleted_changelog_is_refused(app):
     changelog = f"{app.name}-changelog"
     app.admin.delete_topics([changelog])[changelog].result(harness.TIMEOUT_SECONDS)
     harness.wait_until(lambda: changelog not in app.admin.list_topics(timeout=10).topics, "the changelog's end")
-    app.refused("changelog.*forestall reset")
+    app.refused("changelog.*another application_id")
     assert len(app.output.drain()) == app.sent - 1
