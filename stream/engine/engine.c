@@ -451,6 +451,11 @@ const struct reduce_counters *engine_reduce_counters(const struct engine *engine
     return engine->tasks != NULL ? tasks_counters(engine->tasks) : reduce_counters(engine->reduce);
 }
 
+uint64_t engine_unknown(const struct engine *engine)
+{
+    return engine->tasks != NULL ? tasks_unknown(engine->tasks) : 0;
+}
+
 const struct recommender_counters *engine_recommend_counters(const struct engine *engine)
 {
     return engine->tasks != NULL ? tasks_recommend_counters(engine->tasks) : reduce_recommend_counters(engine->reduce);

@@ -78,6 +78,8 @@ const struct engine_counters *engine_counters(const struct engine *engine);
 const struct map_counters *engine_map_counters(const struct engine *engine);
 const struct reduce_counters *engine_reduce_counters(const struct engine *engine);
 const struct recommender_counters *engine_recommend_counters(const struct engine *engine);
+/* What the exchange brought of rules that this set does not have. */
+uint64_t engine_unknown(const struct engine *engine);
 /* One log line with every counter that a person would look for. */
 void engine_log_counters(const struct engine *engine, const char *message);
 
