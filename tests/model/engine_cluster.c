@@ -398,16 +398,6 @@ static void kafka_init(struct kafka *kafka, const struct log *log)
         kafka->described[PARTITIONS + task] = (struct source_partition){SOURCES, {"exchange", 8}, task};
 }
 
-static void outputs_fini(struct map *outputs)
-{
-    struct map_entry *entry;
-    for (size_t i = 0; map_next(outputs, &i, &entry);) {
-        buf_fini(entry->value);
-        free(entry->value);
-    }
-    map_fini(outputs);
-}
-
 static void kafka_fini(struct kafka *kafka)
 {
     for (int task = 0; task < TASKS; task++) {

@@ -275,14 +275,19 @@ static void durable_init(struct durable *durable)
             (struct commit_position){.owned = true, .max_time_ms = INT64_MIN, .first_ms = INT64_MIN};
 }
 
-static void durable_fini(struct durable *durable)
+static void outputs_fini(struct map *outputs)
 {
     struct map_entry *entry;
-    for (size_t i = 0; map_next(&durable->outputs, &i, &entry);) {
+    for (size_t i = 0; map_next(outputs, &i, &entry);) {
         buf_fini(entry->value);
         free(entry->value);
     }
-    map_fini(&durable->outputs);
+    map_fini(outputs);
+}
+
+static void durable_fini(struct durable *durable)
+{
+    outputs_fini(&durable->outputs);
     durable->store->ops->close(durable->store);
 }
 
