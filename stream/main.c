@@ -10,7 +10,7 @@ static const struct {
     int (*run)(int argc, char **argv);
     const char *does;
 } commands[] = {
-    {"demo", cli_demo, "a month of Online Boutique on an in-process Kafka, no set-up"},
+    {"demo", cli_demo, "a quarter of Online Boutique on an in-process Kafka, no set-up"},
     {"run", cli_run, "the processor: topics in, recommendations out"},
     {"replay", cli_replay, "the same engine over history, from topics or files"},
     {"check", cli_check, "validate rules and configuration"},
