@@ -263,6 +263,7 @@ static int open_engine(struct demo *demo, struct error *err)
                                           .source = demo->source,
                                           .state = demo->state,
                                           .commit = demo->commit,
+                                          .scratch_dir = config->state_dir.p,
                                           .live = true,
                                           .until_ms = INT64_MAX,
                                           .publish_from_ms = INT64_MIN,

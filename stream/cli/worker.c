@@ -58,6 +58,7 @@ int worker_open(struct worker *worker, struct store *store, struct error *err)
                                     .state = worker->state,
                                     .commit = worker->commit,
                                     .shared = shared,
+                                    .scratch_dir = config->state_dir.p,
                                     .live = true,
                                     .until_ms = INT64_MAX,
                                     .publish_from_ms = INT64_MIN};

@@ -80,6 +80,7 @@ static struct reduce_options reduce_options(struct engine *engine)
                                    .state = options->state,
                                    .tasks = task_range_all(options->config->tasks),
                                    .memory_bytes = options->config->state_memory_bytes / options->config->workers,
+                                   .scratch_dir = options->scratch_dir,
                                    .counted_from_ms = options->publish_from_ms,
                                    .publish = publish,
                                    .expire = expire,
@@ -219,6 +220,20 @@ static void order_partitions(struct engine *engine)
     }
 }
 
+/* Memory for partials: what is beyond it is sent on before its time. */
+static size_t partials_max(const struct engine *engine)
+{
+    return (size_t)engine->options.config->state_memory_bytes / 8;
+}
+
+/* What was read is within its memory: partials are sent on, and go to the disk. */
+static int bound(struct engine *engine, struct error *err)
+{
+    if (event_map_bytes(engine->map) > partials_max(engine))
+        event_map_flush(engine->map, INT64_MAX);
+    return engine->tasks != NULL ? 0 : reduce_bound(engine->reduce, err);
+}
+
 /* Reads what has come of one partition. */
 static int read_partition(struct engine *engine, size_t partition, size_t *count, struct error *err)
 {
@@ -239,17 +254,17 @@ static int read_partition(struct engine *engine, size_t partition, size_t *count
         idle_saw(engine->idle, partition);
     if (*count == 0 && source->ops->finished(source, partition))
         engine->watermark.partitions[partition].finished = true;
-    return 0;
+    return bound(engine, err);
 }
 
-/* What waits for the slowest leaves no room for more of this one. */
+/* What waits for the slowest, in memory or on the disk, leaves no room for more of this one. */
 static bool is_too_far_ahead(const struct engine *engine, size_t partition)
 {
     size_t budget = (size_t)engine->options.config->state_memory_bytes / 2;
     if (engine->tasks != NULL)
         return ahead_bytes(&engine->ahead, partition) > budget / engine->input_count ||
-               event_map_bytes(engine->map) > budget;
-    return reduce_pending_bytes(engine->reduce) + event_map_bytes(engine->map) > budget;
+               tasks_sent_bytes(engine->tasks) > budget;
+    return reduce_pending_bytes(engine->reduce) > budget;
 }
 
 /* The slowest partitions first; those ahead only while what waits for the slowest is within its budget. One that is at

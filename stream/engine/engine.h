@@ -17,6 +17,7 @@ struct engine_options {
     struct source *source; /* borrowed, as all here */
     struct state *state;
     struct commit *commit;
+    const char *scratch_dir;         /* where pending goes that memory has no room for; NULL: it stays in memory */
     bool shared;                     /* the exchange has a log: its partitions are the source's last, one a task */
     bool live;                       /* idle partitions are marked; partitions end never */
     int64_t until_ms;                /* nothing beyond this event time is applied; INT64_MAX: no end */

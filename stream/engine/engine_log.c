@@ -28,6 +28,7 @@ void engine_log_counters(const struct engine *engine, const char *message)
              LOG_I("where_null", map->where_null_errors + reduce->where_null_errors),
              LOG_I("when_errors", reduce->detector.when_errors), LOG_I("evicted", reduce->groups_evicted),
              LOG_I("unknown_rules", engine_unknown(engine)),
-             LOG_I("partials_dropped", reduce->detector.partials_dropped), LOG_T("applied", buf_str(&applied)));
+             LOG_I("partials_dropped", reduce->detector.partials_dropped),
+             LOG_I("spilled_bytes", reduce->spilled_bytes), LOG_T("applied", buf_str(&applied)));
     buf_fini(&applied);
 }

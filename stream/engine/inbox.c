@@ -5,17 +5,21 @@
 
 #include "detect/span.h"
 #include "engine/item_bytes.h"
-#include "engine/waiting_panes.h"
+#include "engine/scratch.h"
 #include "recommend/feedback.h"
+
+/* A block of the scratch file: each sorted run is read with a buffer of one or two. */
+enum { BLOCK_BYTES_MIN = 4 * 1024, BLOCK_BYTES_MAX = 64 * 1024, BLOCKS_OF_MEMORY = 128 };
 
 struct inbox {
     struct exchange exchange; /* first: the exchange's functions find the inbox by it */
     const struct ruleset *rules;
+    struct scratch *scratch; /* NULL: all stays in memory */
+    size_t memory_bytes;
     struct pending **stages;
     size_t stage_count;
-    int64_t *applied_ms; /* by stage */
-    struct waiting_panes panes;
-    struct buf scratch;             /* what is encoded on its way into pending, which copies it */
+    int64_t *applied_ms;            /* by stage */
+    struct buf encoded;             /* what is encoded on its way into pending, which copies it */
     struct exchange_match *matches; /* of one event and level, likewise; grows to the most that one had */
     size_t match_cap;
 };
@@ -36,21 +40,16 @@ static void push(struct inbox *inbox, size_t stage, struct pending_item item)
     item.stage = (uint8_t)stage;
     if (item.time_ms >= inbox->applied_ms[stage])
         pending_push(inbox->stages[stage], item);
+    else
+        pane_free(item.pane);
 }
 
 static void take_partial(struct exchange *exchange, const struct exchange_partial *partial)
 {
     struct inbox *inbox = inbox_of(exchange);
     const struct rule *of = &inbox->rules->rules[partial->rule];
-    int64_t end_ms = span_pane(&of->window, partial->pane->start_ms).end_ms;
-    if (end_ms < inbox->applied_ms[of->stage]) {
-        pane_free(partial->pane);
-        return;
-    }
-    if (!waiting_panes_add(&inbox->panes, partial->rule, partial->group, partial->pane))
-        return;
     push(inbox, of->stage,
-         (struct pending_item){.time_ms = end_ms,
+         (struct pending_item){.time_ms = span_pane(&of->window, partial->pane->start_ms).end_ms,
                                .level = of->level,
                                .kind = PENDING_PANE,
                                .rule = partial->rule,
@@ -62,14 +61,14 @@ static void take_partial(struct exchange *exchange, const struct exchange_partia
 static void take_update(struct exchange *exchange, const struct event *event)
 {
     struct inbox *inbox = inbox_of(exchange);
-    buf_reset(&inbox->scratch);
-    event_encode(&inbox->scratch, event, FIELD_BIT(event->stream->field_count) - 1);
+    buf_reset(&inbox->encoded);
+    event_encode(&inbox->encoded, event, FIELD_BIT(event->stream->field_count) - 1);
     push(inbox, LEVEL_SOURCE,
          (struct pending_item){.time_ms = event->time_ms,
                                .level = LEVEL_SOURCE,
                                .kind = PENDING_UPDATE,
                                .at = event->at,
-                               .bytes = buf_str(&inbox->scratch)});
+                               .bytes = buf_str(&inbox->encoded)});
 }
 
 /* The event for those of its rules that are of one level and stage; how many those are. */
@@ -84,14 +83,14 @@ static size_t push_event(struct inbox *inbox, const struct event *event, const s
         inbox->matches = mem_grow(inbox->matches, count, &inbox->match_cap, sizeof *inbox->matches);
         inbox->matches[count++] = matches[i];
     }
-    buf_reset(&inbox->scratch);
-    item_event_encode(&inbox->scratch, &(struct item_event){event, inbox->matches, count});
+    buf_reset(&inbox->encoded);
+    item_event_encode(&inbox->encoded, &(struct item_event){event, inbox->matches, count});
     push(inbox, like->stage,
          (struct pending_item){.time_ms = event->time_ms,
                                .level = like->level,
                                .kind = PENDING_EVENT,
                                .at = event->at,
-                               .bytes = buf_str(&inbox->scratch)});
+                               .bytes = buf_str(&inbox->encoded)});
     return count;
 }
 
@@ -119,40 +118,49 @@ static void take_feedback(struct exchange *exchange, const struct event *event, 
     struct inbox *inbox = inbox_of(exchange);
     struct feedback_target target;
     bool known = feedback_about(inbox->rules, event, &target);
-    buf_reset(&inbox->scratch);
-    item_feedback_encode(&inbox->scratch, event, record);
+    buf_reset(&inbox->encoded);
+    item_feedback_encode(&inbox->encoded, event, record);
     push(inbox, known ? target.rule->stage : LEVEL_RULE,
          (struct pending_item){.time_ms = event->time_ms,
                                .level = known ? target.rule->level : (uint8_t)inbox->rules->level_max,
                                .kind = PENDING_FEEDBACK,
                                .at = event->at,
-                               .bytes = buf_str(&inbox->scratch)});
+                               .bytes = buf_str(&inbox->encoded)});
 }
 
 static void take_change(struct exchange *exchange, const struct exchange_change *change)
 {
     struct inbox *inbox = inbox_of(exchange);
-    buf_reset(&inbox->scratch);
-    item_change_encode(&inbox->scratch, &(struct item_change){change->before, change->after});
+    buf_reset(&inbox->encoded);
+    item_change_encode(&inbox->encoded, &(struct item_change){change->before, change->after});
     push(inbox, change->stage,
          (struct pending_item){.time_ms = change->time_ms,
                                .level = change->level,
                                .kind = PENDING_CHANGE,
                                .at = change->at,
-                               .bytes = buf_str(&inbox->scratch)});
+                               .bytes = buf_str(&inbox->encoded)});
 }
 
-struct inbox *inbox_new(const struct ruleset *rules)
+static size_t block_bytes(size_t memory_bytes)
+{
+    size_t bytes = memory_bytes / BLOCKS_OF_MEMORY;
+    return bytes < BLOCK_BYTES_MIN ? BLOCK_BYTES_MIN : bytes > BLOCK_BYTES_MAX ? BLOCK_BYTES_MAX : bytes;
+}
+
+struct inbox *inbox_new(const struct inbox_options *options)
 {
     static const struct exchange_ops ops = {take_partial, take_update, take_event, take_feedback, take_change};
     struct inbox *inbox = mem_zalloc(sizeof *inbox);
     inbox->exchange.ops = &ops;
-    inbox->rules = rules;
-    inbox->stage_count = inbox_stages(rules);
+    inbox->rules = options->rules;
+    inbox->memory_bytes = options->memory_bytes;
+    if (options->scratch_dir != NULL)
+        inbox->scratch = scratch_new(options->scratch_dir, block_bytes(options->memory_bytes));
+    inbox->stage_count = inbox_stages(options->rules);
     inbox->stages = mem_alloc(inbox->stage_count * sizeof(struct pending *));
     inbox->applied_ms = mem_alloc(inbox->stage_count * sizeof *inbox->applied_ms);
     for (size_t i = 0; i < inbox->stage_count; i++) {
-        inbox->stages[i] = pending_new();
+        inbox->stages[i] = pending_new(options->rules, inbox->scratch);
         inbox->applied_ms[i] = INT64_MIN;
     }
     return inbox;
@@ -162,13 +170,13 @@ void inbox_free(struct inbox *inbox)
 {
     if (inbox == NULL)
         return;
-    waiting_panes_clear(&inbox->panes);
     for (size_t i = 0; i < inbox->stage_count; i++)
         pending_free(inbox->stages[i]);
+    scratch_free(inbox->scratch);
     free(inbox->stages);
     free(inbox->applied_ms);
     free(inbox->matches);
-    buf_fini(&inbox->scratch);
+    buf_fini(&inbox->encoded);
     free(inbox);
 }
 
@@ -193,7 +201,29 @@ void inbox_timer(struct inbox *inbox, int64_t time_ms, enum pending_kind kind, i
                                                              .group = group});
 }
 
-bool inbox_next(struct inbox *inbox, const int64_t *before_ms, struct pending_item *item)
+static size_t sent_bytes(const struct inbox *inbox)
+{
+    size_t bytes = 0;
+    for (size_t i = 0; i < inbox->stage_count; i++)
+        bytes += pending_bytes(inbox->stages[i]);
+    return bytes;
+}
+
+/* The stage that has most goes as a whole, so that runs are long. */
+int inbox_bound(struct inbox *inbox, struct error *err)
+{
+    while (inbox->scratch != NULL && sent_bytes(inbox) > inbox->memory_bytes) {
+        struct pending *most = inbox->stages[0];
+        for (size_t i = 1; i < inbox->stage_count; i++)
+            if (pending_bytes(inbox->stages[i]) > pending_bytes(most))
+                most = inbox->stages[i];
+        TRY(pending_spill(most, err));
+        ASSERT(pending_bytes(most) == 0);
+    }
+    return 0;
+}
+
+int inbox_next(struct inbox *inbox, const int64_t *before_ms, struct pending_item *item, bool *any, struct error *err)
 {
     const struct pending_item *best = NULL;
     size_t stage = 0;
@@ -204,11 +234,8 @@ bool inbox_next(struct inbox *inbox, const int64_t *before_ms, struct pending_it
         best = first;
         stage = i;
     }
-    if (best == NULL || !pending_pop(inbox->stages[stage], before_ms[stage], item))
-        return false;
-    if (item->kind == PENDING_PANE)
-        waiting_panes_take(&inbox->panes, item->rule, item->group, item->pane);
-    return true;
+    *any = best != NULL;
+    return *any ? pending_pop(inbox->stages[stage], before_ms[stage], item, any, err) : 0;
 }
 
 void inbox_done(struct inbox *inbox, struct pending_item *item)
@@ -228,15 +255,19 @@ int64_t inbox_applied(const struct inbox *inbox, size_t stage)
 
 void inbox_clear(struct inbox *inbox)
 {
-    waiting_panes_clear(&inbox->panes);
     for (size_t i = 0; i < inbox->stage_count; i++)
         pending_clear(inbox->stages[i]);
 }
 
 size_t inbox_bytes(const struct inbox *inbox)
 {
-    size_t bytes = inbox->panes.bytes;
+    size_t bytes = sent_bytes(inbox) + (inbox->scratch != NULL ? (size_t)scratch_bytes(inbox->scratch) : 0);
     for (size_t i = 0; i < inbox->stage_count; i++)
-        bytes += pending_bytes(inbox->stages[i]);
+        bytes += pending_timer_bytes(inbox->stages[i]);
     return bytes;
+}
+
+uint64_t inbox_spilled(const struct inbox *inbox)
+{
+    return inbox->scratch == NULL ? 0 : scratch_written(inbox->scratch);
 }

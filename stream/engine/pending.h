@@ -2,13 +2,16 @@
  *
  *     (time, level, kind, rule and group | source position)
  *
- * A binary heap. Events' bytes lie in chunks that go when all of theirs were applied, so there is no allocation an
- * event. Pending is not state: a restart reads it again from the sources.
+ * Binary heaps, of timers and of what was sent. Partials of one pane merge while they wait. Events' bytes lie in chunks
+ * that go when all of theirs were applied, so there is no allocation an event. Where memory has no room for it, all
+ * that was sent is written to a scratch file as a sorted run (spill.h), and read back as its time comes; timers stay.
+ * Pending is not state: a restart reads it again from the sources.
  */
 #ifndef FORESTALL_ENGINE_PENDING_H
 #define FORESTALL_ENGINE_PENDING_H
 
 #include "detect/pane.h"
+#include "rule/ruleset.h"
 
 /* Sources are level 0; what they fold into (rows) reaches rules at their own levels, 1 and up, and so do telemetry,
  * panes and the detections of rules below. One level above all rules their recommendations meet. */
@@ -50,22 +53,31 @@ struct pending_item {
 };
 
 struct pending;
+struct scratch;
 
-struct pending *pending_new(void);
+/* Where it may spill to; NULL: it stays in memory. Both borrowed. */
+struct pending *pending_new(const struct ruleset *rules, struct scratch *scratch);
 void pending_free(struct pending *pending);
-/* Adds an item; `bytes` and `key` are copied. */
+/* Adds an item; `bytes` and `key` are copied, a pane is taken, and merged where its place has one. */
 void pending_push(struct pending *pending, struct pending_item item);
-/* The first item in order strictly before `before_ms`, taken out; false: none. Its bytes hold until pending_done. */
-bool pending_pop(struct pending *pending, int64_t before_ms, struct pending_item *item);
+/* The first item in order strictly before `before_ms`, taken out; *any is false: none. Its bytes hold until
+ * pending_done; its pane is the caller's. ERROR_FATAL: the scratch file cannot be read. */
+int pending_pop(struct pending *pending, int64_t before_ms, struct pending_item *item, bool *any,
+                struct error *err) MUST_CHECK;
 void pending_done(struct pending *pending, struct pending_item *item);
 /* a comes before b. */
 bool pending_before(const struct pending_item *a, const struct pending_item *b);
+/* Both are of one pane of one group. */
+bool pending_same_pane(const struct pending_item *a, const struct pending_item *b);
 /* The first item without taking it; NULL: none. */
 const struct pending_item *pending_first(const struct pending *pending);
 /* Drops everything. */
 void pending_clear(struct pending *pending);
-size_t pending_count(const struct pending *pending);
-/* Bytes that wait, panes aside: for back pressure. */
+/* Writes what was sent to the scratch file, and frees its memory. No item may be between pop and done. ERROR_FATAL: the
+ * disk is full or fails. */
+int pending_spill(struct pending *pending, struct error *err) MUST_CHECK;
+/* Bytes that pending_spill would free; those of timers. */
 size_t pending_bytes(const struct pending *pending);
+size_t pending_timer_bytes(const struct pending *pending);
 
 #endif

@@ -83,7 +83,9 @@ struct reduce *reduce_new(const struct reduce_options *options)
     const struct config *config = options->config;
     struct reduce *reduce = mem_zalloc(sizeof *reduce);
     reduce->options = *options;
-    reduce->inbox = inbox_new(options->rules);
+    reduce->inbox = inbox_new(&(struct inbox_options){.rules = options->rules,
+                                                      .scratch_dir = options->scratch_dir,
+                                                      .memory_bytes = (size_t)options->memory_bytes / 8});
     reduce->ways.inside = inbox_exchange(reduce->inbox);
     reduce->ways.outside = options->out != NULL ? options->out : reduce->ways.inside;
     reduce->touches = touches_new(options->rules);
@@ -411,13 +413,21 @@ static int apply_settled(struct reduce *reduce, struct pending_item *item, struc
 static int apply_next(struct reduce *reduce, const int64_t *before_ms, bool *any, struct error *err)
 {
     struct pending_item item;
-    *any = inbox_next(reduce->inbox, before_ms, &item);
+    TRY(inbox_next(reduce->inbox, before_ms, &item, any, err));
     if (!*any)
         return 0;
     int result = apply_settled(reduce, &item, err);
     inbox_done(reduce->inbox, &item);
     arena_reset(&reduce->arena);
-    return result;
+    return result == 0 ? reduce_bound(reduce, err) : -1;
+}
+
+int reduce_bound(struct reduce *reduce, struct error *err)
+{
+    uint64_t spilled = inbox_spilled(reduce->inbox);
+    TRY(inbox_bound(reduce->inbox, err));
+    reduce->counters.spilled_bytes += inbox_spilled(reduce->inbox) - spilled;
+    return 0;
 }
 
 void reduce_first(struct reduce *reduce, enum stream_id stream, int64_t first_ms)
@@ -448,13 +458,16 @@ int reduce_drain(struct reduce *reduce, struct error *err)
     int64_t ends_ms[REDUCE_STAGES_MAX];
     for (size_t i = 0; i < REDUCE_STAGES_MAX; i++)
         ends_ms[i] = INT64_MAX;
-    while (inbox_next(reduce->inbox, ends_ms, &item)) {
+    for (;;) {
+        bool any;
+        TRY(inbox_next(reduce->inbox, ends_ms, &item, &any, err));
+        if (!any)
+            return 0;
         int result = forgets(&item) ? 0 : apply_settled(reduce, &item, err);
         inbox_done(reduce->inbox, &item);
         arena_reset(&reduce->arena);
         TRY(result);
     }
-    return 0;
 }
 
 size_t reduce_stages(const struct reduce *reduce)

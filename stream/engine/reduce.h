@@ -31,6 +31,7 @@ struct reduce_counters {
     uint64_t spans_left_out;
     uint64_t feedback_refused;
     uint64_t scorecards;
+    uint64_t spilled_bytes; /* of pending, written to the disk */
     struct scorecard_counters scorecard;
     struct detector_counters detector;
 };
@@ -42,7 +43,8 @@ struct reduce_options {
     struct task_range tasks; /* that it drives */
     struct exchange *out;    /* to all tasks; NULL: this reduce drives them all */
     bool waits;              /* rules that come wait for reduce_switch */
-    int64_t memory_bytes;    /* of what it holds decoded: half for groups, an eighth for recommendations */
+    int64_t memory_bytes;    /* of what it holds: half for groups, an eighth for recommendations, one for pending */
+    const char *scratch_dir; /* where pending beyond that goes; NULL: it stays in memory */
     int64_t counted_from_ms; /* firings and detections before it do not count; INT64_MIN: all do */
     /* A version of a recommendation: its id and record. */
     void (*publish)(void *context, struct str id, struct value record, bool detection, int64_t time_ms);
@@ -74,6 +76,8 @@ bool reduce_sends(const struct reduce *reduce, size_t stage);
 /* How many stages the rules have, that of rows included; at most REDUCE_STAGES_MAX. */
 enum { REDUCE_STAGES_MAX = RULE_LEVELS_MAX + 2 };
 size_t reduce_stages(const struct reduce *reduce);
+/* To be called after something was sent to it: keeps pending within its memory. */
+int reduce_bound(struct reduce *reduce, struct error *err) MUST_CHECK;
 /* Applies everything strictly below `before_ms`, a time for each stage, in order. */
 int reduce_advance(struct reduce *reduce, const int64_t *before_ms, struct error *err) MUST_CHECK;
 /* Applies all that waits (windows, cooldowns), whatever its time; only what
@@ -89,6 +93,7 @@ void reduce_before_commit(struct reduce *reduce);
 /* Bytes that reduce_before_commit will add to the state. */
 size_t reduce_unwritten(const struct reduce *reduce);
 
+/* What waits for its time, in memory and on the disk. */
 size_t reduce_pending_bytes(const struct reduce *reduce);
 const struct reduce_counters *reduce_counters(const struct reduce *reduce);
 /* Goes on with another reduce's counts. */

@@ -179,7 +179,8 @@ int task_record(struct task *task, int64_t offset, struct str bytes, struct erro
                                    .context = task};
     unapplied_add(task, offset);
     task->next_offset = offset + 1;
-    return wire_read(bytes, &task->rules, &sink, &task->arena, err);
+    TRY(wire_read(bytes, &task->rules, &sink, &task->arena, err));
+    return reduce_bound(task->reduce, err);
 }
 
 static bool is_applied(const struct task *task, const int64_t *times_ms)

@@ -64,7 +64,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         rules = load_rules();
         ASSERT(rules != NULL);
         wire_rules_init(&numbers, rules);
-        inbox = inbox_new(rules);
+        inbox = inbox_new(&(struct inbox_options){.rules = rules});
     }
     const struct wire_sink sink = {.exchange = inbox_exchange(inbox),
                                    .source = take_source,

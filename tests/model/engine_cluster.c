@@ -259,6 +259,7 @@ static void open_engine(struct instance *instance)
                                      .source = &instance->source,
                                      .state = state_new(lend(instance->store)),
                                      .commit = &instance->commit,
+                                     .scratch_dir = below(2) == 0 ? P_tmpdir : NULL,
                                      .shared = true,
                                      .until_ms = INT64_MAX,
                                      .publish_from_ms = INT64_MIN};

@@ -239,6 +239,7 @@ static bool live(const struct fixture *fixture, struct durable *durable, bool di
                                      .source = feed.source,
                                      .state = state,
                                      .commit = &durable->base,
+                                     .scratch_dir = disturbed && below(2) == 0 ? P_tmpdir : NULL,
                                      .until_ms = INT64_MAX,
                                      .publish_from_ms = INT64_MIN};
     must(engine_new(&engine, &options, &err), &err);
