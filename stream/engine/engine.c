@@ -268,7 +268,7 @@ static bool is_too_far_ahead(const struct engine *engine, size_t partition)
 }
 
 /* The slowest partitions first; those ahead only while what waits for the slowest is within its budget. One that is at
- * its end, or never held a record, is waited for by nobody. */
+ * its end, or never held a record, is waited for by nobody; an idle one follows the others. */
 static int read_all(struct engine *engine, bool *worked, struct error *err)
 {
     bool slowest_read = engine->tasks != NULL;
@@ -278,7 +278,7 @@ static int read_all(struct engine *engine, bool *worked, struct error *err)
         size_t count = 0;
         if (slowest_read && is_too_far_ahead(engine, engine->order[i]))
             continue;
-        slowest_read = slowest_read || (!partition->finished && !partition->empty);
+        slowest_read = slowest_read || (!partition->finished && !partition->empty && !partition->idle);
         TRY(read_partition(engine, engine->order[i], &count, err));
         *worked = *worked || count > 0;
     }

@@ -39,7 +39,8 @@ static struct commit_position position_of(struct engine *engine, size_t partitio
     return position;
 }
 
-/* The tasks' time; of the inputs that are read here where no task is driven here. */
+/* The time of the inputs that are not idle: what the tasks know of it, and where no task is driven here, what is known
+ * of those that are read here. */
 static int64_t known_time(const struct engine *engine)
 {
     int64_t time_ms = tasks_time(engine->tasks);
@@ -48,7 +49,7 @@ static int64_t known_time(const struct engine *engine)
     time_ms = INT64_MAX;
     for (size_t i = 0; i < engine->input_count; i++) {
         const struct watermark_partition *input = &engine->watermark.partitions[i];
-        if (input->owned && watermark_of(input) < time_ms)
+        if (input->owned && !input->idle && watermark_of(input) < time_ms)
             time_ms = watermark_of(input);
     }
     return time_ms;

@@ -247,8 +247,9 @@ int64_t tasks_time(const struct tasks *tasks)
 {
     int64_t least_ms = INT64_MAX;
     for (size_t i = 0; i < tasks->options.input_count; i++) {
-        int64_t time_ms = newest_of(tasks, i).watermark_ms;
-        least_ms = time_ms < least_ms ? time_ms : least_ms;
+        struct exchange_source known = newest_of(tasks, i);
+        if (!known.idle && known.watermark_ms < least_ms)
+            least_ms = known.watermark_ms;
     }
     return any_task(tasks) == NULL ? TIME_NONE : least_ms;
 }

@@ -43,7 +43,8 @@ struct tasks_others {
     bool idle;
 };
 struct tasks_others tasks_others(const struct tasks *tasks);
-/* The least time of the inputs as the tasks know it; TIME_NONE: none, or no task is driven here. */
+/* The least time of the inputs that are not idle (those follow the others) as the tasks know it; INT64_MAX: all are
+ * idle; TIME_NONE: none, or no task is driven here. */
 int64_t tasks_time(const struct tasks *tasks);
 /* Everything below it is applied by every task driven here. */
 int64_t tasks_applied(const struct tasks *tasks);

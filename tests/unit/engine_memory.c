@@ -160,9 +160,60 @@ static void test_panes_ahead_hold_reading_back(void **unused)
     unload(&fixture);
 }
 
+/* A partition that gives nothing any more, and whose time lies behind the others' for that, must not be the one that is
+ * read: an open pane that is beyond the budget could never be completed. */
+static void test_an_idle_partition_holds_nobody_back(void **unused)
+{
+    enum { EVENTS = 60000, STEPS = 70 };
+    static const struct source_partition partitions[] = {{0, {"telemetry", 9}, 0}, {0, {"telemetry", 9}, 1}};
+    struct fixture fixture = {0};
+    struct error err = {0};
+    struct arena arena = {0};
+    struct engine *engine;
+    (void)unused;
+    load(&fixture,
+         "apiVersion: forestall.io/v1\nkind: RuleSet\nmetadata: {name: test}\nrules:\n"
+         "- {id: r, from: {x: {stream: telemetry}}, detect: {group_by: [service], window: {size: 5m, slide: 1m}, when: "
+         "\"count(x) > 3 && sum(x) > 0 && max(x) > 0\"}}\n");
+    fixture.config->sources[0].idle_lag_ms = 0; /* whoever is at the end of the log */
+    struct state *state = state_new(store_memory_new());
+    struct source *source = source_memory_new(partitions, 2);
+    struct commit *commit = commit_plain_new(NULL, NULL);
+    struct engine_options options = {.rules = fixture.rules,
+                                     .config = fixture.config,
+                                     .source = source,
+                                     .state = state,
+                                     .commit = commit,
+                                     .scratch_dir = "/tmp",
+                                     .live = true,
+                                     .until_ms = INT64_MAX,
+                                     .publish_from_ms = INT64_MIN};
+    assert_int_equal(engine_new(&engine, &options, &err), 0);
+    source_memory_add(source, 0, str_of("{\"service\":\"s\",\"name\":\"n\",\"value\":1,\"occurred_at\":60000}"), 0);
+    for (int i = 0; i < EVENTS; i++)
+        source_memory_add(
+            source, 1,
+            str_of(arena_printf(&arena, "{\"service\":\"s%d\",\"name\":\"n\",\"value\":1,\"occurred_at\":60500}", i)),
+            0);
+    assert_int_equal(engine_restore(engine, &err), 0);
+    for (int i = 0; i < STEPS; i++) {
+        bool worked;
+        assert_int_equal(engine_step(engine, &worked, &err), 0);
+    }
+    assert_int_equal(engine_watermark(engine)->partitions[1].next_offset, EVENTS);
+    assert_true(engine_reduce_counters(engine)->spilled_bytes > 8 << 20); /* more than all of the memory */
+    engine_free(engine);
+    state_free(state);
+    source->ops->close(source);
+    commit->ops->close(commit);
+    arena_fini(&arena);
+    unload(&fixture);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_a_moving_timer_waits_once),
-                                       cmocka_unit_test(test_panes_ahead_hold_reading_back)};
+                                       cmocka_unit_test(test_panes_ahead_hold_reading_back),
+                                       cmocka_unit_test(test_an_idle_partition_holds_nobody_back)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
