@@ -17,6 +17,7 @@ import time
 import latency
 import micro
 import peers
+import pending
 import pipeline
 import rig
 import rules
@@ -24,7 +25,7 @@ import scale
 import state
 
 WIDTH = 100
-BENCHES = {**{name: micro for name in micro.ABOUT}, **{each.NAME: each for each in (rules, pipeline, peers, state, scale, latency)}}
+BENCHES = {**{name: micro for name in micro.ABOUT}, **{each.NAME: each for each in (rules, pending, pipeline, peers, state, scale, latency)}}
 SHORT = [*micro.ABOUT, "pipeline"]
 ALL = "all"
 
