@@ -1,14 +1,7 @@
 /* Groups: decoded copies of a rule's state, written through. */
 #include "detect/group.h"
 
-#include "detect/detector.h"
-#include "detect/span.h"
-
 #include <stdlib.h>
-
-enum group_flag { GROUP_PREVIOUS = 1, GROUP_CAPPED = 2, GROUP_DETECTED = 4, GROUP_DORMANT = 8 };
-
-#define DELETE_STATE "stop, delete the state directory and start: it is restored from the changelog"
 
 /* A short name and a short text, as buf_text and value_encode write them, in one piece: the usual group of every event.
  */
@@ -54,9 +47,15 @@ struct value group_key_values(struct str key, struct arena *arena)
     return value_map(pairs, n);
 }
 
+/* The greatest number is no hash, so that there is always one beyond. */
+static uint64_t bounded(uint64_t hash)
+{
+    return hash == UINT64_MAX ? hash - 1 : hash;
+}
+
 uint64_t group_hash(struct str key)
 {
-    return hash_bytes(key.p, key.n, 1);
+    return bounded(hash_bytes(key.p, key.n, 1));
 }
 
 /* The keys of the route, hashed as a key of their own: with all keys there it is the key's own hash. */
@@ -76,21 +75,22 @@ uint64_t group_identify(struct buf *key, const struct rule *rule, const struct v
     size_t from = key->len;
     group_key_encode(key, rule, values);
     uint64_t hash = hash_bytes(key->p + from, key->len - from, 1);
-    if (rule->route == NULL)
-        return hash;
-    return (hash & ~GROUP_ROUTE_MASK) | (route_hash(key, rule, values) & GROUP_ROUTE_MASK);
+    if (rule->route != NULL)
+        hash = (hash & ~GROUP_ROUTE_MASK) | (route_hash(key, rule, values) & GROUP_ROUTE_MASK);
+    return bounded(hash);
 }
 
-void group_prefix(struct buf *out, const struct group *group, enum state_kind kind)
+void group_prefix(struct buf *out, const struct group *group)
 {
-    state_key(out, group->task, kind);
+    state_key(out, group->task, STATE_PART);
     buf_u64(out, group->rule->hash);
     buf_u64(out, group->hash);
 }
 
 static void put_entry_key(struct buf *out, const struct group *group, int64_t time_ms, const struct position *at)
 {
-    group_prefix(out, group, STATE_ENTRY);
+    group_prefix(out, group);
+    buf_byte(out, GROUP_ENTRY);
     buf_i64_sorted(out, time_ms);
     buf_u32(out, (uint32_t)at->topic);
     buf_u32(out, (uint32_t)at->partition);
@@ -99,195 +99,9 @@ static void put_entry_key(struct buf *out, const struct group *group, int64_t ti
 
 static void put_pane_key(struct buf *out, const struct group *group, int64_t start_ms)
 {
-    group_prefix(out, group, STATE_PANE);
+    group_prefix(out, group);
+    buf_byte(out, GROUP_PANE);
     buf_i64_sorted(out, start_ms);
-}
-
-bool group_record_read(struct str state_key_bytes, struct str value, struct group_record *record)
-{
-    struct reader k = reader_of(state_key_bytes.p, state_key_bytes.n);
-    struct reader r = reader_of(value.p, value.n);
-    (void)read_u16(&k);
-    (void)read_byte(&k);
-    record->rule_hash = read_u64(&k);
-    record->hash = read_u64(&k);
-    record->key = read_text(&r);
-    record->timer_ms = read_zigzag(&r);
-    record->last_ms = read_zigzag(&r);
-    (void)read_zigzag(&r);
-    record->detected = (read_byte(&r) & GROUP_DETECTED) != 0;
-    return !k.failed && !r.failed;
-}
-
-void group_save(struct group *group, struct state *state)
-{
-    struct buf key = {0};
-    struct buf value = {0};
-    group_prefix(&key, group, STATE_GROUP);
-    buf_text(&value, group->key);
-    buf_zigzag(&value, group->timer_ms);
-    buf_zigzag(&value, group->last_ms);
-    buf_zigzag(&value, group->evaluated_ms);
-    buf_byte(&value, (uint8_t)((group->previous ? GROUP_PREVIOUS : 0) | (group->capped ? GROUP_CAPPED : 0) |
-                               (group->detected ? GROUP_DETECTED : 0) | (group->dormant ? GROUP_DORMANT : 0)));
-    if (group->capped)
-        buf_zigzag(&value, group->dropped_ms);
-    state_put(state, buf_str(&key), buf_str(&value));
-    group->unsaved = false;
-    buf_fini(&key);
-    buf_fini(&value);
-}
-
-static bool decode_record(struct group *group, struct str value)
-{
-    struct reader r = reader_of(value.p, value.n);
-    struct str key = read_text(&r);
-    group->timer_ms = read_zigzag(&r);
-    group->last_ms = read_zigzag(&r);
-    group->evaluated_ms = read_zigzag(&r);
-    uint8_t flags = read_byte(&r);
-    group->previous = (flags & GROUP_PREVIOUS) != 0;
-    group->capped = (flags & GROUP_CAPPED) != 0;
-    group->detected = (flags & GROUP_DETECTED) != 0;
-    group->dormant = (flags & GROUP_DORMANT) != 0;
-    if (group->capped)
-        group->dropped_ms = read_zigzag(&r);
-    if (group->key.p == NULL && !r.failed)
-        group->key = (struct str){mem_strdup(key), key.n};
-    return !r.failed && str_eq(key, group->key);
-}
-
-static int load_entry(void *context, struct str key, struct str value)
-{
-    struct group *group = context;
-    struct reader k = reader_of(key.p, key.n);
-    k.p += k.end - k.p >= 19 ? 19 : 0; /* task, kind, rule, group */
-    struct entry entry = {.time_ms = read_i64_sorted(&k)};
-    entry.at.topic = (int32_t)read_u32(&k);
-    entry.at.partition = (int32_t)read_u32(&k);
-    entry.at.offset = read_i64_sorted(&k);
-    struct reader r = reader_of(value.p, value.n);
-    entry.inputs = read_u16(&r);
-    struct arena arena = {0};
-    struct event decoded;
-    struct reader check = r;
-    bool good = !k.failed && !r.failed && event_decode(&check, &arena, &decoded) && reader_left(&check) == 0;
-    arena_fini(&arena);
-    if (!good)
-        return -1;
-    struct str event = {(const char *)r.p, reader_left(&r)};
-    entry.event = (struct str){mem_strdup(event), event.n};
-    group->entries = mem_grow(group->entries, group->entry_count, &group->entry_cap, sizeof *group->entries);
-    group->entries[group->entry_count++] = entry;
-    group->bytes += event.n;
-    return 0;
-}
-
-static int load_pane(void *context, struct str key, struct str value)
-{
-    struct group *group = context;
-    struct reader k = reader_of(key.p, key.n);
-    k.p += k.end - k.p >= 19 ? 19 : 0;
-    int64_t start_ms = read_i64_sorted(&k);
-    struct pane *pane = k.failed ? NULL : pane_decode(group->rule, start_ms, value);
-    if (pane == NULL)
-        return -1;
-    group->panes = mem_grow(group->panes, group->pane_count, &group->pane_cap, sizeof(struct pane *));
-    group->panes[group->pane_count++] = pane;
-    group->bytes += pane_bytes(pane);
-    return 0;
-}
-
-static int load_note(void *context, struct str key, struct str value)
-{
-    struct reader k = reader_of(key.p, key.n);
-    k.p += k.end - k.p >= 19 ? 19 : 0;
-    uint64_t id = read_u64(&k);
-    if (k.failed)
-        return -1;
-    group_note_load(context, id, value);
-    return 0;
-}
-
-static int damaged(const struct group *group, struct error *err)
-{
-    return error_set(err, ERROR_FATAL, "the state of rule '%.*s', group %016llx, is damaged: " DELETE_STATE,
-                     STR_ARG(group->rule->id), (unsigned long long)group->hash);
-}
-
-static int load_contents(struct group *group, struct state *state, struct buf *scratch, struct error *err)
-{
-    static const struct {
-        enum state_kind kind;
-        int (*visit)(void *context, struct str key, struct str value);
-    } parts[] = {{STATE_ENTRY, load_entry}, {STATE_PANE, load_pane}, {STATE_NOTE, load_note}};
-    for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
-        buf_reset(scratch);
-        group_prefix(scratch, group, parts[i].kind);
-        *err = (struct error){0};
-        if (state_scan(state, buf_str(scratch), parts[i].visit, group, err) != 0)
-            return err->class != ERROR_NONE ? -1 : damaged(group, err);
-    }
-    bool (*load)(struct group *) = detector_of(group->rule)->load;
-    return load == NULL || load(group) ? 0 : damaged(group, err);
-}
-
-int64_t group_timer_at(const struct rule *rule, int64_t timer_ms, int64_t restored_ms)
-{
-    const struct window *window = &rule->window;
-    bool at_ends = window->kind == WINDOW_HOPPING || window->kind == WINDOW_CALENDAR;
-    if (!at_ends || timer_ms >= restored_ms)
-        return timer_ms;
-    return span_end_after(window, restored_ms - window->wait_ms - 1) + window->wait_ms;
-}
-
-/* Reads what the state has of the group. */
-static int load(struct group *group, struct state *state, int64_t restored_ms, bool *found_out, struct error *err)
-{
-    struct buf scratch = {0};
-    struct buf value = {0};
-    bool found = false;
-    group_prefix(&scratch, group, STATE_GROUP);
-    int result = state_get(state, buf_str(&scratch), &value, &found, err);
-    if (result == 0 && found && !decode_record(group, buf_str(&value)))
-        result = damaged(group, err);
-    if (result == 0 && found)
-        result = load_contents(group, state, &scratch, err);
-    *found_out = found;
-    int64_t timer_ms = group_timer_at(group->rule, group->timer_ms, restored_ms);
-    if (timer_ms != group->timer_ms) {
-        group->timer_ms = timer_ms;
-        group->evaluated_ms = span_end_before(&group->rule->window, timer_ms - group->rule->window.wait_ms);
-        group->unsaved = true;
-    }
-    buf_fini(&scratch);
-    buf_fini(&value);
-    return result;
-}
-
-int group_load(struct group **out, struct state *state, const struct group_options *options, struct error *err)
-{
-    struct group *group = mem_zalloc(sizeof *group);
-    *group = (struct group){
-        .rule = options->rule,
-        .rule_number = options->rule_number,
-        .task = options->task,
-        .hash = options->hash,
-        .timer_ms = INT64_MAX,
-        .last_ms = INT64_MIN,
-        .evaluated_ms = INT64_MIN,
-        .dropped_ms = INT64_MIN,
-        .armed_ms = INT64_MAX,
-    };
-    bool found = false;
-    if (options->key.p != NULL)
-        group->key = (struct str){mem_strdup(options->key), options->key.n};
-    int result = load(group, state, options->restored_ms, &found, err);
-    bool known = found || options->key.p != NULL;
-    *out = result == 0 && known ? group : NULL;
-    if (*out == NULL)
-        group_free(group);
-    return result;
 }
 
 static void free_contents(struct group *group)
@@ -338,12 +152,12 @@ void group_remove(struct group *group, struct state *state)
     group->detail = NULL;
     group->detail_bytes = 0;
     struct buf key = {0};
-    group_prefix(&key, group, STATE_GROUP);
+    group_record_key(&key, group->task, group->rule->hash, group->hash);
     del(state, &key);
     group->timer_ms = INT64_MAX;
     group->evaluated_ms = INT64_MIN;
     group->dropped_ms = INT64_MIN;
-    group->previous = group->capped = group->detected = group->dormant = group->unsaved = false;
+    group->previous = group->capped = group->detected = group->dormant = false;
 }
 
 static int entry_order(const struct entry *entry, int64_t time_ms, const struct position *at)

@@ -50,12 +50,13 @@ struct group {
     bool capped;          /* entries were dropped for the limit */
     int64_t dropped_ms;   /* the newest of them, where the detector looks at windows by time */
     bool detected;        /* it had a detection while it was known; kept for rules with `per` */
-    bool unsaved;         /* timer_ms and evaluated_ms have moved on since group_save, by time alone */
     size_t listed;        /* for its user: its place among groups with unwritten notes, and how many bytes of them */
     size_t listed_bytes;  /* were counted; 0: in none */
-    uint64_t used;        /* tick of the last use, for the memory's eviction */
-    int64_t armed_ms;     /* for its user: the earliest timer that waits for it; INT64_MAX: none known */
-    size_t bytes;         /* of the entries' events, the panes and the notes */
+    struct group *older;  /* for its user: its neighbours in order of use, */
+    struct group *newer;
+    size_t counted;   /* how many of its bytes are counted, */
+    int64_t armed_ms; /* and the earliest timer that waits for it; INT64_MAX: none known */
+    size_t bytes;     /* of the entries' events, the panes and the notes */
 };
 
 /* The canonical bytes of a group: for each key its name and value. */
@@ -69,22 +70,29 @@ uint64_t group_hash(struct str key);
 uint64_t group_identify(struct buf *key, const struct rule *rule, const struct value *values);
 enum { GROUP_ROUTE_SHIFT = 48 };
 #define GROUP_ROUTE_MASK (UINT64_C(0xFFFF) << GROUP_ROUTE_SHIFT)
-/* The exchange partition of a group: its route modulo the number of tasks. */
+/* The exchange partition of a group: each has a stretch of the routes, so that the groups of a rule in order of their
+ * hashes are in order of their tasks, as the state's keys are. */
 static inline int group_task(uint64_t hash, int tasks)
 {
-    return (int)(hash >> GROUP_ROUTE_SHIFT) % tasks;
+    return (int)((hash >> GROUP_ROUTE_SHIFT) * (uint64_t)tasks >> (64 - GROUP_ROUTE_SHIFT));
 }
 
-/* Loads the group from the state, or makes an empty one that the state does not know yet. `restored_ms` is the time up
- * to which everything was applied at the last restore (INT64_MIN: none): a hopping group whose saved timer lies below
- * it was evaluated at each slide since, which nobody wrote down. */
+/* The rule's groups are evaluated at the ends of windows, all of them that are due at one: what an evaluation that
+ * changes nothing moves on follows from the time (group_timer_at), and need not be written. */
+static inline bool group_is_walked(const struct rule *rule)
+{
+    return rule->window.kind == WINDOW_HOPPING || rule->window.kind == WINDOW_CALENDAR;
+}
+
+/* Loads the group from the state (group_state.c), or makes an empty one that the state does not know yet. Where groups
+ * are walked, those of the rule that were due below `past_ms` have been evaluated (INT64_MIN: none). */
 struct group_options {
     const struct rule *rule;
     int rule_number;
     int task;
     uint64_t hash;
     struct str key; /* p NULL: as the state has it */
-    int64_t restored_ms;
+    int64_t past_ms;
 };
 /* *out is NULL where no key was given and the state does not know the group. */
 int group_load(struct group **out, struct state *state, const struct group_options *options,
@@ -136,10 +144,14 @@ void group_write(struct group *group, struct state *state);
 /* For loading: adds a note read from the state, in order of id. */
 void group_note_load(struct group *group, uint64_t id, struct str bytes);
 
-/* The start of the state's keys of this kind for the group. */
-void group_prefix(struct buf *out, const struct group *group, enum state_kind kind);
+/* The parts of a group in the state, in the order of their keys: (task, STATE_PART, rule, group), this, and what tells
+ * them apart. */
+enum group_part { GROUP_ENTRY = 'e', GROUP_PANE = 'p', GROUP_NOTE = 'n' };
+/* The start of the keys of the group's parts. */
+void group_prefix(struct buf *out, const struct group *group);
 
-/* Reads what group_save wrote: for scans at start (timers). False: not a group's record. */
+/* What group_save wrote, in order of the groups' hashes within a task and rule. */
+void group_record_key(struct buf *out, int task, uint64_t rule_hash, uint64_t hash);
 struct group_record {
     uint64_t rule_hash;
     uint64_t hash;
@@ -148,8 +160,10 @@ struct group_record {
     int64_t last_ms;
     bool detected;
 };
-bool group_record_read(struct str state_key, struct str value, struct group_record *record);
-/* The saved timer as it stands at `restored_ms` (see group_load). */
-int64_t group_timer_at(const struct rule *rule, int64_t timer_ms, int64_t restored_ms);
+/* False: not a group's record. */
+bool group_record_read(struct str_pair entry, struct group_record *record);
+/* The saved timer as it stands when all that was due below `past_ms` was evaluated: where groups are walked one that
+ * lies there stands for the next end of a window. */
+int64_t group_timer_at(const struct rule *rule, int64_t timer_ms, int64_t past_ms);
 
 #endif

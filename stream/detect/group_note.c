@@ -3,7 +3,7 @@
 
 #include <stdlib.h>
 
-enum { NOTE_KEY_BYTES = 27 }; /* task, kind, rule, group, number */
+enum { NOTE_KEY_BYTES = 28 }; /* task, kind, rule, group, part, number */
 
 static size_t place(const struct group *group, uint64_t id)
 {
@@ -26,7 +26,8 @@ static bool is_at(const struct group *group, size_t at, uint64_t id)
 
 static void put_key(struct buf *out, const struct group *group, uint64_t id)
 {
-    group_prefix(out, group, STATE_NOTE);
+    group_prefix(out, group);
+    buf_byte(out, GROUP_NOTE);
     buf_u64(out, id);
 }
 

@@ -147,8 +147,8 @@ void hopping_timer(struct detector_context *context, struct group *group, int64_
     group_panes_expire(group, context->state, needed_ms);
     if (empty)
         wait_on(group, next_ms, time_ms);
-    /* An evaluation that changes nothing follows from the time alone (group_load): only a change is worth a write. */
-    group->unsaved = true;
+    /* An evaluation that changes nothing follows from the time alone (group_timer_at): only a change is worth a write.
+     */
     if (empty && group->timer_ms == INT64_MAX)
         group_remove(group, context->state);
     else if (empty || group->previous != old_previous)

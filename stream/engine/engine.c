@@ -81,6 +81,8 @@ static struct reduce_options reduce_options(struct engine *engine)
                                    .tasks = task_range_all(options->config->tasks),
                                    .memory_bytes = options->config->state_memory_bytes / options->config->workers,
                                    .scratch_dir = options->scratch_dir,
+                                   .dirty_bytes_max = options->dirty_bytes_max,
+                                   .work_max = options->work_max,
                                    .counted_from_ms = options->publish_from_ms,
                                    .publish = publish,
                                    .expire = expire,
@@ -234,6 +236,12 @@ static int bound(struct engine *engine, struct error *err)
     return engine->tasks != NULL ? 0 : reduce_bound(engine->reduce, err);
 }
 
+/* Nothing that lies below can be applied in its order any more. */
+static int64_t reached(const struct engine *engine)
+{
+    return engine_applied(engine) + reduce_within(engine->reduce, LEVEL_SOURCE);
+}
+
 /* Reads what has come of one partition. */
 static int read_partition(struct engine *engine, size_t partition, size_t *count, struct error *err)
 {
@@ -245,7 +253,7 @@ static int read_partition(struct engine *engine, size_t partition, size_t *count
         return 0;
     TRY(source->ops->poll(source, partition, engine->records, BATCH_MAX, count, err));
     if (*count > 0 && engine->watermark.partitions[partition].empty)
-        idle_first(engine->idle, partition, applied_ms, &engine->outbox);
+        idle_first(engine->idle, partition, engine->tasks != NULL ? TIME_NONE : reached(engine), &engine->outbox);
     for (size_t i = 0; i < *count; i++)
         event_map_record(engine->map, partition, &engine->records[i], applied_ms);
     ahead_read(&engine->ahead, partition, engine->records, *count);
@@ -307,8 +315,10 @@ static void tell_firsts(struct engine *engine)
         reduce_first(engine->reduce, (enum stream_id)i, first_ms[i]);
 }
 
-static int advance(struct engine *engine, int64_t before_ms, struct error *err)
+/* *more: some of it waits for a commit, or for others to have their turn. */
+static int advance(struct engine *engine, int64_t before_ms, bool *more, struct error *err)
 {
+    *more = false;
     if (before_ms > engine->options.until_ms)
         before_ms = engine->options.until_ms + 1;
     if (before_ms == TIME_NONE || before_ms <= engine_applied(engine))
@@ -317,7 +327,18 @@ static int advance(struct engine *engine, int64_t before_ms, struct error *err)
     tell_firsts(engine);
     int64_t times_ms[REDUCE_STAGES_MAX];
     engine_all_stages(times_ms, before_ms);
-    return reduce_advance(engine->reduce, times_ms, err);
+    return reduce_advance(engine->reduce, times_ms, more, err);
+}
+
+/* All of it, with the commits that are due meanwhile. */
+static int advance_to(struct engine *engine, int64_t before_ms, struct error *err)
+{
+    for (bool more = true; more;) {
+        TRY(advance(engine, before_ms, &more, err));
+        if (more && engine_commit_is_due(engine))
+            TRY(engine_commit(engine, err));
+    }
+    return 0;
 }
 
 static bool any_empty(const struct engine *engine)
@@ -346,7 +367,7 @@ static int ask_empty(struct engine *engine, bool *may, struct error *err)
         TRY(source->ops->end_offset(source, i, &end, err));
         if (source->ops->read_to(source, i) >= end)
             continue;
-        idle_first(engine->idle, i, engine_applied(engine), &engine->outbox);
+        idle_first(engine->idle, i, reached(engine), &engine->outbox);
         partition->empty = false;
     }
     engine->asked_us = clock_mono_us();
@@ -355,13 +376,14 @@ static int ask_empty(struct engine *engine, bool *may, struct error *err)
 }
 
 /* With the exchange in memory time is the least of all partitions'. */
-static int advance_all(struct engine *engine, struct error *err)
+static int advance_all(struct engine *engine, bool *more, struct error *err)
 {
     bool may = watermark_least(&engine->watermark) > engine_applied(engine);
     if (may)
         TRY(ask_empty(engine, &may, err));
     int64_t time_ms = watermark_least(&engine->watermark);
-    return may && time_ms != TIME_END ? advance(engine, time_ms, err) : 0;
+    *more = false;
+    return may && time_ms != TIME_END ? advance(engine, time_ms, more, err) : 0;
 }
 
 static int look_for_idle(struct engine *engine, struct error *err)
@@ -379,6 +401,7 @@ static int look_for_idle(struct engine *engine, struct error *err)
 int engine_step(struct engine *engine, bool *worked, struct error *err)
 {
     bool over;
+    bool more;
     *worked = false;
     TRY(read_all(engine, worked, err));
     TRY(engine_commit_finish(engine, false, &over, err));
@@ -387,7 +410,8 @@ int engine_step(struct engine *engine, bool *worked, struct error *err)
     TRY(look_for_idle(engine, err));
     if (!over)
         return 0;
-    TRY(engine->tasks != NULL ? tasks_advance(engine->tasks, err) : advance_all(engine, err));
+    TRY(engine->tasks != NULL ? tasks_advance(engine->tasks, &more, err) : advance_all(engine, &more, err));
+    *worked = *worked || more;
     return engine_commit_is_due(engine) ? engine_commit_start(engine, err) : 0;
 }
 
@@ -421,7 +445,7 @@ int engine_end(struct engine *engine, bool drain, struct error *err)
     if (end_ms == INT64_MAX)
         end_ms = watermark_greatest(&engine->watermark);
     if (end_ms != TIME_NONE)
-        TRY(advance(engine, end_ms + 1, err));
+        TRY(advance_to(engine, end_ms + 1, err));
     if (drain) {
         event_map_flush(engine->map, INT64_MAX);
         TRY(reduce_drain(engine->reduce, err));
@@ -436,7 +460,7 @@ void engine_event(struct engine *engine, size_t partition, struct event *event)
 
 int engine_advance(struct engine *engine, int64_t until_ms, struct error *err)
 {
-    return advance(engine, until_ms + 1, err);
+    return advance_to(engine, until_ms + 1, err);
 }
 
 int64_t engine_applied(const struct engine *engine)

@@ -23,6 +23,8 @@ struct engine_options {
     int64_t until_ms;                /* nothing beyond this event time is applied; INT64_MAX: no end */
     const struct commit_mark *marks; /* idle marks of a bounded source */
     size_t mark_count;
+    size_t dirty_bytes_max; /* see reduce.h; 0: as it is there */
+    size_t work_max;
     int64_t publish_from_ms; /* what is published before it is left out; INT64_MIN: nothing */
     /* Sees every version, beside its way to the output; may be NULL. */
     void (*observe)(void *context, struct str id, struct value record, bool detection, int64_t time_ms);

@@ -12,18 +12,19 @@ int64_t engine_commit_due_us(const struct engine *engine)
     return engine->committed_us + (hurry ? interval_us / HURRY : interval_us);
 }
 
-static size_t unwritten(const struct engine *engine)
+/* As much has changed as makes the reduces stop, or more than that was sent. */
+static bool is_enough(const struct engine *engine)
 {
+    size_t max = engine->options.dirty_bytes_max > 0 ? engine->options.dirty_bytes_max : REDUCE_DIRTY_BYTES_MAX;
     size_t bytes = state_dirty_bytes(engine->options.state);
-    if (engine->tasks != NULL)
-        return bytes + tasks_unwritten(engine->tasks) + tasks_sent_bytes(engine->tasks);
-    return bytes + reduce_unwritten(engine->reduce);
+    if (engine->tasks == NULL)
+        return bytes + reduce_unwritten(engine->reduce) > max;
+    return bytes + tasks_unwritten(engine->tasks) > max || tasks_sent_bytes(engine->tasks) > SENT_BYTES_MAX;
 }
 
 bool engine_commit_is_due(const struct engine *engine)
 {
-    return clock_mono_us() >= engine_commit_due_us(engine) || engine->outbox.count > OUTBOX_MAX ||
-           unwritten(engine) > DIRTY_BYTES_MAX;
+    return clock_mono_us() >= engine_commit_due_us(engine) || engine->outbox.count > OUTBOX_MAX || is_enough(engine);
 }
 
 /* What was sent to a log is done with; with the exchange in memory a record is until it is applied. */
@@ -127,9 +128,10 @@ int engine_commit_finish(struct engine *engine, bool wait, bool *over, struct er
 int engine_commit(struct engine *engine, struct error *err)
 {
     bool over;
+    bool more;
     TRY(engine_commit_finish(engine, true, &over, err));
     if (engine->tasks != NULL) /* they may have read on, and a commit comes after what their time allows (task.h) */
-        TRY(tasks_advance(engine->tasks, err));
+        TRY(tasks_advance(engine->tasks, &more, err));
     TRY(engine_commit_start(engine, err));
     return engine_commit_finish(engine, true, &over, err);
 }

@@ -11,8 +11,8 @@
 #include "engine/tasks.h"
 
 enum {
-    BATCH_MAX = 1024,                   /* records of one poll */
-    DIRTY_BYTES_MAX = 32 * 1024 * 1024, /* state changes that make a commit due at once */
+    BATCH_MAX = 1024,                  /* records of one poll */
+    SENT_BYTES_MAX = 32 * 1024 * 1024, /* sent to logs, with what has changed: makes a commit due at once */
     ASK_EMPTY_EVERY_US = 100 * 1000,
     OUTBOX_MAX = 50000,     /* records, likewise */
     COMMITTING_WAIT_MS = 2, /* for records, while a commit is under way */

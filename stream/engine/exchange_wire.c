@@ -13,7 +13,8 @@ enum wire_kind {
     WIRE_FEEDBACK = 'f',
     WIRE_CHANGE = 'c',
     WIRE_SOURCE = 's',
-    WIRE_STAGES = 't'
+    WIRE_STAGES = 't',
+    WIRE_APPEARED = 'a'
 };
 
 static void put_event(struct buf *out, const struct event *event)
@@ -104,6 +105,13 @@ void wire_put_stages(struct buf *out, const struct exchange_stages *stages)
         buf_i64_sorted(out, stages->applied_ms[i]);
 }
 
+void wire_put_appeared(struct buf *out, uint64_t rule_hash, uint64_t hash)
+{
+    buf_byte(out, WIRE_APPEARED);
+    buf_u64(out, rule_hash);
+    buf_u64(out, hash);
+}
+
 void wire_rules_init(struct wire_rules *rules, const struct ruleset *set)
 {
     *rules = (struct wire_rules){.rules = set};
@@ -117,8 +125,7 @@ void wire_rules_fini(struct wire_rules *rules)
     map_fini(&rules->numbers);
 }
 
-/* -1: the set does not have it. */
-static int number_of(const struct wire_rules *rules, uint64_t hash)
+int wire_rules_number(const struct wire_rules *rules, uint64_t hash)
 {
     return (int)(uintptr_t)map_get(&rules->numbers, (struct str){(const char *)&hash, sizeof hash}) - 1;
 }
@@ -145,7 +152,7 @@ static void unknown(const struct reading *in, int64_t time_ms)
 
 static bool read_partial(struct reading *in)
 {
-    int number = number_of(in->rules, read_u64(&in->r));
+    int number = wire_rules_number(in->rules, read_u64(&in->r));
     struct exchange_partial partial = {.rule = number, .group = read_u64(&in->r)};
     int64_t start_ms = read_zigzag(&in->r);
     partial.key = read_text(&in->r);
@@ -184,7 +191,7 @@ static bool read_matched(struct reading *in)
     struct exchange_match *matches = arena_alloc(in->arena, ((size_t)n + 1) * sizeof *matches);
     size_t known = 0;
     for (uint64_t i = 0; i < n; i++) {
-        matches[known].rule = number_of(in->rules, read_u64(&in->r));
+        matches[known].rule = wire_rules_number(in->rules, read_u64(&in->r));
         matches[known].input = (int32_t)read_varint(&in->r);
         if (in->r.failed)
             return false;
@@ -275,6 +282,17 @@ static bool read_stages(struct reading *in)
     return true;
 }
 
+static bool read_appeared(struct reading *in)
+{
+    int number = wire_rules_number(in->rules, read_u64(&in->r));
+    uint64_t hash = read_u64(&in->r);
+    if (in->r.failed || in->sink->appeared == NULL)
+        return false;
+    if (number >= 0)
+        in->sink->appeared(in->sink->context, number, hash);
+    return true;
+}
+
 static bool read_item(struct reading *in)
 {
     switch ((enum wire_kind)read_byte(&in->r)) {
@@ -292,6 +310,8 @@ static bool read_item(struct reading *in)
         return read_source(in);
     case WIRE_STAGES:
         return read_stages(in);
+    case WIRE_APPEARED:
+        return read_appeared(in);
     }
     return false;
 }

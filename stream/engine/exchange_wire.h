@@ -17,6 +17,8 @@ void wire_put_event(struct buf *out, const struct ruleset *rules, const struct e
 void wire_put_feedback(struct buf *out, const struct event *event, struct exchange_record record);
 void wire_put_change(struct buf *out, const struct exchange_change *change);
 void wire_put_source(struct buf *out, const struct exchange_source *source);
+/* A recommendation that may stand for others, for the place within an instant (instant.h) alone. */
+void wire_put_appeared(struct buf *out, uint64_t rule_hash, uint64_t hash);
 void wire_put_stages(struct buf *out, const struct exchange_stages *stages);
 
 /* Rules by the hash of their meaning. */
@@ -26,6 +28,8 @@ struct wire_rules {
 };
 void wire_rules_init(struct wire_rules *rules, const struct ruleset *set);
 void wire_rules_fini(struct wire_rules *rules);
+/* -1: the set does not have it. */
+int wire_rules_number(const struct wire_rules *rules, uint64_t hash);
 
 /* Where a record's items go. What they hold does so during the call. */
 struct wire_sink {
@@ -36,6 +40,7 @@ struct wire_sink {
     void (*waits)(void *context, int stage, int64_t time_ms);
     /* An item of a rule that this set does not have; it was left out. */
     void (*unknown)(void *context);
+    void (*appeared)(void *context, int rule, uint64_t hash); /* NULL: none is expected */
     size_t source_count; /* of the configuration: what an update's position may name */
     void *context;
 };

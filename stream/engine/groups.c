@@ -1,46 +1,32 @@
-/* The cache of groups over the state. */
+/* The groups over the state. */
 #include "engine/groups.h"
 
 #include <stdlib.h>
 
-struct groups {
-    struct groups_options options;
-    struct map cache;     /* (rule number, hash) -> struct group */
-    int64_t *restored_ms; /* by stage */
-    uint64_t tick;
-    struct group **unwritten; /* groups that hold notes which the state does not have yet, in no order */
-    size_t unwritten_count;
-    size_t unwritten_cap;
-    size_t unwritten_bytes;
-    size_t *counts; /* groups known of each (rule, task); SIZE_MAX: not counted yet */
-};
+#include "detect/span.h"
+#include "engine/groups_parts.h"
 
-struct cache_key {
-    uint64_t rule_number;
-    uint64_t hash;
-};
+static const char damage[] =
+    "the state is damaged: stop, delete the state directory and start: it is restored from the changelog";
 
-static struct str key_of(const struct cache_key *key)
+/* The first walk is at the first window's end that may not have been walked yet. */
+static struct walk first_walk(const struct rule *rule, int64_t applied_ms)
 {
-    return (struct str){(const char *)key, sizeof *key};
-}
-
-static void forget_counts(struct groups *groups)
-{
-    size_t n = groups->options.rules->all_count * (size_t)groups->options.tasks.count;
-    for (size_t i = 0; i < n; i++)
-        groups->counts[i] = SIZE_MAX;
+    struct walk walk = {.next_ms = INT64_MAX, .later_ms = INT64_MAX, .past_ms = applied_ms};
+    if (applied_ms != INT64_MIN && group_is_walked(rule))
+        walk.next_ms = group_timer_at(rule, INT64_MIN, applied_ms);
+    return walk;
 }
 
 struct groups *groups_new(const struct groups_options *options)
 {
     struct groups *groups = mem_zalloc(sizeof *groups);
+    size_t rules = options->rules->all_count;
     groups->options = *options;
-    groups->counts = mem_alloc((options->rules->all_count * (size_t)options->tasks.count + 1) * sizeof *groups->counts);
-    groups->restored_ms = mem_alloc(((size_t)options->rules->level_max + 1) * sizeof *groups->restored_ms);
-    for (int i = 0; i <= options->rules->level_max; i++)
-        groups->restored_ms[i] = INT64_MIN;
-    forget_counts(groups);
+    groups->counts = mem_zalloc((rules * (size_t)options->tasks.count + 1) * sizeof *groups->counts);
+    groups->walks = mem_zalloc((rules + 1) * sizeof *groups->walks);
+    for (size_t i = 0; i < rules; i++)
+        groups->walks[i] = first_walk(&options->rules->rules[i], INT64_MIN);
     return groups;
 }
 
@@ -69,10 +55,7 @@ size_t groups_unwritten(const struct groups *groups)
 static void drop_cache(struct groups *groups)
 {
     groups->unwritten_count = groups->unwritten_bytes = 0;
-    struct map_entry *entry;
-    for (size_t i = 0; map_next(&groups->cache, &i, &entry);)
-        group_free(entry->value);
-    map_fini(&groups->cache);
+    group_cache_fini(&groups->cache);
 }
 
 void groups_free(struct groups *groups)
@@ -80,107 +63,101 @@ void groups_free(struct groups *groups)
     drop_cache(groups);
     free((void *)groups->unwritten);
     free(groups->counts);
-    free(groups->restored_ms);
+    free(groups->walks);
+    buf_fini(&groups->key);
     free(groups);
 }
 
-void groups_restore(struct groups *groups, const int64_t *applied_ms)
+int groups_restore(struct groups *groups, const int64_t *applied_ms, struct error *err)
 {
+    const struct ruleset *rules = groups->options.rules;
     drop_cache(groups);
-    for (int i = 0; i <= groups->options.rules->level_max; i++)
-        groups->restored_ms[i] = applied_ms[i];
-    forget_counts(groups);
+    for (size_t i = 0; i < rules->all_count; i++)
+        groups->walks[i] = first_walk(&rules->rules[i], applied_ms[rules->rules[i].stage]);
+    return groups_read_counts(groups, err);
+}
+
+/* What was due of the group below this was evaluated. */
+static int64_t past_of(const struct groups *groups, int rule_number, uint64_t hash)
+{
+    const struct walk *walk = &groups->walks[rule_number];
+    return hash < walk->from ? walk->next_ms + 1 : walk->past_ms;
+}
+
+static int load(struct groups *groups, int rule_number, uint64_t hash, struct str key, struct group **out,
+                struct error *err)
+{
+    struct group_options options = {
+        .rule = &groups->options.rules->rules[rule_number],
+        .rule_number = rule_number,
+        .task = group_task(hash, groups->options.tasks.count),
+        .hash = hash,
+        .key = key,
+        .past_ms = past_of(groups, rule_number, hash),
+    };
+    TRY(group_load(out, groups->options.state, &options, err));
+    if (*out != NULL)
+        group_cache_add(&groups->cache, *out);
+    return 0;
 }
 
 int groups_get(struct groups *groups, int rule_number, uint64_t hash, struct str key, struct group **out,
                struct error *err)
 {
-    struct cache_key cache_key = {(uint64_t)rule_number, hash};
-    struct group *group = map_get(&groups->cache, key_of(&cache_key));
-    if (group == NULL) {
-        struct group_options options = {
-            .rule = &groups->options.rules->rules[rule_number],
-            .rule_number = rule_number,
-            .task = group_task(hash, groups->options.tasks.count),
-            .hash = hash,
-            .key = key,
-            .restored_ms = groups->restored_ms[groups->options.rules->rules[rule_number].stage],
-        };
-        TRY(group_load(&group, groups->options.state, &options, err));
-        if (group != NULL)
-            *map_slot(&groups->cache, key_of(&cache_key)) = group;
-    }
-    if (group != NULL)
-        group->used = ++groups->tick;
-    *out = group;
+    *out = group_cache_find(&groups->cache, rule_number, hash);
+    if (*out == NULL)
+        return load(groups, rule_number, hash, key, out, err);
+    group_cache_used(&groups->cache, *out);
     return 0;
 }
 
 static void forget(struct groups *groups, struct group *group)
 {
-    struct cache_key cache_key = {(uint64_t)group->rule_number, group->hash};
     ASSERT(group->listed_bytes == 0);
-    (void)map_remove(&groups->cache, key_of(&cache_key));
+    group_cache_remove(&groups->cache, group);
     group_free(group);
-}
-
-static size_t *count_of(struct groups *groups, const struct group *group)
-{
-    return &groups->counts[(size_t)group->rule_number * (size_t)groups->options.tasks.count + (size_t)group->task];
 }
 
 void groups_settle(struct groups *groups, struct group *group, bool newcomer)
 {
     list(groups, group);
-    if (!group_is_empty(group))
+    if (!group_is_empty(group)) {
+        group_cache_weigh(&groups->cache, group);
         return;
-    size_t *count = count_of(groups, group);
-    if (!newcomer && *count != SIZE_MAX && *count > 0)
-        (*count)--;
+    }
+    if (!newcomer)
+        groups_leave(groups, group);
     forget(groups, group);
 }
 
-static int by_use(const void *a, const void *b)
+static void write_notes(struct groups *groups, struct group *group)
 {
-    const struct group *x = *(struct group *const *)a;
-    const struct group *y = *(struct group *const *)b;
-    return (x->used > y->used) - (x->used < y->used);
+    group_write(group, groups->options.state);
+    list(groups, group);
 }
 
-static void write_all(struct groups *groups)
+void groups_shrink(struct groups *groups)
 {
-    while (groups->unwritten_count > 0) {
-        struct group *group = groups->unwritten[groups->unwritten_count - 1];
-        group_write(group, groups->options.state);
-        list(groups, group);
+    int64_t budget = groups->options.memory_bytes;
+    while ((int64_t)groups->cache.bytes > budget && groups->cache.oldest != NULL) {
+        struct group *group = groups->cache.oldest;
+        if (group->unwritten > 0)
+            write_notes(groups, group);
+        forget(groups, group);
     }
 }
 
 void groups_commit(struct groups *groups)
 {
-    size_t bytes = 0;
-    struct map_entry *entry;
-    write_all(groups);
-    for (size_t i = 0; map_next(&groups->cache, &i, &entry);)
-        bytes += group_bytes(entry->value);
-    if ((int64_t)bytes <= groups->options.memory_bytes)
-        return;
-    struct group **all = mem_alloc(groups->cache.count * sizeof *all);
-    size_t n = 0;
-    for (size_t i = 0; map_next(&groups->cache, &i, &entry);)
-        all[n++] = entry->value;
-    qsort(all, n, sizeof *all, by_use);
-    for (size_t i = 0; i < n && (int64_t)bytes > groups->options.memory_bytes / 2; i++) {
-        bytes -= group_bytes(all[i]);
-        if (all[i]->unsaved)
-            group_save(all[i], groups->options.state);
-        forget(groups, all[i]);
-    }
-    free(all);
+    while (groups->unwritten_count > 0)
+        write_notes(groups, groups->unwritten[groups->unwritten_count - 1]);
+    groups_write_counts(groups);
+    groups_shrink(groups);
 }
 
 struct timers {
-    struct groups *groups;
+    const struct rule *rule;
+    int rule_number;
     void (*arm)(void *context, int64_t time_ms, int rule_number, uint64_t hash);
     void *context;
 };
@@ -189,126 +166,108 @@ static int arm_timer(void *context, struct str key, struct str value)
 {
     struct timers *timers = context;
     struct group_record record;
-    const struct ruleset *rules = timers->groups->options.rules;
-    if (!group_record_read(key, value, &record))
+    if (!group_record_read((struct str_pair){key, value}, &record))
         return -1;
-    for (size_t i = 0; i < rules->all_count; i++)
-        if (rules->rules[i].hash == record.rule_hash && record.timer_ms != INT64_MAX)
-            timers->arm(
-                timers->context,
-                group_timer_at(&rules->rules[i], record.timer_ms, timers->groups->restored_ms[rules->rules[i].stage]),
-                (int)i, record.hash);
+    if (record.timer_ms != INT64_MAX)
+        timers->arm(timers->context, record.timer_ms, timers->rule_number, record.hash);
     return 0;
 }
 
 int groups_timers(struct groups *groups, void (*arm)(void *context, int64_t time_ms, int rule_number, uint64_t hash),
                   void *context, struct error *err)
 {
-    struct timers timers = {groups, arm, context};
+    const struct ruleset *rules = groups->options.rules;
     struct buf prefix = {0};
     int result = 0;
-    for (int task = groups->options.tasks.first; task < groups->options.tasks.end && result == 0; task++) {
-        buf_reset(&prefix);
-        state_key(&prefix, task, STATE_GROUP);
-        err->class = ERROR_NONE;
-        result = state_scan(groups->options.state, buf_str(&prefix), arm_timer, &timers, err);
+    err->class = ERROR_NONE;
+    for (size_t i = 0; i < rules->all_count && result == 0; i++) {
+        struct timers timers = {&rules->rules[i], (int)i, arm, context};
+        if (group_is_walked(&rules->rules[i]))
+            continue;
+        for (int task = groups->options.tasks.first; task < groups->options.tasks.end && result == 0; task++) {
+            state_key(&prefix, task, STATE_GROUP);
+            buf_u64(&prefix, rules->rules[i].hash);
+            result = state_scan(groups->options.state, buf_str(&prefix), arm_timer, &timers, err);
+        }
     }
     buf_fini(&prefix);
     if (result != 0 && err->class == ERROR_NONE)
-        return error_set(
-            err, ERROR_FATAL,
-            "the state is damaged: stop, delete the state directory and start: it is restored from the changelog");
+        return error_set(err, ERROR_FATAL, damage);
     return result;
 }
 
-struct stale {
-    int64_t last_ms;
-    uint64_t hash;
-    bool detected;
-};
-
-struct stale_list {
-    struct stale *items;
-    size_t count;
-    size_t cap;
-};
-
-static int note_stale(void *context, struct str key, struct str value)
+struct walk *groups_walk(struct groups *groups, int rule_number)
 {
-    struct stale_list *list = context;
-    struct group_record record;
-    if (!group_record_read(key, value, &record))
-        return -1;
-    list->items = mem_grow(list->items, list->count, &list->cap, sizeof *list->items);
-    list->items[list->count++] = (struct stale){record.last_ms, record.hash, record.detected};
+    return &groups->walks[rule_number];
+}
+
+void groups_walk_over(struct groups *groups, int rule_number)
+{
+    struct walk *walk = &groups->walks[rule_number];
+    *walk = (struct walk){.next_ms = walk->later_ms, .later_ms = INT64_MAX, .past_ms = walk->next_ms + 1};
+}
+
+/* The least hash of the task's groups. */
+static uint64_t first_of(int task, int tasks)
+{
+    uint64_t routes = (UINT64_C(1) << (64 - GROUP_ROUTE_SHIFT));
+    return (((uint64_t)task * routes + (uint64_t)tasks - 1) / (uint64_t)tasks) << GROUP_ROUTE_SHIFT;
+}
+
+/* The rule's next record from walk->from on, which comes to it; `entry` key p NULL: there is none. */
+static int next_record(struct groups *groups, int rule_number, struct str_pair *entry, struct group_record *record,
+                       struct error *err)
+{
+    const struct task_range *tasks = &groups->options.tasks;
+    struct walk *walk = &groups->walks[rule_number];
+    uint64_t rule_hash = groups->options.rules->rules[rule_number].hash;
+    uint64_t first = first_of(tasks->first, tasks->count);
+    if (walk->from < first)
+        walk->from = first;
+    for (int task = group_task(walk->from, tasks->count); task < tasks->end; task++) {
+        struct str prefix;
+        buf_reset(&groups->key);
+        group_record_key(&groups->key, task, rule_hash, walk->from);
+        prefix = (struct str){groups->key.p, groups->key.len - sizeof walk->from};
+        int result =
+            state_cursor_seek(state_cursor(groups->options.state, STATE_GROUP), buf_str(&groups->key), entry, err);
+        if (result < 0)
+            return -1;
+        if (result == 0 && str_starts(entry->key, prefix)) {
+            if (!group_record_read(*entry, record))
+                return error_set(err, ERROR_FATAL, damage);
+            walk->from = record->hash;
+            return 0;
+        }
+        if (task + 1 < tasks->end)
+            walk->from = first_of(task + 1, tasks->count);
+    }
+    entry->key.p = NULL;
     return 0;
 }
 
-static int by_staleness(const void *a, const void *b)
+int groups_walk_next(struct groups *groups, int rule_number, size_t *left, struct group **out, struct error *err)
 {
-    const struct stale *x = a;
-    const struct stale *y = b;
-    if (x->last_ms != y->last_ms)
-        return x->last_ms < y->last_ms ? -1 : 1;
-    return (x->hash > y->hash) - (x->hash < y->hash);
-}
-
-/* A group that a live recommendation was made of must not go: its next detection would count as another. Where groups
- * share recommendations, or have several, it is the group's own part that matters: whether it ever detected. */
-static bool has_recommendation(struct groups *groups, const struct group *like, const struct stale *stale)
-{
-    if (rule_is_shared(like->rule))
-        return stale->detected;
-    struct buf key = {0};
-    struct buf value = {0};
-    bool found = false;
-    struct error ignored;
-    state_key(&key, like->task, STATE_RECOMMENDATION);
-    buf_u64(&key, like->rule->hash);
-    buf_u64(&key, stale->hash);
-    /* A state that cannot be read shows at the next read that matters; here it only keeps a group. */
-    if (state_get(groups->options.state, buf_str(&key), &value, &found, &ignored) != 0)
-        found = true;
-    buf_fini(&key);
-    buf_fini(&value);
-    return found;
-}
-
-static int evict_stalest(struct groups *groups, const struct group *newcomer, struct stale_list *list, size_t *evicted,
-                         struct error *err)
-{
-    qsort(list->items, list->count, sizeof *list->items, by_staleness);
-    size_t wanted = (size_t)groups->options.groups_max / 100 + 1;
-    for (size_t i = 0; i < list->count && *evicted < wanted; i++) {
-        struct group *group = NULL;
-        if (list->items[i].hash == newcomer->hash || has_recommendation(groups, newcomer, &list->items[i]))
+    const struct rule *rule = &groups->options.rules->rules[rule_number];
+    struct walk *walk = &groups->walks[rule_number];
+    *out = NULL;
+    for (; *left > 0; walk->from++) {
+        struct str_pair entry;
+        struct group_record record;
+        TRY(next_record(groups, rule_number, &entry, &record, err));
+        if (entry.key.p == NULL)
+            return 0;
+        (*left)--;
+        struct group *group = group_cache_find(&groups->cache, rule_number, record.hash);
+        int64_t due_ms = group != NULL ? group->timer_ms : group_timer_at(rule, record.timer_ms, walk->past_ms);
+        ASSERT(due_ms >= walk->next_ms);
+        if (due_ms > walk->next_ms) {
+            walk->later_ms = due_ms < walk->later_ms ? due_ms : walk->later_ms;
             continue;
-        TRY(groups_get(groups, newcomer->rule_number, list->items[i].hash, (struct str){NULL, 0}, &group, err));
-        if (group == NULL)
-            continue;
-        group_remove(group, groups->options.state);
-        groups_settle(groups, group, false);
-        (*evicted)++;
+        }
+        TRY(groups_get(groups, rule_number, record.hash, (struct str){NULL, 0}, out, err));
+        walk->from++;
+        return 0;
     }
     return 0;
-}
-
-int groups_bound(struct groups *groups, const struct group *newcomer, size_t *evicted, struct error *err)
-{
-    size_t *count = count_of(groups, newcomer);
-    *evicted = 0;
-    if (*count != SIZE_MAX && ++*count <= (size_t)groups->options.groups_max)
-        return 0;
-    struct stale_list list = {0};
-    struct buf prefix = {0};
-    state_key(&prefix, newcomer->task, STATE_GROUP);
-    buf_u64(&prefix, newcomer->rule->hash);
-    err->class = ERROR_NONE;
-    int result = state_scan(groups->options.state, buf_str(&prefix), note_stale, &list, err);
-    *count = list.count;
-    if (result == 0 && list.count > (size_t)groups->options.groups_max)
-        result = evict_stalest(groups, newcomer, &list, evicted, err);
-    free(list.items);
-    buf_fini(&prefix);
-    return result;
 }

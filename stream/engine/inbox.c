@@ -18,7 +18,9 @@ struct inbox {
     size_t memory_bytes;
     struct pending **stages;
     size_t stage_count;
-    int64_t *applied_ms;            /* by stage */
+    int64_t *applied_ms; /* by stage */
+    bool *within;        /* by stage: it is at `place` */
+    struct pending_item place;
     struct buf encoded;             /* what is encoded on its way into pending, which copies it */
     struct exchange_match *matches; /* of one event and level, likewise; grows to the most that one had */
     size_t match_cap;
@@ -34,11 +36,18 @@ static struct inbox *inbox_of(struct exchange *exchange)
     return (struct inbox *)exchange;
 }
 
+static bool was_applied(const struct inbox *inbox, size_t stage, const struct pending_item *item)
+{
+    if (item->time_ms != inbox->applied_ms[stage])
+        return item->time_ms < inbox->applied_ms[stage];
+    return inbox->within[stage] && !pending_before(&inbox->place, item);
+}
+
 static void push(struct inbox *inbox, size_t stage, struct pending_item item)
 {
     ASSERT(stage < inbox->stage_count);
     item.stage = (uint8_t)stage;
-    if (item.time_ms >= inbox->applied_ms[stage])
+    if (!was_applied(inbox, stage, &item))
         pending_push(inbox->stages[stage], item);
     else
         pane_free(item.pane);
@@ -159,6 +168,7 @@ struct inbox *inbox_new(const struct inbox_options *options)
     inbox->stage_count = inbox_stages(options->rules);
     inbox->stages = mem_alloc(inbox->stage_count * sizeof(struct pending *));
     inbox->applied_ms = mem_alloc(inbox->stage_count * sizeof *inbox->applied_ms);
+    inbox->within = mem_zalloc(inbox->stage_count * sizeof *inbox->within);
     for (size_t i = 0; i < inbox->stage_count; i++) {
         inbox->stages[i] = pending_new(options->rules, inbox->scratch);
         inbox->applied_ms[i] = INT64_MIN;
@@ -175,6 +185,7 @@ void inbox_free(struct inbox *inbox)
     scratch_free(inbox->scratch);
     free(inbox->stages);
     free(inbox->applied_ms);
+    free(inbox->within);
     free(inbox->matches);
     buf_fini(&inbox->encoded);
     free(inbox);
@@ -223,19 +234,22 @@ int inbox_bound(struct inbox *inbox, struct error *err)
     return 0;
 }
 
-int inbox_next(struct inbox *inbox, const int64_t *before_ms, struct pending_item *item, bool *any, struct error *err)
+const struct pending_item *inbox_first(const struct inbox *inbox, const int64_t *before_ms)
 {
     const struct pending_item *best = NULL;
-    size_t stage = 0;
     for (size_t i = 0; i < inbox->stage_count; i++) {
         const struct pending_item *first = pending_first(inbox->stages[i]);
-        if (first == NULL || first->time_ms >= before_ms[i] || (best != NULL && !pending_before(first, best)))
-            continue;
-        best = first;
-        stage = i;
+        if (first != NULL && first->time_ms < before_ms[i] && (best == NULL || pending_before(first, best)))
+            best = first;
     }
-    *any = best != NULL;
-    return *any ? pending_pop(inbox->stages[stage], before_ms[stage], item, any, err) : 0;
+    return best;
+}
+
+int inbox_next(struct inbox *inbox, const int64_t *before_ms, struct pending_item *item, bool *any, struct error *err)
+{
+    const struct pending_item *first = inbox_first(inbox, before_ms);
+    *any = first != NULL;
+    return *any ? pending_pop(inbox->stages[first->stage], before_ms[first->stage], item, any, err) : 0;
 }
 
 void inbox_done(struct inbox *inbox, struct pending_item *item)
@@ -246,6 +260,23 @@ void inbox_done(struct inbox *inbox, struct pending_item *item)
 void inbox_set_applied(struct inbox *inbox, size_t stage, int64_t applied_ms)
 {
     inbox->applied_ms[stage] = applied_ms;
+    inbox->within[stage] = false;
+}
+
+void inbox_set_place(struct inbox *inbox, size_t stage, const struct pending_item *place)
+{
+    inbox->applied_ms[stage] = place->time_ms;
+    inbox->within[stage] = true;
+    inbox->place = (struct pending_item){.time_ms = place->time_ms,
+                                         .level = place->level,
+                                         .kind = place->kind,
+                                         .rule = place->rule,
+                                         .group = place->group};
+}
+
+const struct pending_item *inbox_place(const struct inbox *inbox, size_t stage)
+{
+    return inbox->within[stage] ? &inbox->place : NULL;
 }
 
 int64_t inbox_applied(const struct inbox *inbox, size_t stage)

@@ -34,8 +34,15 @@ int inbox_bound(struct inbox *inbox, struct error *err) MUST_CHECK;
 int inbox_next(struct inbox *inbox, const int64_t *before_ms, struct pending_item *item, bool *any,
                struct error *err) MUST_CHECK;
 void inbox_done(struct inbox *inbox, struct pending_item *item);
+/* The first one in that order, or NULL; until something comes or goes. */
+const struct pending_item *inbox_first(const struct inbox *inbox, const int64_t *before_ms);
 /* By stage: below its time what comes is left out. */
 void inbox_set_applied(struct inbox *inbox, size_t stage, int64_t applied_ms);
+/* The stage's time is the place's, and within it all was applied that comes no later than the place in the order; until
+ * inbox_set_applied. Of all stages that are within their times the place is the same. */
+void inbox_set_place(struct inbox *inbox, size_t stage, const struct pending_item *place);
+/* NULL: the stage is at its time, and nothing of that was applied. */
+const struct pending_item *inbox_place(const struct inbox *inbox, size_t stage);
 int64_t inbox_applied(const struct inbox *inbox, size_t stage);
 /* Drops what waits. */
 void inbox_clear(struct inbox *inbox);

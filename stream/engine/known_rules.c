@@ -18,7 +18,7 @@ struct known_rules {
     size_t removed_cap;
 };
 
-static const enum state_kind rule_kinds[] = {STATE_GROUP,          STATE_ENTRY,        STATE_PANE, STATE_NOTE,
+static const enum state_kind rule_kinds[] = {STATE_GROUP_COUNT,    STATE_GROUP,        STATE_PART,
                                              STATE_RECOMMENDATION, STATE_CONTRIBUTION, STATE_TRACE};
 
 struct known_rules *known_rules_new(const struct known_rules_options *options)

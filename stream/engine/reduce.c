@@ -3,37 +3,8 @@
 
 #include <stdlib.h>
 
-#include "base/log.h"
-#include "engine/detections.h"
-#include "engine/groups.h"
-#include "engine/inbox.h"
 #include "engine/item_bytes.h"
-#include "engine/known_rules.h"
-#include "engine/rows.h"
-#include "engine/touch.h"
-
-struct reduce {
-    struct reduce_options options;
-    struct inbox *inbox;
-    struct detection_ways ways; /* outside: to all tasks, the inbox where this drives them all */
-    struct groups *groups;
-    struct rows *rows;
-    struct touches *touches;
-    struct detections *detections;
-    struct known_rules *known;
-    struct recommender *recommender;
-    int64_t first_ms[STREAM_COUNT];
-    struct arena arena; /* of one item */
-    struct reduce_counters counters;
-};
-
-static void arm_group(void *context, int64_t time_ms, int rule_number, uint64_t hash)
-{
-    const struct reduce *reduce = context;
-    const struct detector_ops *detector = detector_of(&reduce->options.rules->rules[rule_number]);
-    inbox_timer(reduce->inbox, time_ms, detector->deadline ? PENDING_DEADLINE : PENDING_WINDOW_CLOSE, rule_number,
-                hash);
-}
+#include "engine/reduce_parts.h"
 
 static void arm_rows(void *context, int64_t time_ms)
 {
@@ -52,7 +23,10 @@ static const enum pending_kind recommend_kinds[] = {
 
 static void arm_recommendation(void *context, int64_t time_ms, int kind, int rule_number, uint64_t hash)
 {
-    inbox_timer(((struct reduce *)context)->inbox, time_ms, recommend_kinds[kind], rule_number, hash);
+    const struct reduce *reduce = context;
+    inbox_timer(reduce->inbox, time_ms, recommend_kinds[kind], rule_number, hash);
+    if (kind == RECOMMEND_APPEARED)
+        instant_appeared(reduce->instant, rule_number, hash);
 }
 
 static int history(void *context, const struct rule *history, uint64_t hash, struct span span, struct arena *arena,
@@ -83,10 +57,16 @@ struct reduce *reduce_new(const struct reduce_options *options)
     const struct config *config = options->config;
     struct reduce *reduce = mem_zalloc(sizeof *reduce);
     reduce->options = *options;
+    if (reduce->options.dirty_bytes_max == 0)
+        reduce->options.dirty_bytes_max = REDUCE_DIRTY_BYTES_MAX;
+    if (reduce->options.work_max == 0)
+        reduce->options.work_max = REDUCE_WORK_MAX;
     reduce->inbox = inbox_new(&(struct inbox_options){.rules = options->rules,
                                                       .scratch_dir = options->scratch_dir,
                                                       .memory_bytes = (size_t)options->memory_bytes / 8});
-    reduce->ways.inside = inbox_exchange(reduce->inbox);
+    reduce->instant = instant_new(&(struct instant_options){
+        .rules = options->rules, .state = options->state, .task = options->tasks.first, .inbox = reduce->inbox});
+    reduce->ways.inside = instant_exchange(reduce->instant);
     reduce->ways.outside = options->out != NULL ? options->out : reduce->ways.inside;
     reduce->touches = touches_new(options->rules);
     reduce->detections =
@@ -125,6 +105,7 @@ void reduce_free(struct reduce *reduce)
 {
     if (reduce == NULL)
         return;
+    instant_free(reduce->instant);
     inbox_free(reduce->inbox);
     groups_free(reduce->groups);
     rows_free(reduce->rows);
@@ -139,146 +120,6 @@ void reduce_free(struct reduce *reduce)
 struct exchange *reduce_exchange(struct reduce *reduce)
 {
     return inbox_exchange(reduce->inbox);
-}
-
-static struct detector_context detector_context(struct reduce *reduce, int rule_number)
-{
-    return (struct detector_context){.state = reduce->options.state,
-                                     .arena = &reduce->arena,
-                                     .window_events_max = reduce->options.config->window_events_max,
-                                     .partial_matches_max = reduce->options.config->partial_matches_max,
-                                     .first_ms = reduce->first_ms,
-                                     .since_ms = known_rules_since(reduce->known, rule_number),
-                                     .counters = &reduce->counters.detector};
-}
-
-/* Where groups share recommendations each is told from those that have had no part yet. */
-static void mark_detected(struct reduce *reduce, struct group *group)
-{
-    if (group->detected || !rule_is_shared(group->rule))
-        return;
-    group->detected = true;
-    if (!group_is_empty(group))
-        group_save(group, reduce->options.state);
-}
-
-/* A scorecard is published, and read by rules. Its record has no place to say that it is capped: the log says so once,
- * the counters how often. */
-static void scored(struct reduce *reduce, const struct group *group, const struct evaluation *evaluation)
-{
-    struct arena *arena = &reduce->arena;
-    uint64_t capped = reduce->counters.scorecard.capped;
-    struct scorecard_record record = scorecard_record(group, evaluation, &reduce->counters.scorecard, arena);
-    if (capped == 0 && reduce->counters.scorecard.capped > 0)
-        log_warn("a scorecard's window holds more than limits.window_events: the newest of it are shown",
-                 LOG_T("scorecard", record.id));
-    reduce->counters.scorecards += evaluation->time_ms >= reduce->options.counted_from_ms;
-    if (reduce->options.score != NULL)
-        reduce->options.score(reduce->options.context, &record, evaluation->time_ms);
-    if (group->rule->is_read)
-        detections_send_scorecard(reduce->detections, group, record.map, evaluation->time_ms, &reduce->ways, arena);
-}
-
-/* What a detector said goes to the recommendation stage, and its detections to the rules that read them. */
-static int evaluated(struct reduce *reduce, struct group *group, const struct detector_context *context,
-                     struct error *err)
-{
-    for (size_t i = 0; i < context->evaluation_count; i++) {
-        const struct evaluation *evaluation = context->evaluations[i];
-        bool counts = evaluation->time_ms >= reduce->options.counted_from_ms;
-        reduce->counters.evaluations++;
-        reduce->counters.firings += counts && evaluation->firing;
-        reduce->counters.detections += counts && evaluation->detection;
-        if (evaluation->detection && group->rule->is_read)
-            detections_send(reduce->detections, group, evaluation, &reduce->ways, &reduce->arena);
-        if (group->rule->scorecard != NULL)
-            scored(reduce, group, evaluation);
-        if (group->rule->recommend != NULL)
-            TRY(recommender_evaluated(reduce->recommender, group, evaluation, &reduce->arena, err));
-        if (evaluation->detection)
-            mark_detected(reduce, group);
-    }
-    return 0;
-}
-
-/* Sees to it that a timer waits for the group no later than its own. One that comes too early is armed again then, so
- * that a timer that moves on with each event waits once, and not once an event. */
-static void arm(struct reduce *reduce, struct group *group)
-{
-    if (group->timer_ms >= group->armed_ms)
-        return;
-    group->armed_ms = group->timer_ms;
-    arm_group(reduce, group->timer_ms, group->rule_number, group->hash);
-}
-
-/* Arms the group's timer, bounds the number of groups, and forgets an empty one. */
-static int settle(struct reduce *reduce, struct group *group, bool newcomer, struct error *err)
-{
-    arm(reduce, group);
-    if (newcomer && !group_is_empty(group)) {
-        size_t evicted = 0;
-        TRY(groups_bound(reduce->groups, group, &evicted, err));
-        reduce->counters.groups_evicted += evicted;
-    }
-    groups_settle(reduce->groups, group, newcomer);
-    return 0;
-}
-
-static int apply_pane(struct reduce *reduce, struct pending_item *item, struct error *err)
-{
-    struct pane *pane = item->pane;
-    struct group *group = NULL;
-    item->pane = NULL;
-    if (groups_get(reduce->groups, item->rule, item->group, item->key, &group, err) != 0) {
-        pane_free(pane);
-        return -1;
-    }
-    struct detector_context context = detector_context(reduce, group->rule_number);
-    bool newcomer = group_is_empty(group);
-    reduce->counters.panes++;
-    detector_of(group->rule)->on_pane(&context, group, pane);
-    TRY(evaluated(reduce, group, &context, err));
-    return settle(reduce, group, newcomer, err);
-}
-
-static int apply_group_timer(struct reduce *reduce, const struct pending_item *item, struct error *err)
-{
-    struct group *group = NULL;
-    TRY(groups_get(reduce->groups, item->rule, item->group, (struct str){NULL, 0}, &group, err));
-    if (group == NULL)
-        return 0;
-    if (group->armed_ms == item->time_ms)
-        group->armed_ms = INT64_MAX;
-    if (group->timer_ms != item->time_ms) { /* it has moved since */
-        arm(reduce, group);
-        return 0;
-    }
-    struct detector_context context = detector_context(reduce, group->rule_number);
-    detector_of(group->rule)->on_timer(&context, group, item->time_ms);
-    TRY(evaluated(reduce, group, &context, err));
-    return settle(reduce, group, false, err);
-}
-
-/* One rule and group that a row's change or an event touches. */
-static int apply_touch(struct reduce *reduce, const struct touch *touch, int64_t time_ms, bool is_row,
-                       struct error *err)
-{
-    struct group *group = NULL;
-    TRY(groups_get(reduce->groups, touch->rule_number, touch->hash, touch->key, &group, err));
-    struct detector_context context = detector_context(reduce, group->rule_number);
-    bool newcomer = group_is_empty(group);
-    bool recommends =
-        group->rule->recommend != NULL && is_row && (touch->selection.before != 0 || rule_is_shared(group->rule));
-    detector_of(group->rule)->on_event(&context, group, touch->event, touch->selection, time_ms);
-    if (recommends) {
-        struct recommender_change change = {.row = touch->event,
-                                            .selected = touch->selection.after != 0,
-                                            .publish = context.evaluation_count == 0,
-                                            .time_ms = time_ms};
-        TRY(recommender_row(reduce->recommender, group, &change, &reduce->arena, err));
-    }
-    TRY(evaluated(reduce, group, &context, err));
-    return settle(reduce, group, newcomer, err);
 }
 
 /* Where-clauses that end in errors are counted by rules of the first level. */
@@ -326,7 +167,7 @@ static int apply_touches(struct reduce *reduce, const struct touch *touches, siz
     const struct task_range *tasks = &reduce->options.tasks;
     for (size_t i = 0; i < n; i++)
         if (task_range_has(*tasks, group_task(touches[i].hash, tasks->count)))
-            TRY(apply_touch(reduce, &touches[i], item->time_ms, item->kind == PENDING_CHANGE, err));
+            TRY(reduce_touch(reduce, &touches[i], item->time_ms, item->kind == PENDING_CHANGE, err));
     return 0;
 }
 
@@ -376,10 +217,13 @@ static int apply(struct reduce *reduce, struct pending_item *item, struct error 
 {
     switch ((enum pending_kind)item->kind) {
     case PENDING_PANE:
-        return apply_pane(reduce, item, err);
+        return reduce_pane(reduce, item, err);
     case PENDING_WINDOW_CLOSE:
+        if (group_is_walked(&reduce->options.rules->rules[item->rule]))
+            return reduce_walk(reduce, item, err);
+        return reduce_group_timer(reduce, item, err);
     case PENDING_DEADLINE:
-        return apply_group_timer(reduce, item, err);
+        return reduce_group_timer(reduce, item, err);
     case PENDING_UPDATE:
         return apply_update(reduce, item, err);
     case PENDING_CHANGE:
@@ -407,6 +251,7 @@ static int apply_settled(struct reduce *reduce, struct pending_item *item, struc
 {
     TRY(apply(reduce, item, err));
     recommender_settle(reduce->recommender, item->time_ms, &reduce->arena);
+    groups_shrink(reduce->groups);
     return 0;
 }
 
@@ -416,7 +261,10 @@ static int apply_next(struct reduce *reduce, const int64_t *before_ms, bool *any
     TRY(inbox_next(reduce->inbox, before_ms, &item, any, err));
     if (!*any)
         return 0;
+    instant_reach(reduce->instant, item.time_ms);
     int result = apply_settled(reduce, &item, err);
+    reduce->last = item;
+    reduce->work++;
     inbox_done(reduce->inbox, &item);
     arena_reset(&reduce->arena);
     return result == 0 ? reduce_bound(reduce, err) : -1;
@@ -435,14 +283,69 @@ void reduce_first(struct reduce *reduce, enum stream_id stream, int64_t first_ms
     reduce->first_ms[stream] = first_ms;
 }
 
-int reduce_advance(struct reduce *reduce, const int64_t *before_ms, struct error *err)
+/* The stages' times when everything before the time is applied, and, `within`, what comes no later than the last item.
+ */
+static void set_times(const struct reduce *reduce, const int64_t *before_ms, int64_t time_ms, bool within)
 {
-    for (bool any = true; any;)
+    for (size_t stage = 0; stage < inbox_stages(reduce->options.rules); stage++) {
+        int64_t applied_ms = inbox_applied(reduce->inbox, stage);
+        if (within && before_ms[stage] > time_ms && applied_ms <= time_ms)
+            inbox_set_place(reduce->inbox, stage, &reduce->last);
+        else if (before_ms[stage] > applied_ms && time_ms > applied_ms)
+            inbox_set_applied(reduce->inbox, stage, before_ms[stage] < time_ms ? before_ms[stage] : time_ms);
+    }
+}
+
+/* Between times nothing waits that only this process knows of. Within one that is so only among what is first there,
+ * and what is sent meanwhile is kept (instant.h). */
+static bool may_stop(const struct reduce *reduce, const struct pending_item *next)
+{
+    return next->time_ms > reduce->last.time_ms || reduce->last.kind == PENDING_PANE ||
+           reduce->last.kind == PENDING_WINDOW_CLOSE;
+}
+
+static bool is_enough(const struct reduce *reduce)
+{
+    return reduce->work >= reduce->options.work_max ||
+           state_dirty_bytes(reduce->options.state) + reduce_unwritten(reduce) > reduce->options.dirty_bytes_max;
+}
+
+static int advance(struct reduce *reduce, const int64_t *before_ms, bool *more, struct error *err)
+{
+    const struct pending_item *next;
+    for (bool any = true; (next = inbox_first(reduce->inbox, before_ms)) != NULL;) {
+        if (reduce->work > 0 && is_enough(reduce) && may_stop(reduce, next)) {
+            bool within = next->time_ms == reduce->last.time_ms;
+            set_times(reduce, before_ms, next->time_ms, within);
+            *more = true;
+            return 0;
+        }
         TRY(apply_next(reduce, before_ms, &any, err));
-    for (size_t stage = 0; stage < inbox_stages(reduce->options.rules); stage++)
-        if (before_ms[stage] > inbox_applied(reduce->inbox, stage))
-            inbox_set_applied(reduce->inbox, stage, before_ms[stage]);
+    }
+    set_times(reduce, before_ms, INT64_MAX, false);
     return 0;
+}
+
+/* What lies at the place's time; stages that are elsewhere stay there, since there is one place. *more: there is more
+ * of it. */
+static int finish_instant(struct reduce *reduce, bool *more, struct error *err)
+{
+    int64_t before_ms[REDUCE_STAGES_MAX];
+    bool within = false;
+    for (size_t stage = 0; stage < inbox_stages(reduce->options.rules); stage++) {
+        bool here = inbox_place(reduce->inbox, stage) != NULL;
+        before_ms[stage] = inbox_applied(reduce->inbox, stage) + here;
+        within = within || here;
+    }
+    return within ? advance(reduce, before_ms, more, err) : 0;
+}
+
+int reduce_advance(struct reduce *reduce, const int64_t *before_ms, bool *more, struct error *err)
+{
+    reduce->work = 0;
+    *more = false;
+    TRY(finish_instant(reduce, more, err));
+    return *more ? 0 : advance(reduce, before_ms, more, err);
 }
 
 /* Ageing and expiry would go on for as long as there is something to forget. */
@@ -463,6 +366,7 @@ int reduce_drain(struct reduce *reduce, struct error *err)
         TRY(inbox_next(reduce->inbox, ends_ms, &item, &any, err));
         if (!any)
             return 0;
+        instant_reach(reduce->instant, item.time_ms);
         int result = forgets(&item) ? 0 : apply_settled(reduce, &item, err);
         inbox_done(reduce->inbox, &item);
         arena_reset(&reduce->arena);
@@ -499,15 +403,22 @@ int64_t reduce_applied(const struct reduce *reduce, size_t stage)
     return inbox_applied(reduce->inbox, stage);
 }
 
+bool reduce_within(const struct reduce *reduce, size_t stage)
+{
+    return inbox_place(reduce->inbox, stage) != NULL;
+}
+
 int reduce_restore(struct reduce *reduce, const int64_t *applied_ms, struct error *err)
 {
     inbox_clear(reduce->inbox);
     for (size_t stage = 0; stage < reduce_stages(reduce); stage++)
         inbox_set_applied(reduce->inbox, stage, applied_ms[stage]);
-    groups_restore(reduce->groups, applied_ms);
+    reduce->last = (struct pending_item){.time_ms = INT64_MIN};
+    TRY(instant_restore(reduce->instant, err));
     recommender_drop(reduce->recommender);
+    TRY(groups_restore(reduce->groups, applied_ms, err));
     TRY(known_rules_restore(reduce->known, applied_ms, err));
-    TRY(groups_timers(reduce->groups, arm_group, reduce, err));
+    TRY(reduce_arm_groups(reduce, err));
     TRY(rows_restore(reduce->rows, err));
     return recommender_restore(reduce->recommender, err);
 }
@@ -515,6 +426,7 @@ int reduce_restore(struct reduce *reduce, const int64_t *applied_ms, struct erro
 void reduce_before_commit(struct reduce *reduce)
 {
     groups_commit(reduce->groups);
+    instant_commit(reduce->instant);
     recommender_shrink(reduce->recommender);
 }
 

@@ -17,6 +17,11 @@
 #include "recommend/recommend.h"
 #include "recommend/scorecard.h"
 
+enum {
+    REDUCE_DIRTY_BYTES_MAX = 16 * 1024 * 1024,
+    REDUCE_WORK_MAX = 20000,
+};
+
 struct reduce_counters {
     uint64_t rows_changed;
     uint64_t updates_unchanged; /* duplicates and updates that say nothing new */
@@ -45,6 +50,8 @@ struct reduce_options {
     bool waits;              /* rules that come wait for reduce_switch */
     int64_t memory_bytes;    /* of what it holds: half for groups, an eighth for recommendations, one for pending */
     const char *scratch_dir; /* where pending beyond that goes; NULL: it stays in memory */
+    size_t dirty_bytes_max;  /* so much changed state asks for a commit; 0: REDUCE_DIRTY_BYTES_MAX */
+    size_t work_max;         /* items of one reduce_advance; 0: REDUCE_WORK_MAX */
     int64_t counted_from_ms; /* firings and detections before it do not count; INT64_MIN: all do */
     /* A version of a recommendation: its id and record. */
     void (*publish)(void *context, struct str id, struct value record, bool detection, int64_t time_ms);
@@ -78,13 +85,16 @@ enum { REDUCE_STAGES_MAX = RULE_LEVELS_MAX + 2 };
 size_t reduce_stages(const struct reduce *reduce);
 /* To be called after something was sent to it: keeps pending within its memory. */
 int reduce_bound(struct reduce *reduce, struct error *err) MUST_CHECK;
-/* Applies everything strictly below `before_ms`, a time for each stage, in order. */
-int reduce_advance(struct reduce *reduce, const int64_t *before_ms, struct error *err) MUST_CHECK;
+/* Applies what lies strictly below `before_ms`, a time for each stage, in order. *more: not all of it, since a commit
+ * is due for what has changed, or others should have their turn; it is to be called again. */
+int reduce_advance(struct reduce *reduce, const int64_t *before_ms, bool *more, struct error *err) MUST_CHECK;
 /* Applies all that waits (windows, cooldowns), whatever its time; only what
  * forgets is left out. */
 int reduce_drain(struct reduce *reduce, struct error *err) MUST_CHECK;
 /* Everything of the stage below this is applied; INT64_MIN: nothing yet. */
 int64_t reduce_applied(const struct reduce *reduce, size_t stage);
+/* And some of what lies at it. */
+bool reduce_within(const struct reduce *reduce, size_t stage);
 
 /* After a restore: forgets the memory, arms the timers of what the state holds. `applied_ms` is by stage. */
 int reduce_restore(struct reduce *reduce, const int64_t *applied_ms, struct error *err) MUST_CHECK;

@@ -6,7 +6,7 @@
 #include "engine/exchange_wire.h"
 #include "engine/watermark.h"
 
-enum { TASK_ENTRY_VERSION = 1 };
+enum { TASK_ENTRY_VERSION = 2 };
 
 /* Records that hold items not applied: their offsets, and for each of them and each stage the time below which the
  * stage must have been applied. */
@@ -31,6 +31,7 @@ struct task {
     bool sends[REDUCE_STAGES_MAX];      /* by stage: others wait for it */
     int64_t told_ms[REDUCE_STAGES_MAX]; /* of its own stages, in the log */
     int64_t next_offset;                /* to be read */
+    int64_t known_offset;               /* restored: records below it were read before, time is theirs too */
     struct unapplied unapplied;
     bool sources_moved; /* since the last look at switches and firsts */
     struct buf entry;   /* as it was written last */
@@ -236,12 +237,13 @@ static int64_t sources_ms(const struct task *task)
     return least_ms;
 }
 
-int task_advance(struct task *task, struct error *err)
+int task_advance(struct task *task, bool *more, struct error *err)
 {
     int64_t before_ms[REDUCE_STAGES_MAX];
     int64_t time_ms = sources_ms(task);
     bool moved = false;
-    if (time_ms == TIME_NONE)
+    *more = false;
+    if (time_ms == TIME_NONE || task->next_offset < task->known_offset)
         return 0;
     for (size_t stage = 0; stage < task->stage_count; stage++) {
         before_ms[stage] = time_ms;
@@ -254,7 +256,7 @@ int task_advance(struct task *task, struct error *err)
     if (task->sources_moved)
         look_at_sources(task);
     task->sources_moved = false;
-    return moved ? reduce_advance(task->reduce, before_ms, err) : 0;
+    return moved ? reduce_advance(task->reduce, before_ms, more, err) : 0;
 }
 
 static void entry_key(const struct task *task, struct buf *key)
@@ -275,9 +277,11 @@ static void read_times(struct reader *r, int64_t *times_ms, size_t n)
         times_ms[i] = read_i64_sorted(r);
 }
 
-static void put_entry(const struct task *task, const int64_t *applied_ms, struct buf *out)
+static void put_entry(struct task *task, const int64_t *applied_ms, struct buf *out)
 {
+    int64_t next = later(task->next_offset, task->known_offset);
     buf_byte(out, TASK_ENTRY_VERSION);
+    buf_varint(out, task_position(task) < next ? (uint64_t)next : 0);
     buf_varint(out, (uint64_t)task->options.reduce.rules->level_max);
     put_times(out, applied_ms, task->stage_count);
     put_times(out, task->peers_ms, (size_t)task->tasks * task->stage_count);
@@ -363,6 +367,7 @@ static bool read_entry(struct task *task, struct str bytes, int64_t *applied_ms)
     int64_t times_ms[REDUCE_STAGES_MAX];
     if (read_byte(&r) != TASK_ENTRY_VERSION)
         return false;
+    task->known_offset = (int64_t)read_varint(&r);
     size_t count = (size_t)read_varint(&r) + 1;
     if (count > REDUCE_STAGES_MAX)
         return false;
@@ -386,6 +391,7 @@ int task_restore(struct task *task, int64_t offset, struct error *err)
     bool found = false;
     forget(task);
     task->next_offset = offset;
+    task->known_offset = 0;
     for (size_t stage = 0; stage < REDUCE_STAGES_MAX; stage++)
         applied_ms[stage] = TIME_NONE;
     entry_key(task, &key);

@@ -6,8 +6,7 @@
  * state (STATE_META), so that it is committed with what it speaks of.
  *
  * The committed position is the oldest record with an item that is not applied. After a restore records are read from
- * there again. Time does not move before they were read as far as before: a commit comes after everything was applied
- * that the task's time allowed, so only what was not read yet can move it.
+ * there again. Time does not move before they were read as far as before: how far that was is in the entry, too.
  */
 #ifndef FORESTALL_ENGINE_TASK_H
 #define FORESTALL_ENGINE_TASK_H
@@ -31,8 +30,8 @@ void task_free(struct task *task);
 int task_restore(struct task *task, int64_t offset, struct error *err) MUST_CHECK;
 /* A record of its log. */
 int task_record(struct task *task, int64_t offset, struct str bytes, struct error *err) MUST_CHECK;
-/* Applies what its time allows. */
-int task_advance(struct task *task, struct error *err) MUST_CHECK;
+/* Applies what its time allows. *more: not all of it, see reduce_advance. */
+int task_advance(struct task *task, bool *more, struct error *err) MUST_CHECK;
 /* Before a commit: sends its stages' times where they have moved, and writes what it must remember. */
 void task_before_commit(struct task *task);
 /* The oldest record that is not applied. */

@@ -149,11 +149,15 @@ int tasks_read(struct tasks *tasks, bool may_open, bool *worked, struct error *e
     return 0;
 }
 
-int tasks_advance(struct tasks *tasks, struct error *err)
+int tasks_advance(struct tasks *tasks, bool *more, struct error *err)
 {
-    for (int i = 0; i < tasks->count; i++)
+    *more = false;
+    for (int i = 0; i < tasks->count; i++) {
+        bool more_of_it = false;
         if (tasks->tasks[i] != NULL)
-            TRY(task_advance(tasks->tasks[i], err));
+            TRY(task_advance(tasks->tasks[i], &more_of_it, err));
+        *more = *more || more_of_it;
+    }
     return 0;
 }
 

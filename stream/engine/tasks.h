@@ -27,8 +27,8 @@ void tasks_restore(struct tasks *tasks, const struct commit_position *positions)
 /* Reads what has come for those tasks whose state is there; of a task that is new here only when it `may_open`, which
  * changes the state. *worked: records were read. */
 int tasks_read(struct tasks *tasks, bool may_open, bool *worked, struct error *err) MUST_CHECK;
-/* Applies what each task's time allows. */
-int tasks_advance(struct tasks *tasks, struct error *err) MUST_CHECK;
+/* Applies what each task's time allows. *more: not all of it, see reduce_advance. */
+int tasks_advance(struct tasks *tasks, bool *more, struct error *err) MUST_CHECK;
 /* Before a commit, after map's flush: sends the times of owned inputs and of tasks, hands all that was sent over to the
  * outbox, which borrows it until tasks_committed whatever is sent meanwhile, and fills in the positions of the
  * exchange's partitions. */

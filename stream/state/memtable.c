@@ -181,6 +181,13 @@ const struct memtable_node *memtable_seek(const struct memtable *table, struct s
     return find(table, key, NULL);
 }
 
+const struct memtable_node *memtable_before(const struct memtable *table, struct str key)
+{
+    struct memtable_node *before[LEVELS_MAX];
+    (void)find(table, key, before);
+    return before[0];
+}
+
 const struct memtable_node *memtable_next(const struct memtable_node *node)
 {
     return node->next[0];

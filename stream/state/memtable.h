@@ -16,6 +16,9 @@ void memtable_remove(struct memtable *table, struct str key);
 bool memtable_get(const struct memtable *table, struct str key, struct str *value);
 /* The first node with a key >= `key`; NULL: none. */
 const struct memtable_node *memtable_seek(const struct memtable *table, struct str key);
+/* What stands before that node: memtable_next of it is the first node with a key >= `key`, whatever is put meanwhile.
+ * Valid until memtable_clear or memtable_remove. */
+const struct memtable_node *memtable_before(const struct memtable *table, struct str key);
 const struct memtable_node *memtable_next(const struct memtable_node *node);
 struct str memtable_key(const struct memtable_node *node);
 struct str memtable_value(const struct memtable_node *node);

@@ -3,7 +3,11 @@
 
 #include <stdlib.h>
 
-#include "state/memtable.h"
+#include "state/cursor.h"
+
+/* The kinds of entries that have a cursor. */
+static const enum state_kind cursor_kinds[] = {STATE_GROUP, STATE_PART};
+enum { CURSOR_KINDS = sizeof cursor_kinds / sizeof *cursor_kinds };
 
 struct state {
     struct store *store;
@@ -11,7 +15,9 @@ struct state {
     struct memtable *dirty;
     struct str_pair *entries; /* what state_dirty hands out */
     size_t entries_cap;
-    bool scanning; /* a visit must not change the state */
+    bool scanning;  /* a visit must not change the state */
+    uint64_t epoch; /* see cursor.h */
+    struct state_cursor cursors[CURSOR_KINDS];
 };
 
 struct state *state_new(struct store *store)
@@ -19,6 +25,8 @@ struct state *state_new(struct store *store)
     struct state *state = mem_zalloc(sizeof *state);
     state->store = store;
     state->dirty = memtable_new();
+    for (size_t i = 0; i < CURSOR_KINDS; i++)
+        cursor_init(&state->cursors[i], store, state->dirty, &state->epoch);
     return state;
 }
 
@@ -33,6 +41,8 @@ void state_free(struct state *state)
 {
     if (state == NULL)
         return;
+    for (size_t i = 0; i < CURSOR_KINDS; i++)
+        cursor_fini(&state->cursors[i]);
     if (!state->shared)
         state->store->ops->close(state->store);
     memtable_free(state->dirty);
@@ -83,70 +93,38 @@ static void prefix_end(struct buf *end, struct str prefix)
         end->p[end->len - 1] = (char)((uint8_t)end->p[end->len - 1] + 1);
 }
 
-/* The two inputs of a merge, each with its next entry. */
-struct merge {
-    struct state *state;
-    struct store_iterator *iterator;
-    struct str prefix;
-    const struct memtable_node *above; /* NULL: at its end */
-    bool below;                        /* the iterator's entry below is valid */
-    struct str below_key;
-    struct str below_value;
-};
-
-static int merge_step_below(struct merge *merge, struct error *err)
-{
-    int result = merge->state->store->ops->next(merge->iterator, &merge->below_key, &merge->below_value, err);
-    merge->below = result == 0;
-    return result < 0 ? -1 : 0;
-}
-
-static void merge_check_above(struct merge *merge)
-{
-    if (merge->above != NULL && !str_starts(memtable_key(merge->above), merge->prefix))
-        merge->above = NULL;
-}
-
-static int merge_run(struct merge *merge, int (*visit)(void *context, struct str key, struct str value), void *context,
-                     struct error *err)
-{
-    TRY(merge_step_below(merge, err));
-    merge->above = memtable_seek(merge->state->dirty, merge->prefix);
-    for (merge_check_above(merge); merge->above != NULL || merge->below; merge_check_above(merge)) {
-        int order = merge->above == NULL ? 1
-                    : !merge->below      ? -1
-                                         : str_cmp(memtable_key(merge->above), merge->below_key);
-        int result = 0;
-        if (order > 0) {
-            result = visit(context, merge->below_key, merge->below_value);
-        } else {
-            struct str value = memtable_value(merge->above);
-            if (value.p != NULL)
-                result = visit(context, memtable_key(merge->above), value);
-            merge->above = memtable_next(merge->above);
-        }
-        if (result != 0)
-            return result;
-        if (order >= 0)
-            TRY(merge_step_below(merge, err));
-    }
-    return 0;
-}
-
 int state_scan(struct state *state, struct str prefix, int (*visit)(void *context, struct str key, struct str value),
                void *context, struct error *err)
 {
     struct buf end = {0};
+    struct state_cursor cursor;
+    struct str_pair entry;
     prefix_end(&end, prefix);
-    struct merge merge = {.state = state, .prefix = prefix};
-    merge.iterator = state->store->ops->scan(state->store, prefix, buf_str(&end));
+    cursor_init(&cursor, state->store, state->dirty, &state->epoch);
+    cursor.to = buf_str(&end);
     bool nested = state->scanning;
     state->scanning = true;
-    int result = merge_run(&merge, visit, context, err);
+    int result = 0;
+    int at = state_cursor_seek(&cursor, prefix, &entry, err);
+    while (at == 0 && str_starts(entry.key, prefix)) {
+        result = visit(context, entry.key, entry.value);
+        if (result != 0)
+            break;
+        at = state_cursor_next(&cursor, &entry, err);
+    }
     state->scanning = nested;
-    state->store->ops->scan_end(merge.iterator);
+    cursor_fini(&cursor);
     buf_fini(&end);
-    return result;
+    return at < 0 ? -1 : result;
+}
+
+struct state_cursor *state_cursor(struct state *state, enum state_kind kind)
+{
+    for (size_t i = 0; i < CURSOR_KINDS; i++)
+        if (cursor_kinds[i] == kind)
+            return &state->cursors[i];
+    ASSERT(false);
+    return NULL;
 }
 
 size_t state_dirty(struct state *state, const struct str_pair **entries)
@@ -170,16 +148,24 @@ size_t state_dirty_bytes(const struct state *state)
     return memtable_bytes(state->dirty);
 }
 
-void state_settle(struct state *state)
+/* What cursors stand on is gone, or is not what is there now. */
+static void clear(struct state *state)
 {
     ASSERT(!state->scanning);
     memtable_clear(state->dirty);
+    state->epoch++;
+    for (size_t i = 0; i < CURSOR_KINDS; i++)
+        cursor_close(&state->cursors[i]);
+}
+
+void state_settle(struct state *state)
+{
+    clear(state);
 }
 
 void state_drop(struct state *state)
 {
-    ASSERT(!state->scanning);
-    memtable_clear(state->dirty);
+    clear(state);
 }
 
 struct store *state_store(struct state *state)

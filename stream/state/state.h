@@ -33,9 +33,8 @@ enum state_kind {
     STATE_ROW = 'r',
     STATE_ROW_EXPIRY = 'x',
     STATE_GROUP = 'g',
-    STATE_ENTRY = 'e',
-    STATE_PANE = 'p',
-    STATE_NOTE = 'n',
+    STATE_GROUP_COUNT = 'k',
+    STATE_PART = 'p', /* what a group holds, one after the other: see group.h */
     STATE_RECOMMENDATION = 'R',
     STATE_CONTRIBUTION = 'c',
     STATE_TRACE = 't'
@@ -57,6 +56,18 @@ void state_del(struct state *state, struct str key);
  * not change the state. A visit that returns non-zero ends the scan with that result. */
 int state_scan(struct state *state, struct str prefix, int (*visit)(void *context, struct str key, struct str value),
                void *context, struct error *err) MUST_CHECK;
+
+/* Reads in order of key, from anywhere on. Going forward is cheap, nothing is opened or searched for a short way; going
+ * back is a search. It sees the state as it is at each call. There is one for each kind of entry, which the state owns:
+ * whoever uses it says where he goes on, and others may have moved it meanwhile. */
+struct state_cursor;
+struct state_cursor *state_cursor(struct state *state, enum state_kind kind);
+/* The first entry at or after `key`: 0; 1: there is none; -1. It holds until the next call of the cursor and the next
+ * change of the state. */
+int state_cursor_seek(struct state_cursor *cursor, struct str key, struct str_pair *entry,
+                      struct error *err) MUST_CHECK;
+/* The entry after the one that was given last, likewise. */
+int state_cursor_next(struct state_cursor *cursor, struct str_pair *entry, struct error *err) MUST_CHECK;
 
 /* The dirty entries, in key order, for the commit: a value with p NULL is a deletion. Valid until the next change. */
 size_t state_dirty(struct state *state, const struct str_pair **entries);

@@ -18,6 +18,8 @@ struct store_ops {
     struct store_iterator *(*scan)(struct store *store, struct str from, struct str to);
     /* The next entry, valid until the next call: 0; 1 at the end; -1. */
     int (*next)(struct store_iterator *iterator, struct str *key, struct str *value, struct error *err);
+    /* Goes on from `from`, wherever it stood. */
+    void (*seek)(struct store_iterator *iterator, struct str from);
     void (*scan_end)(struct store_iterator *iterator);
     /* Deletes the keys from `from` on until `to` (exclusive; empty: to the last one). */
     int (*clear)(struct store *store, struct str from, struct str to, struct error *err);

@@ -10,6 +10,7 @@ struct store_memory {
 };
 
 struct store_iterator {
+    const struct memtable *table;
     const struct memtable_node *next;
     struct str to; /* a copy; n 0: no end */
 };
@@ -48,7 +49,8 @@ static struct store_iterator *memory_scan(struct store *store, struct str from, 
     if (to.n > 0)
         memcpy(copy, to.p, to.n);
     iterator->to = (struct str){copy, to.n};
-    iterator->next = memtable_seek(table_of(store), from);
+    iterator->table = table_of(store);
+    iterator->next = memtable_seek(iterator->table, from);
     return iterator;
 }
 
@@ -62,6 +64,11 @@ static int memory_next(struct store_iterator *iterator, struct str *key, struct 
     *value = memtable_value(node);
     iterator->next = memtable_next(node);
     return 0;
+}
+
+static void memory_seek(struct store_iterator *iterator, struct str from)
+{
+    iterator->next = memtable_seek(iterator->table, from);
 }
 
 static void memory_scan_end(struct store_iterator *iterator)
@@ -94,7 +101,7 @@ static void memory_close(struct store *store)
 struct store *store_memory_new(void)
 {
     static const struct store_ops ops = {
-        memory_get, memory_write, memory_scan, memory_next, memory_scan_end, memory_clear, memory_close,
+        memory_get, memory_write, memory_scan, memory_next, memory_seek, memory_scan_end, memory_clear, memory_close,
     };
     struct store_memory *store = mem_zalloc(sizeof *store);
     store->base.ops = &ops;

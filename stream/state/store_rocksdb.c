@@ -77,6 +77,12 @@ static int rocksdb_store_write(struct store *base, const struct str_pair *entrie
     return message == NULL ? 0 : rocksdb_failed(store, message, err);
 }
 
+static void rocksdb_store_seek(struct store_iterator *iterator, struct str from)
+{
+    rocksdb_iter_seek(iterator->iterator, from.p != NULL ? from.p : "", from.n);
+    iterator->started = false;
+}
+
 static struct store_iterator *rocksdb_store_scan(struct store *base, struct str from, struct str to)
 {
     struct store_rocksdb *store = (struct store_rocksdb *)base;
@@ -87,7 +93,7 @@ static struct store_iterator *rocksdb_store_scan(struct store *base, struct str 
         rocksdb_readoptions_set_iterate_upper_bound(iterator->read, iterator->to, to.n);
     }
     iterator->iterator = rocksdb_create_iterator(store->db, iterator->read);
-    rocksdb_iter_seek(iterator->iterator, from.p != NULL ? from.p : "", from.n);
+    rocksdb_store_seek(iterator, from);
     return iterator;
 }
 
@@ -209,8 +215,8 @@ static void options_set(struct store_rocksdb *store)
 int store_rocksdb_open(struct store **store, const char *dir, int64_t memory_bytes, struct error *err)
 {
     static const struct store_ops ops = {
-        rocksdb_store_get,      rocksdb_store_write, rocksdb_store_scan,  rocksdb_store_next,
-        rocksdb_store_scan_end, rocksdb_store_clear, rocksdb_store_close,
+        rocksdb_store_get,  rocksdb_store_write,    rocksdb_store_scan,  rocksdb_store_next,
+        rocksdb_store_seek, rocksdb_store_scan_end, rocksdb_store_clear, rocksdb_store_close,
     };
     const int64_t memory_min = 8 << 20;
     struct store_rocksdb *self = mem_zalloc(sizeof *self);

@@ -80,7 +80,7 @@ static inline struct group *driver_group(struct driver *driver, bool make)
     struct group_options options = {.rule = driver->rule,
                                     .hash = group_hash(driver->key),
                                     .key = make ? driver->key : (struct str){NULL, 0},
-                                    .restored_ms = driver->now_ms};
+                                    .past_ms = driver->now_ms};
     if (driver->group == NULL)
         assert_int_equal(group_load(&driver->group, driver->state, &options, &err), 0);
     return driver->group;
@@ -123,8 +123,6 @@ static inline void driver_restart(struct driver *driver)
 {
     if (driver->group == NULL || driver->restarts == 0 || driver_below(driver, (uint64_t)driver->restarts) != 0)
         return;
-    if (driver->group->unsaved && driver_below(driver, 2) == 0)
-        group_save(driver->group, driver->state);
     group_free(driver->group);
     driver->group = NULL;
 }

@@ -110,7 +110,7 @@ static struct group *group_of(struct str key)
 {
     void **slot = map_slot(&model.groups, key);
     struct error err = {0};
-    struct group_options options = {.rule = model.rule, .hash = group_hash(key), .key = key, .restored_ms = INT64_MIN};
+    struct group_options options = {.rule = model.rule, .hash = group_hash(key), .key = key, .past_ms = INT64_MIN};
     struct group *group = *slot;
     if (group == NULL)
         assert_int_equal(group_load(&group, model.state, &options, &err), 0);
@@ -122,7 +122,7 @@ static int load_group(void *context, struct str key, struct str value)
 {
     struct group_record record;
     (void)context;
-    assert_true(group_record_read(key, value, &record));
+    assert_true(group_record_read((struct str_pair){key, value}, &record));
     (void)group_of(arena_str(&model.call, record.key));
     return 0;
 }

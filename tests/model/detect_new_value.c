@@ -199,7 +199,7 @@ static void test_damage(void **state)
     put_seen(&good, MODEL_START_MS, 1, "4");
     for (size_t n = 0; n <= good.len; n++) {
         struct group_options options = {
-            .rule = model.rule, .hash = only_group()->hash, .key = only_group()->key, .restored_ms = INT64_MIN};
+            .rule = model.rule, .hash = only_group()->hash, .key = only_group()->key, .past_ms = INT64_MIN};
         struct group *group = NULL;
         struct error err = {0};
         group_note_set(only_group(), model.state, only_group()->notes[0].id, (struct str){good.p, n});

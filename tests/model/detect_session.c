@@ -228,7 +228,7 @@ static void load_group(int rule)
                                     .rule_number = rule,
                                     .hash = group_hash(key),
                                     .key = key,
-                                    .restored_ms = model->now_ms};
+                                    .past_ms = model->now_ms};
     assert_int_equal(group_load(&model->groups[rule], model->state, &options, &err), 0);
 }
 
@@ -442,7 +442,7 @@ static void test_limit(void **unused)
     struct error err;
     struct detector_counters counters = {0};
     struct state *state = state_new(store_memory_new());
-    struct group_options options = {.rule = rules->rules, .key = STR_LIT(""), .restored_ms = INT64_MIN};
+    struct group_options options = {.rule = rules->rules, .key = STR_LIT(""), .past_ms = INT64_MIN};
     struct detector_context context = {
         .state = state, .arena = &arena, .window_events_max = 3, .since_ms = INT64_MIN, .counters = &counters};
     (void)unused;

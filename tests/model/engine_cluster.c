@@ -263,6 +263,7 @@ static void open_engine(struct instance *instance)
                                      .shared = true,
                                      .until_ms = INT64_MAX,
                                      .publish_from_ms = INT64_MIN};
+    stop_often(&options);
     instance->state = options.state;
     must(engine_new(&instance->engine, &options, &err), &err);
     instance->needs_restore = true;

@@ -59,6 +59,8 @@ struct durable {
     struct map outputs; /* id -> struct buf of lines */
     size_t dead_letters;
     size_t refused; /* of them: feedback */
+    bool within;    /* the last commit came within an instant */
+    size_t killed_within;
 };
 
 struct fixture {
@@ -77,6 +79,16 @@ static void add_at(struct log *log, size_t partition, const char *text, int64_t 
 static void add(struct log *log, size_t partition, const char *text)
 {
     add_at(log, partition, text, INT64_C(1900000000000));
+}
+
+/* Whether a commit comes within an instant: it leaves a place, or moves one on. */
+static bool is_within(const struct str_pair *dirty, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        if (dirty[i].value.p != NULL && dirty[i].key.p[2] == STATE_META &&
+            str_eq((struct str){dirty[i].key.p + 3, dirty[i].key.n - 3}, STR_LIT("instant")))
+            return true;
+    return false;
 }
 
 static int durable_commit(struct commit *commit, const struct commit_batch *batch, struct state *state,
@@ -98,6 +110,7 @@ static int durable_commit(struct commit *commit, const struct commit_batch *batc
     }
     const struct str_pair *dirty;
     size_t n = state_dirty(state, &dirty);
+    durable->within = is_within(dirty, n);
     if (durable->store->ops->write(durable->store, dirty, n, err) != 0)
         return -1;
     state_settle(state);
@@ -173,6 +186,11 @@ static int lent_next(struct store_iterator *iterator, struct str *key, struct st
     return memory_ops->next(iterator, key, value, err);
 }
 
+static void lent_seek(struct store_iterator *iterator, struct str from)
+{
+    memory_ops->seek(iterator, from);
+}
+
 static void lent_scan_end(struct store_iterator *iterator)
 {
     memory_ops->scan_end(iterator);
@@ -180,8 +198,8 @@ static void lent_scan_end(struct store_iterator *iterator)
 
 static struct store *lend(struct store *store)
 {
-    static const struct store_ops ops = {lent_get,      lent_write, lent_scan, lent_next,
-                                         lent_scan_end, lent_clear, lent_close};
+    static const struct store_ops ops = {lent_get,  lent_write,    lent_scan,  lent_next,
+                                         lent_seek, lent_scan_end, lent_clear, lent_close};
     struct lent *lent = mem_zalloc(sizeof *lent);
     memory_ops = store->ops;
     lent->base.ops = &ops;
@@ -226,6 +244,15 @@ static void must(int result, const struct error *err)
         fail_msg("%s", err->message);
 }
 
+/* Commits come within instants, too. */
+static void stop_often(struct engine_options *options)
+{
+    if (below(3) > 0)
+        options->work_max = 1 + (size_t)below(below(2) == 0 ? 5 : 200);
+    if (below(3) > 0)
+        options->dirty_bytes_max = 1 + (size_t)below(20000);
+}
+
 /* One life of the engine: true when it came to the end of the log, false when it was killed. */
 static bool live(const struct fixture *fixture, struct durable *durable, bool disturbed)
 {
@@ -242,6 +269,8 @@ static bool live(const struct fixture *fixture, struct durable *durable, bool di
                                      .scratch_dir = disturbed && below(2) == 0 ? P_tmpdir : NULL,
                                      .until_ms = INT64_MAX,
                                      .publish_from_ms = INT64_MIN};
+    if (disturbed)
+        stop_often(&options);
     must(engine_new(&engine, &options, &err), &err);
     must(engine_restore(engine, &err), &err);
     bool killed = false;
@@ -252,6 +281,13 @@ static bool live(const struct fixture *fixture, struct durable *durable, bool di
         if (disturbed && below(3) == 0)
             must(engine_commit(engine, &err), &err);
         killed = disturbed && below(15) == 0;
+        for (int more = disturbed && worked ? (int)below(30) : 0; more > 0 && worked && !killed; more--) {
+            must(engine_step(engine, &worked, &err), &err);
+            if (below(3) == 0)
+                must(engine_commit(engine, &err), &err);
+            killed = durable->within && below(12) == 0;
+            durable->killed_within += killed;
+        }
     }
     if (!killed) {
         source_memory_end(feed.source);

@@ -11,6 +11,7 @@ static int rounds = 15;
 static void test_restarts_change_nothing(void **state)
 {
     struct fixture fixture = {0};
+    size_t killed_within = 0;
     (void)state;
     load_story(&fixture, "limits: {window_events: 40}\n");
     for (int round = 0; round < rounds; round++) {
@@ -29,8 +30,11 @@ static void test_restarts_change_nothing(void **state)
         int lives = 1;
         while (!live(&fixture, &disturbed, true))
             lives++;
-        print_message("seed %llu: %zu recommendations, %zu dead letters, %d lives\n", (unsigned long long)seed_of_round,
-                      undisturbed.outputs.count, undisturbed.dead_letters, lives);
+        print_message("seed %llu: %zu recommendations, %zu dead letters, %d lives, %zu ended within "
+                      "an instant\n",
+                      (unsigned long long)seed_of_round, undisturbed.outputs.count, undisturbed.dead_letters, lives,
+                      disturbed.killed_within);
+        killed_within += disturbed.killed_within;
         assert_true(undisturbed.outputs.count > 5);
         assert_true(undisturbed.refused > 20 && undisturbed.refused < FEEDBACK - 20);
         compare(&undisturbed, &disturbed);
@@ -38,6 +42,7 @@ static void test_restarts_change_nothing(void **state)
         durable_fini(&disturbed);
         log_fini(&fixture.log);
     }
+    assert_true(killed_within > (size_t)rounds);
     fixture_fini(&fixture);
 }
 

@@ -172,6 +172,8 @@ static void make_log(struct log *log)
     for (int i = 0; i < EVENTS; i++) {
         at_ms += below(90 * SECOND_MS);
         int64_t jittered = at_ms - below(3 * MINUTE_MS); /* some are late */
+        if (below(4) == 0)                               /* at windows' ends */
+            jittered -= jittered % (10 * MINUTE_MS);
         int service = (int)below(6);
         if (below(5) == 0) {
             static const char *const statuses[] = {"open", "acknowledged", "resolved", "open", "cancelled"};

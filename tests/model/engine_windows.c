@@ -53,15 +53,49 @@ static void check_bytes(const struct group *group)
     assert_int_equal(group->bytes, bytes);
 }
 
+static void arm_walk(int rule)
+{
+    const struct walk *walk = groups_walk(model->groups, rule);
+    if (walk->next_ms != INT64_MAX)
+        arm(NULL, walk->next_ms, rule, walk->from);
+}
+
+static void ask_walk(const struct group *group)
+{
+    struct walk *walk = groups_walk(model->groups, group->rule_number);
+    if (group->timer_ms < walk->later_ms)
+        walk->later_ms = group->timer_ms;
+    if (group->timer_ms >= walk->next_ms)
+        return;
+    walk->next_ms = group->timer_ms;
+    arm_walk(group->rule_number);
+}
+
+static void commit(void)
+{
+    const struct str_pair *dirty;
+    struct error err;
+    size_t n = state_dirty(model->state, &dirty);
+    struct store *store = state_store(model->state);
+    assert_int_equal(store->ops->write(store, dirty, n, &err), 0);
+    state_settle(model->state);
+}
+
 /* After work on a group, as reduce does it. */
 static void settle(struct group *group, int64_t timer_ms, bool newcomer)
 {
-    if (group->timer_ms != timer_ms && group->timer_ms != INT64_MAX)
+    if (group_is_walked(group->rule))
+        ask_walk(group);
+    else if (group->timer_ms != timer_ms && group->timer_ms != INT64_MAX)
         arm(NULL, group->timer_ms, group->rule_number, group->hash);
     check_bytes(group);
     groups_settle(model->groups, group, newcomer);
     if (below(20) == 0)
         groups_commit(model->groups);
+    if (below(5) == 0)
+        groups_shrink(model->groups);
+    if (below(10) == 0)
+        commit();
     arena_reset(&model->call);
 }
 
@@ -73,11 +107,8 @@ static struct group *group_of(int rule, uint64_t hash, struct str key)
     return group;
 }
 
-static void fire(struct timer timer)
+static void fire_group(struct group *group, struct timer timer)
 {
-    struct group *group = group_of(timer.rule, timer.hash, (struct str){NULL, 0});
-    if (group == NULL || group->timer_ms != timer.time_ms)
-        return;
     struct detector_context context = detector(false);
     struct str key = arena_str(&model->arena, group->key);
     bool dormant = group->dormant;
@@ -92,6 +123,38 @@ static void fire(struct timer timer)
                       context.evaluation_count > 0 ? context.evaluations[0] : NULL);
     }
     settle(group, timer.time_ms, false);
+}
+
+/* Some of the groups that are due, and the others by a timer of the same time. */
+static void fire_walk(struct timer timer)
+{
+    struct walk *walk = groups_walk(model->groups, timer.rule);
+    size_t left = 1 + (size_t)below(4);
+    struct group *group;
+    struct error err;
+    if (timer.time_ms != walk->next_ms || timer.hash != walk->from)
+        return;
+    if (walk->from == 0)
+        walk->later_ms = INT64_MAX;
+    do {
+        assert_int_equal(groups_walk_next(model->groups, timer.rule, &left, &group, &err), 0);
+        if (group != NULL)
+            fire_group(group, timer);
+    } while (group != NULL);
+    if (left > 0)
+        groups_walk_over(model->groups, timer.rule);
+    arm_walk(timer.rule);
+}
+
+static void fire(struct timer timer)
+{
+    if (group_is_walked(&model->rules->rules[timer.rule])) {
+        fire_walk(timer);
+        return;
+    }
+    struct group *group = group_of(timer.rule, timer.hash, (struct str){NULL, 0});
+    if (group != NULL && group->timer_ms == timer.time_ms)
+        fire_group(group, timer);
 }
 
 static void close_pane(size_t i)
@@ -299,8 +362,11 @@ static void restart(int64_t restored_ms)
     int64_t applied_ms[RULE_LEVELS_MAX];
     for (size_t i = 0; i < RULE_LEVELS_MAX; i++)
         applied_ms[i] = restored_ms;
-    groups_restore(model->groups, applied_ms);
+    assert_int_equal(groups_restore(model->groups, applied_ms, &err), 0);
     assert_int_equal(groups_timers(model->groups, arm, NULL, &err), 0);
+    for (size_t rule = 0; rule < model->rules->all_count; rule++)
+        if (group_is_walked(&model->rules->rules[rule]))
+            arm_walk((int)rule);
 }
 
 static void play(void)

@@ -123,6 +123,39 @@ static void step_scan(struct model *model, struct state *state)
     ASSERT(result == 42 || scan.next == KEYS);
 }
 
+/* Where the cursor stands: it gave `last`, or was sent to it and gave nothing. */
+struct cursor_model {
+    size_t last; /* SIZE_MAX: it stands nowhere */
+    bool given;
+};
+
+static void step_cursor(struct model *model, struct state *state, struct cursor_model *at)
+{
+    struct state_cursor *cursor = state_cursor(state, STATE_PART);
+    struct str_pair entry;
+    struct error err;
+    bool on = at->last != SIZE_MAX && draw(3) == 0;
+    size_t wanted = at->last + at->given;
+    int result;
+    if (on) {
+        result = state_cursor_next(cursor, &entry, &err);
+    } else {
+        bool ahead = at->last != SIZE_MAX && draw(4) > 0;
+        wanted = ahead ? at->last + draw(draw(3) == 0 ? 40 : 4) : draw(KEYS);
+        wanted = wanted < KEYS ? wanted : KEYS - 1;
+        at->last = wanted;
+        result = state_cursor_seek(cursor, model->keys[wanted], &entry, &err);
+    }
+    while (wanted < KEYS && !model->now[wanted].present)
+        wanted++;
+    ASSERT(result == (wanted < KEYS ? 0 : 1));
+    at->given = result == 0 || (on && at->given);
+    if (result != 0)
+        return;
+    ASSERT(str_eq(entry.key, model->keys[wanted]) && str_eq(entry.value, model_text(&model->now[wanted])));
+    at->last = wanted;
+}
+
 /* What a commit does: the dirty entries, which must be exactly the changed keys, go to the store. */
 static void step_commit(struct model *model, struct state *state)
 {
@@ -157,6 +190,7 @@ static void run(struct store *store, int steps)
 {
     static struct model model;
     struct arena arena = {0};
+    struct cursor_model cursor = {.last = SIZE_MAX};
     memset(&model, 0, sizeof model);
     keys_make(&model, &arena);
     struct state *state = state_new(store);
@@ -169,8 +203,10 @@ static void run(struct store *store, int steps)
             state_del(state, model.keys[key]);
             model.now[key] = (struct model_value){0};
             model.dirty[key] = true;
-        } else if (what < 900) {
+        } else if (what < 700) {
             step_get(&model, state, key);
+        } else if (what < 900) {
+            step_cursor(&model, state, &cursor);
         } else if (what < 980) {
             step_scan(&model, state);
         } else if (what < 993) {

@@ -20,7 +20,7 @@ static struct {
 static void load(int64_t applied_ms)
 {
     struct error err;
-    struct group_options options = {.rule = at.rules->rules, .key = STR_LIT(""), .restored_ms = applied_ms};
+    struct group_options options = {.rule = at.rules->rules, .key = STR_LIT(""), .past_ms = applied_ms};
     assert_int_equal(group_load(&at.group, at.state, &options, &err), 0);
 }
 

@@ -26,7 +26,7 @@ static void open_text(const char *text)
     assert_non_null(rules);
     diagnostics_fini(&diagnostics);
     kept = state_new(store_memory_new());
-    struct group_options options = {.rule = rules->rules, .key = STR_LIT(""), .restored_ms = INT64_MIN};
+    struct group_options options = {.rule = rules->rules, .key = STR_LIT(""), .past_ms = INT64_MIN};
     assert_int_equal(group_load(&group, kept, &options, &err), 0);
 }
 

@@ -36,7 +36,7 @@ static void open_fixture(struct fixture *f, const char *window)
     f->rules = ruleset_load_text("r.yaml", str_of(text), &diagnostics);
     if (f->rules == NULL)
         fail_msg("%s", diagnostics.items[0].message);
-    struct group_options options = {.rule = f->rules->rules, .key = STR_LIT(""), .restored_ms = INT64_MIN};
+    struct group_options options = {.rule = f->rules->rules, .key = STR_LIT(""), .past_ms = INT64_MIN};
     assert_int_equal(group_load(&f->group, f->state, &options, &err), 0);
     f->context = (struct detector_context){.state = f->state,
                                            .arena = &f->arena,

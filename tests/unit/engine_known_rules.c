@@ -81,7 +81,7 @@ static void put_entries(struct fixture *fixture, uint64_t hash, size_t count)
 {
     struct buf key = {0};
     for (size_t i = 0; i < count; i++) {
-        state_key(&key, (int)(i % TASKS), STATE_ENTRY);
+        state_key(&key, (int)(i % TASKS), STATE_PART);
         buf_u64(&key, hash);
         buf_u64(&key, i);
         state_put(fixture->state, buf_str(&key), STR_LIT("x"));
@@ -103,7 +103,7 @@ static size_t entries_of(struct fixture *fixture, uint64_t hash)
     struct error err;
     size_t count = 0;
     for (int task = 0; task < TASKS; task++) {
-        state_key(&key, task, STATE_ENTRY);
+        state_key(&key, task, STATE_PART);
         buf_u64(&key, hash);
         assert_int_equal(state_scan(fixture->state, buf_str(&key), count_one, &count, &err), 0);
     }
