@@ -76,7 +76,8 @@ class Peer:
 
 
 def forestall(session, load, number):
-    own = rig.Forestall(session.kafka, load, session.folder, f"{load.topic}-forestall-{number}", rig.HERE / "query.yaml")
+    own = rig.Forestall(session.kafka, load, session.folder, f"{load.topic}-forestall-{number}", rig.HERE / "query.yaml",
+                        more="time: {idle_lag: never}\nexchange: kafka")
     own.start()
     started = own.started()
     own.wait_committed(load.ends)

@@ -3,8 +3,9 @@
 The topic is filled once; a few events of a later time close every window over the others. In each round the bare consumer
 reads it all, then `forestall run` does with each rule set, with new state under a new application id. Its time runs from
 the log line just before its first fetch until the group's committed positions have passed every event but the late few:
-by then all windows are evaluated and all results committed. Every event must have been counted: what the query publishes
-is added up.
+with the exchange in memory all windows are evaluated by then and all results committed. Over Kafka (the default) results
+follow a commit or two later: of the query the time runs until its last one was appended. Every event must have been
+counted: what the query publishes is added up.
 """
 
 import rig
@@ -21,16 +22,20 @@ def options(parser):
     parser.add_argument("--rate", type=rig.number, default=8000,
                         help="events a second of event time (default 8,000: with 2,000 groups 240 events a partial)")
     parser.add_argument("--rounds", type=rig.number, default=3)
+    parser.add_argument("--exchange", choices=["kafka", "local"], default="kafka", help="default kafka")
     parser.add_argument("--set", action="append", choices=list(SETS), help="only this one: query (count and sum) or 'ten rules'")
     parser.add_argument("--under", default="", help="a program that the processor runs under, such as 'perf record'")
 
 
-def measure_one(session, load, rules, number, under=()):
+def measure_one(session, load, rules, number, options, under=()):
     """Events a second, CPU microseconds an event, peak memory in MiB."""
-    own = rig.Forestall(session.kafka, load, session.folder, f"{load.topic}-{number}", rig.HERE / SETS[rules])
+    own = rig.Forestall(session.kafka, load, session.folder, f"{load.topic}-{number}", rig.HERE / SETS[rules],
+                        more=f"time: {{idle_lag: never}}\nexchange: {options.exchange}")
     own.start(under)
     started = own.started()
     seconds = own.wait_committed(load.ends) - started
+    if options.exchange == "kafka":
+        rig.wait_quiet(session.kafka, f"{own.name}-scorecards" if rules == "query" else f"{own.name}-exchange", own.process)
     cpu, peak = own.process.cpu_seconds(), own.process.peak_mib()
     counters = own.stop(bool(under))
     # It may have ended before it read the last of the events that only close windows.
@@ -40,7 +45,8 @@ def measure_one(session, load, rules, number, under=()):
         if counters[name] != "0":
             rig.fail(f"{name} is {counters[name]}")
     if rules == "query":
-        counted, total, _ = own.counted()
+        counted, total, last_ms = own.counted()
+        seconds = max(seconds, last_ms / 1000 - started)
         if (counted, total) != (load.events, load.values):
             rig.fail(f"{counted:,.0f} events with a sum of {total:,.0f} were counted, not {load.events:,} with {load.values:,}")
     own.clean()
@@ -51,7 +57,7 @@ def events_for(session, options):
     if options.seconds is None:
         return options.events or 5_000_000
     load = rig.fill(session.kafka, session.topic("trial"), options.groups, 5_000_000, options.rate)
-    rate = max(measure_one(session, load, each, f"trial-{each[:3]}")[0] for each in (options.set or SETS))
+    rate = max(measure_one(session, load, each, f"trial-{each[:3]}", options)[0] for each in (options.set or SETS))
     session.kafka.delete(load.topic)
     return int(rate * options.seconds)
 
@@ -63,7 +69,7 @@ def measure(session, options):
     for number in range(1, options.rounds + 1):
         bare.append(rig.bare(session.kafka, load.topic))
         for each in sets:
-            found[each].append(measure_one(session, load, each, f"{number}-{sets.index(each)}", options.under.split()))
+            found[each].append(measure_one(session, load, each, f"{number}-{sets.index(each)}", options, options.under.split()))
             session.say(f"round {number}: bare {bare[-1]:,.0f}/s, {each} {found[each][-1][0]:,.0f}/s")
     session.kafka.delete(load.topic)
     lines = [rig.Line("bare consumer", "events/s", bare, load.describe())]

@@ -51,6 +51,30 @@ static inline bool str_starts(struct str a, struct str prefix)
     return a.n >= prefix.n && (prefix.n == 0 || memcmp(a.p, prefix.p, prefix.n) == 0);
 }
 
+static inline void copy_word(char *to, const char *from, size_t size)
+{
+    uint64_t word = 0;
+    memcpy(&word, from, size);
+    memcpy(to, &word, size);
+}
+
+/* memcpy for what is mostly a word or two: where the size is not known, the compiler's own starts a string instruction,
+ * which takes longer than such a copy. Whole words first, the last one overlapping. */
+static inline void copy_short(char *to, const char *from, size_t n)
+{
+    if (n >= 8) {
+        for (size_t i = 0; i + 8 < n; i += 8)
+            copy_word(to + i, from + i, 8);
+        copy_word(to + n - 8, from + n - 8, 8);
+    } else if (n >= 4) {
+        copy_word(to, from, 4);
+        copy_word(to + n - 4, from + n - 4, 4);
+    } else {
+        for (size_t i = 0; i < n; i++)
+            to[i] = from[i];
+    }
+}
+
 /* XXH3 of the bytes; `seed` tells hash families apart. */
 uint64_t hash_bytes(const void *bytes, size_t n, uint64_t seed);
 

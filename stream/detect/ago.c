@@ -52,7 +52,7 @@ static void evaluate(struct detector_context *context, const struct group *group
     struct view *view = view_span(group, span, reads.functions, context->arena);
     struct value *then = arena_zalloc(context->arena, rule_slot_count(rule) * sizeof *then);
     view_cheap_outputs(view, then);
-    if ((reads.outputs & ~VIEW_CHEAP_OUTPUTS) != 0)
+    if ((reads.outputs & ~OUTPUTS_CHEAP) != 0)
         view_outputs(view, context->arena, then);
     view_results(view, &out->approximate, then);
     out->capped |= view->capped;

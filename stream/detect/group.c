@@ -9,11 +9,11 @@ static void put_short_text(struct buf *out, struct str name, struct value text)
 {
     char *p = buf_reserve(out, name.n + text.n + 3);
     *p++ = (char)name.n;
-    memcpy(p, name.p, name.n);
+    copy_short(p, name.p, name.n);
     p += name.n;
     *p++ = (char)VALUE_STRING;
     *p++ = (char)text.n;
-    memcpy(p, text.s, text.n);
+    copy_short(p, text.s, text.n);
     out->len += name.n + text.n + 3;
 }
 

@@ -184,11 +184,11 @@ void view_evaluate(struct view *view, struct detector_context *context, struct e
     if (rule->when != NULL)
         cel_slots(rule->when, note_slot, &read);
     view_cheap_outputs(view, slots);
-    if ((read & ~VIEW_CHEAP_OUTPUTS) != 0)
+    if ((read & ~OUTPUTS_CHEAP) != 0)
         view_outputs(view, context->arena, slots);
     view_results(view, &evaluation->approximate, slots);
     evaluation->when = detector_when(context, view->group, evaluation);
-    if (evaluation->when && (read & ~VIEW_CHEAP_OUTPUTS) == 0)
+    if (evaluation->when && rule->shows_events && (read & ~OUTPUTS_CHEAP) == 0)
         view_outputs(view, context->arena, slots);
     evaluation->contributions = view->contributions;
     evaluation->contribution_count = view->count;

@@ -20,9 +20,6 @@ struct view {
     int64_t last_ms;
 };
 
-/* Fixed outputs that cost nothing, a bit each. */
-#define VIEW_CHEAP_OUTPUTS (UINT32_C(1) << OUT_FIRST_SEEN | UINT32_C(1) << OUT_LAST_SEEN | UINT32_C(1) << OUT_EVENTS)
-
 /* The functions that a window folds; other detectors fold in their own way. */
 uint32_t view_functions_of(const struct rule *rule);
 /* An empty view, in the arena; view_fini frees the folds. O(1) in the group. */

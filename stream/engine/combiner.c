@@ -5,7 +5,11 @@
 
 #include <stdlib.h>
 
-enum { EVIDENCE_BYTES = 256 }; /* of a newest event, as budgets take it */
+enum {
+    EVIDENCE_BYTES = 256, /* of a newest event, as budgets take it */
+    CACHE_LINE = 64,
+    PREFETCHED_BYTES = 4 * CACHE_LINE, /* of a pane: its head and a fold or two */
+};
 
 struct combiner {
     struct partial *partials;
@@ -26,7 +30,7 @@ struct combiner *combiner_new(void)
     return combiner;
 }
 
-static uint64_t place(uint64_t group, int rule, int64_t start_ms)
+uint64_t combiner_place(uint64_t group, int rule, int64_t start_ms)
 {
     uint64_t h =
         group ^ ((uint64_t)rule * UINT64_C(0x9E3779B97F4A7C15)) ^ ((uint64_t)start_ms * UINT64_C(0xC2B2AE3D27D4EB4F));
@@ -47,12 +51,48 @@ static void grow(struct combiner *combiner)
     combiner->slots_cap = cap;
     for (size_t i = 0; i < combiner->count; i++) {
         const struct partial *partial = &combiner->partials[i];
-        uint64_t hash = place(partial->group, partial->rule, partial->start_ms);
+        uint64_t hash = combiner_place(partial->group, partial->rule, partial->start_ms);
         size_t at = hash & (cap - 1);
         while (combiner->slots[at] != 0)
             at = (at + 1) & (cap - 1);
         combiner->slots[at] = slot_of(hash, i + 1);
     }
+}
+
+void combiner_prefetch_slot(const struct combiner *combiner, uint64_t place)
+{
+    if (combiner->slots_cap > 0)
+        __builtin_prefetch(&combiner->slots[place & (combiner->slots_cap - 1)]);
+}
+
+/* The first in the place's row that may be it; NULL: none. */
+static const struct partial *likely(const struct combiner *combiner, uint64_t place)
+{
+    size_t mask = combiner->slots_cap - 1;
+    for (size_t at = place & mask; combiner->slots_cap > 0 && combiner->slots[at] != 0; at = (at + 1) & mask)
+        if ((combiner->slots[at] ^ place) >> 32 == 0)
+            return &combiner->partials[(uint32_t)combiner->slots[at] - 1];
+    return NULL;
+}
+
+void combiner_prefetch_partial(const struct combiner *combiner, uint64_t place)
+{
+    const struct partial *partial = likely(combiner, place);
+    if (partial == NULL)
+        return;
+    __builtin_prefetch(partial);
+    __builtin_prefetch((const char *)(partial + 1) - 1);
+}
+
+void combiner_prefetch_pane(const struct combiner *combiner, uint64_t place)
+{
+    const struct partial *partial = likely(combiner, place);
+    if (partial == NULL)
+        return;
+    for (size_t at = 0; at < PREFETCHED_BYTES; at += CACHE_LINE)
+        __builtin_prefetch((const char *)partial->pane + at, 1);
+    if (partial->newest.p != NULL)
+        __builtin_prefetch(partial->newest.p, 1);
 }
 
 static struct partial *add(struct combiner *combiner)
@@ -69,20 +109,14 @@ struct partial *combiner_partial(struct combiner *combiner, const struct rule *r
 {
     if ((combiner->count + 1) * 2 > combiner->slots_cap)
         grow(combiner);
-    uint64_t hash = place(group, rule_number, start_ms);
+    uint64_t hash = combiner_place(group, rule_number, start_ms);
     size_t at = hash & (combiner->slots_cap - 1);
     for (; combiner->slots[at] != 0; at = (at + 1) & (combiner->slots_cap - 1)) {
         if ((combiner->slots[at] ^ hash) >> 32 != 0)
             continue;
         struct partial *partial = &combiner->partials[(uint32_t)combiner->slots[at] - 1];
-        if (partial->group == group && partial->rule == rule_number && partial->start_ms == start_ms) {
-            /* The folds and the evidence are written next, and seldom in the cache. */
-            __builtin_prefetch(partial->pane, 1);
-            __builtin_prefetch((const char *)partial->pane + 128, 1);
-            __builtin_prefetch((const char *)partial->pane + 192, 1);
-            __builtin_prefetch(partial->newest.p, 1);
+        if (partial->group == group && partial->rule == rule_number && partial->start_ms == start_ms)
             return partial;
-        }
     }
     struct partial *partial = add(combiner);
     combiner->slots[at] = slot_of(hash, combiner->count);

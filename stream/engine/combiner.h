@@ -20,6 +20,12 @@ struct combiner;
 
 struct combiner *combiner_new(void);
 void combiner_free(struct combiner *combiner);
+/* The hash of a pane's place in the table, and the three steps that it takes to the pane: who has many to look up asks
+ * for each step of all of them ahead. Only hints. */
+uint64_t combiner_place(uint64_t group, int rule_number, int64_t start_ms);
+void combiner_prefetch_slot(const struct combiner *combiner, uint64_t place);
+void combiner_prefetch_partial(const struct combiner *combiner, uint64_t place);
+void combiner_prefetch_pane(const struct combiner *combiner, uint64_t place);
 /* The partial of a pane; made empty where it is new. Valid until the next flush. */
 struct partial *combiner_partial(struct combiner *combiner, const struct rule *rule, int rule_number, uint64_t group,
                                  struct str key, int64_t start_ms);

@@ -254,8 +254,7 @@ static int read_partition(struct engine *engine, size_t partition, size_t *count
     TRY(source->ops->poll(source, partition, engine->records, BATCH_MAX, count, err));
     if (*count > 0 && engine->watermark.partitions[partition].empty)
         idle_first(engine->idle, partition, engine->tasks != NULL ? TIME_NONE : reached(engine), &engine->outbox);
-    for (size_t i = 0; i < *count; i++)
-        event_map_record(engine->map, partition, &engine->records[i], applied_ms);
+    event_map_records(engine->map, partition, engine->records, *count, applied_ms);
     ahead_read(&engine->ahead, partition, engine->records, *count);
     source->ops->release(source);
     if (*count > 0 && engine->idle != NULL)

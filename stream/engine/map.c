@@ -8,8 +8,28 @@
 #include "detect/span.h"
 #include "engine/combiner.h"
 #include "engine/dead_letter.h"
+#include "engine/grouping.h"
 
-enum { RAW_EVIDENCE_MAX = 4096 };
+enum {
+    RAW_EVIDENCE_MAX = 4096,
+    EVENTS_MAX = 16,
+    FOLDS_MAX = 64,
+    READ_AHEAD = 8,
+    CACHE_LINE = 64,
+    PREFETCHED_BYTES = 256
+};
+
+/* An event that goes into a pane, once its turn comes. */
+struct waiting_fold {
+    const struct event *event;
+    const struct source_record *record; /* NULL: it was not decoded from one */
+    const struct index_entry *entry;
+    uint64_t group;
+    size_t key_at; /* in map->keys */
+    size_t key_n;
+    int64_t start_ms;
+    uint64_t place;
+};
 
 struct event_map {
     struct map_options options;
@@ -18,8 +38,14 @@ struct event_map {
     bool rows_read[STREAM_COUNT];             /* some rule reads the stream's rows */
     struct span *panes;                       /* by rule: the last event's, which is the next one's, mostly */
     struct combiner *combiner;
-    struct arena arena; /* of one record */
-    struct buf key;
+    struct arena arena; /* of the events that wait to be folded */
+    struct groupings groupings;
+    struct buf keys; /* of the groups that they are of */
+    struct event events[EVENTS_MAX];
+    size_t event_count;
+    struct waiting_fold folds[FOLDS_MAX];
+    size_t fold_count;
+    uint64_t event_number;
     struct exchange_match *matches; /* of the event in hand; grows to the most that one event had */
     size_t match_count;
     size_t match_cap;
@@ -89,6 +115,7 @@ int event_map_new(struct event_map **out, const struct map_options *options, str
     struct event_map *map = mem_zalloc(sizeof *map);
     map->options = *options;
     map->combiner = combiner_new();
+    groupings_init(&map->groupings, options->rules);
     map->panes = mem_zalloc((options->rules->all_count + 1) * sizeof *map->panes);
     for (int i = 0; i < STREAM_COUNT; i++)
         map->indexes[i] = rule_index_new(options->rules, (enum stream_id)i, sees_events);
@@ -114,10 +141,11 @@ void event_map_free(struct event_map *map)
     for (int i = 0; i < STREAM_COUNT; i++)
         rule_index_free(map->indexes[i]);
     combiner_free(map->combiner);
+    groupings_fini(&map->groupings);
     free(map->panes);
     free(map->matches);
     arena_fini(&map->arena);
-    buf_fini(&map->key);
+    buf_fini(&map->keys);
     free(map);
 }
 
@@ -144,10 +172,15 @@ static void dead_letter(struct event_map *map, size_t partition, const struct so
                                                                .truncated = truncated});
 }
 
-/* The event's group: its key in map->key, and its hash. */
-static uint64_t group_of(struct event_map *map, const struct rule *rule, const struct rule_input *input)
+/* The event's group: its key in map->keys, and its hash. */
+static const struct grouping *group_of(struct event_map *map, const struct index_entry *entry,
+                                       const struct rule_input *input)
 {
+    const struct rule *rule = entry->rule;
+    struct grouping *grouping = grouping_of(&map->groupings, entry->rule_number, entry->input);
     struct value values[RULE_GROUP_KEYS_MAX];
+    if (grouping->event == map->event_number)
+        return grouping;
     struct cel_frame frame = {.event = map->event, .arena = &map->arena};
     for (size_t i = 0; i < rule->group_count; i++) {
         const struct group_key *key = &input->group[i];
@@ -155,11 +188,53 @@ static uint64_t group_of(struct event_map *map, const struct rule *rule, const s
         if (values[i].type == VALUE_ERROR)
             values[i] = value_null();
     }
-    buf_reset(&map->key);
-    return group_identify(&map->key, rule, values);
+    grouping->event = map->event_number;
+    grouping->key_at = map->keys.len;
+    grouping->hash = group_identify(&map->keys, rule, values);
+    grouping->key_n = map->keys.len - grouping->key_at;
+    return grouping;
 }
 
-static void fold_into_pane(struct event_map *map, const struct index_entry *entry, const struct rule_input *input)
+static void fold_one(struct event_map *map, const struct waiting_fold *fold)
+{
+    const struct rule *rule = fold->entry->rule;
+    struct str key = {map->keys.p + fold->key_at, fold->key_n};
+    struct partial *partial =
+        combiner_partial(map->combiner, rule, fold->entry->rule_number, fold->group, key, fold->start_ms);
+    if (!pane_add(partial->pane, rule, fold->entry->input, fold->event, &map->arena) || !rule->shows_events)
+        return;
+    buf_reset(&partial->newest);
+    if (fold->record == NULL || fold->record->value_n > RAW_EVIDENCE_MAX) {
+        pane_newest(partial->pane, fold->event);
+        return;
+    }
+    buf_put(&partial->newest, fold->record->value, fold->record->value_n);
+    partial->newest_source = map->partition;
+}
+
+/* What waits is folded. A partial is seldom in the cache, and three reads away: the table, the partial, its pane. So
+ * each is asked for, for all that waits, before the next is looked at. */
+static void fold_waiting(struct event_map *map)
+{
+    for (size_t i = 0; i < map->fold_count; i++)
+        combiner_prefetch_partial(map->combiner, map->folds[i].place);
+    for (size_t i = 0; i < map->fold_count; i++)
+        combiner_prefetch_pane(map->combiner, map->folds[i].place);
+    for (size_t i = 0; i < map->fold_count; i++)
+        fold_one(map, &map->folds[i]);
+    map->fold_count = 0;
+}
+
+/* Events that were taken are done with: nothing borrows from them any more. */
+static void settle(struct event_map *map)
+{
+    fold_waiting(map);
+    map->event_count = 0;
+    buf_reset(&map->keys);
+    arena_reset(&map->arena);
+}
+
+static void wait_to_fold(struct event_map *map, const struct index_entry *entry, const struct rule_input *input)
 {
     const struct rule *rule = entry->rule;
     struct span *pane = &map->panes[entry->rule_number];
@@ -167,18 +242,19 @@ static void fold_into_pane(struct event_map *map, const struct index_entry *entr
         *pane = span_pane(&rule->window, map->event->time_ms);
     if (pane->end_ms < map->applied_ms)
         return;
-    uint64_t group = group_of(map, rule, input);
-    struct partial *partial =
-        combiner_partial(map->combiner, rule, entry->rule_number, group, buf_str(&map->key), pane->start_ms);
-    if (!pane_add(partial->pane, rule, entry->input, map->event, &map->arena))
-        return;
-    buf_reset(&partial->newest);
-    if (map->record == NULL || map->record->value_n > RAW_EVIDENCE_MAX) {
-        pane_newest(partial->pane, map->event);
-        return;
-    }
-    buf_put(&partial->newest, map->record->value, map->record->value_n);
-    partial->newest_source = map->partition;
+    const struct grouping *group = group_of(map, entry, input);
+    uint64_t place = combiner_place(group->hash, entry->rule_number, pane->start_ms);
+    combiner_prefetch_slot(map->combiner, place);
+    if (map->fold_count == FOLDS_MAX)
+        fold_waiting(map);
+    map->folds[map->fold_count++] = (struct waiting_fold){.event = map->event,
+                                                          .record = map->record,
+                                                          .entry = entry,
+                                                          .group = group->hash,
+                                                          .key_at = group->key_at,
+                                                          .key_n = group->key_n,
+                                                          .start_ms = pane->start_ms,
+                                                          .place = place};
 }
 
 static void selected(void *context, const struct index_entry *entry)
@@ -187,7 +263,7 @@ static void selected(void *context, const struct index_entry *entry)
     const struct rule_input *input = &entry->rule->inputs[entry->input];
     map->selected = true;
     if (detector_folds(entry->rule, input)) {
-        fold_into_pane(map, entry, input);
+        wait_to_fold(map, entry, input);
         return;
     }
     if (map->event->time_ms < map->applied_ms)
@@ -201,6 +277,7 @@ static void match(struct event_map *map, size_t partition, struct event *event, 
 {
     struct exchange *exchange = map->options.exchange;
     map->event = event;
+    map->event_number++;
     map->record = record;
     map->partition = partition;
     map->applied_ms = applied_ms;
@@ -246,7 +323,7 @@ void event_map_event(struct event_map *map, size_t partition, struct event *even
     time->next_offset++;
     map->counters.events++;
     take(map, partition, event, NULL, applied_ms);
-    arena_reset(&map->arena);
+    settle(map);
 }
 
 /* Feedback happens when it is said: at its record's time, or, where records have none of their own, when it says. */
@@ -306,25 +383,45 @@ static bool decode(struct event_map *map, size_t partition, const struct source_
     return false;
 }
 
-void event_map_record(struct event_map *map, size_t partition, const struct source_record *record, int64_t applied_ms)
+static void take_record(struct event_map *map, size_t partition, const struct source_record *record, int64_t applied_ms)
 {
     struct watermark_partition *time = time_of(map, partition);
     bool again = record->offset < time->read_offset; /* read before a restart: its dead letter is out already */
-    struct event event;
+    struct event *event = &map->events[map->event_count];
     watermark_reach(time, record->offset);
     map->counters.records++;
-    bool decoded = decode(map, partition, record, again, &event);
+    bool decoded = decode(map, partition, record, again, event);
     if (decoded)
-        set_feedback_time(map, partition, record, &event);
-    if (decoded && in_time(map, partition, record, &event, again)) {
-        event.at = (struct position){map->options.partitions[partition].topic,
-                                     map->options.partitions[partition].partition, record->offset};
-        watermark_event(time, record->offset, event.time_ms);
+        set_feedback_time(map, partition, record, event);
+    if (decoded && in_time(map, partition, record, event, again)) {
+        event->at = (struct position){map->options.partitions[partition].topic,
+                                      map->options.partitions[partition].partition, record->offset};
+        watermark_event(time, record->offset, event->time_ms);
         map->counters.events++;
-        take(map, partition, &event, record, applied_ms);
+        map->event_count++;
+        take(map, partition, event, record, applied_ms);
     }
     time->next_offset = record->offset + 1;
-    arena_reset(&map->arena);
+    if (map->event_count == EVENTS_MAX)
+        settle(map);
+}
+
+/* A record's bytes were written by another core: they are asked for some records before they are read. */
+static void prefetch_record(const struct source_record *record)
+{
+    for (size_t at = 0; at < PREFETCHED_BYTES && at < record->value_n; at += CACHE_LINE)
+        __builtin_prefetch((const char *)record->value + at);
+}
+
+void event_map_records(struct event_map *map, size_t partition, const struct source_record *records, size_t n,
+                       int64_t applied_ms)
+{
+    for (size_t i = 0; i < n; i++) {
+        if (i + READ_AHEAD < n)
+            prefetch_record(&records[i + READ_AHEAD]);
+        take_record(map, partition, &records[i], applied_ms);
+    }
+    settle(map);
 }
 
 /* Decodes the newest event, which was kept raw, and hands the partial over. */

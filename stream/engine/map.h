@@ -43,9 +43,10 @@ struct event_map;
 /* ERROR_FATAL: a schema cannot be read. */
 int event_map_new(struct event_map **map, const struct map_options *options, struct error *err) MUST_CHECK;
 void event_map_free(struct event_map *map);
-/* One record of a partition. What it leads to is folded or sent; the record may go after the call. `applied_ms`: what
- * lies below was applied before a restart, and is left out. */
-void event_map_record(struct event_map *map, size_t partition, const struct source_record *record, int64_t applied_ms);
+/* Records of a partition, in order. What they lead to is folded or sent; the records may go after the call.
+ * `applied_ms`: what lies below was applied before a restart, and is left out. */
+void event_map_records(struct event_map *map, size_t partition, const struct source_record *records, size_t n,
+                       int64_t applied_ms);
 /* An event that needs no decoding (tests of rules). */
 void event_map_event(struct event_map *map, size_t partition, struct event *event, int64_t applied_ms);
 /* Sends every partial to the exchange when one would be applied below `before_ms`. */

@@ -93,7 +93,9 @@ static bool fill(struct kafka_fetch *fetch, struct fetch_ring *ring)
     batch->code = got < 0 ? rd_kafka_last_error() : RD_KAFKA_RESP_ERR_NO_ERROR;
     batch->count = got < 0 ? 0 : (size_t)got;
     batch->at = 0;
+    batch->others = 0;
     for (size_t i = 0; i < batch->count; i++) {
+        batch->others += batch->messages[i]->err != RD_KAFKA_RESP_ERR_NO_ERROR;
         record_fill(&batch->records[i], batch->messages[i]);
         bytes += batch->messages[i]->len + batch->messages[i]->key_len + 1;
     }

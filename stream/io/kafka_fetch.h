@@ -21,6 +21,7 @@ struct kafka_batch {
     size_t count;             /* messages */
     size_t at;                /* the worker's: messages before it were read */
     rd_kafka_resp_err_t code; /* why nothing could be taken */
+    size_t others;            /* messages that are no records, but errors and ends of partitions */
     rd_kafka_message_t *messages[FETCH_BATCH_MAX];
     struct source_record records[FETCH_BATCH_MAX]; /* of those that are records */
 };

@@ -135,7 +135,7 @@ static int kafka_poll_records(struct source *source, size_t partition, struct so
     size_t n = 0;
     for (; batch->at < batch->count && n < max && !from->finished; batch->at++) {
         const struct source_record *record = &batch->records[batch->at];
-        if (batch->messages[batch->at]->err != RD_KAFKA_RESP_ERR_NO_ERROR) {
+        if (batch->others > 0 && batch->messages[batch->at]->err != RD_KAFKA_RESP_ERR_NO_ERROR) {
             TRY(event_take(from, batch->messages[batch->at], err));
             continue;
         }

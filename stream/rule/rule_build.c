@@ -119,6 +119,7 @@ void rule_build(struct loader *loader, const struct rule_source *source, struct 
     struct rule_output *outputs = arena_alloc(loader->arena, (rule->output_count + 1) * sizeof *outputs);
     memcpy(outputs, build.outputs, rule->output_count * sizeof *outputs);
     rule->outputs = outputs;
+    rule->shows_events = !source->scorecard || rule_scorecard_shows_events(rule->scorecard);
     rule->aggregates = arena_alloc(loader->arena, (build.aggregate_count + 1) * sizeof *rule->aggregates);
     memcpy(rule->aggregates, build.aggregates, build.aggregate_count * sizeof *rule->aggregates);
     rule->aggregate_count = build.aggregate_count;

@@ -213,6 +213,8 @@ void rule_validate_read(struct rule_build *build, const struct yaml_node *node);
 void rule_validate_finish(struct rule_build *build);
 /* rule_scorecard.c: a scorecard as a rule, from `window`, `value` and `target`. Its inputs were read. */
 void rule_scorecard_read(struct rule_build *build);
+/* Its value reads more than functions, counts and times. */
+bool rule_scorecard_shows_events(const struct scorecard *scorecard);
 /* rule_history.c: after rule_levels_resolve, the histories of rules that are validated. */
 void rule_histories_build(struct loader *loader);
 void rule_tests_check(struct rule_build *build);

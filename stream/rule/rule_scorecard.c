@@ -99,6 +99,20 @@ static void read_target(struct rule_build *build, struct scorecard *scorecard, u
                       "\"change <= -0.2\"");
 }
 
+static void note_fixed(void *context, int slot)
+{
+    if (slot < OUT_FIXED_COUNT)
+        *(uint32_t *)context |= UINT32_C(1) << slot;
+}
+
+bool rule_scorecard_shows_events(const struct scorecard *scorecard)
+{
+    uint32_t read = 0;
+    if (scorecard->value != NULL)
+        cel_slots(scorecard->value, note_fixed, &read);
+    return (read & ~OUTPUTS_CHEAP) != 0;
+}
+
 void rule_scorecard_read(struct rule_build *build)
 {
     struct scorecard *scorecard = arena_zalloc(build->loader->arena, sizeof *scorecard);

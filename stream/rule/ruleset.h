@@ -36,6 +36,8 @@ enum output_slot {
     OUT_EVENTS,    /* number of contributing events */
     OUT_FIXED_COUNT
 };
+/* Those that are known without looking at single rows or events, a bit each. */
+#define OUTPUTS_CHEAP (UINT32_C(1) << OUT_FIRST_SEEN | UINT32_C(1) << OUT_LAST_SEEN | UINT32_C(1) << OUT_EVENTS)
 extern const char *const output_names[OUT_FIXED_COUNT + 1]; /* NULL-terminated */
 
 /* field is one of `values`. */
@@ -234,6 +236,7 @@ struct rule {
     const struct rule **reads; /* rules and scorecards that it reads */
     size_t read_count;
     bool is_read;                        /* some rule reads it */
+    bool shows_events;                   /* what comes of an evaluation shows rows or events, and not a figure alone */
     uint8_t level;                       /* 1: reads sources only; else one above the rules it reads */
     uint8_t stage;                       /* rules of one stage are applied in one order, by time and level */
     const struct rule_route *route;      /* of its groups; NULL: by their whole key */
