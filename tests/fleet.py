@@ -39,7 +39,10 @@ class Fleet(seeded.Trial):
 
     def shares(self):
         """How many partitions each member of the group has; None while the group is at it."""
-        described = self.admin.describe_consumer_groups([self.group])[self.group].result(harness.TIMEOUT_SECONDS)
+        try:
+            described = self.admin.describe_consumer_groups([self.group])[self.group].result(harness.TIMEOUT_SECONDS)
+        except confluent_kafka.KafkaException:  # the coordinator of a new cluster is still loading
+            return None
         if described.state != confluent_kafka.ConsumerGroupState.STABLE:
             return None
         return [len(member.assignment.topic_partitions) for member in described.members]

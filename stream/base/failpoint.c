@@ -15,7 +15,7 @@ static atomic_long passes_left;
 
 static void failpoint_read(void)
 {
-    const char *text = getenv("FORESTALL_FAILPOINT");
+    const char *text = getenv(FAILPOINT_VARIABLE);
     if (text == NULL || *text == '\0')
         return;
     const char *colon = strchr(text, ':');

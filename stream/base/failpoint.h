@@ -6,6 +6,8 @@
 #ifndef FORESTALL_BASE_FAILPOINT_H
 #define FORESTALL_BASE_FAILPOINT_H
 
+#define FAILPOINT_VARIABLE "FORESTALL_FAILPOINT"
+
 void failpoint(const char *name);
 
 #endif

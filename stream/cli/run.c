@@ -6,11 +6,14 @@
 #include "cli/commands.h"
 #include "cli/load.h"
 #include "cli/options.h"
+#include "cli/outage.h"
 #include "cli/stop.h"
 #include "cli/watch.h"
 #include "cli/worker.h"
+#include "engine/claims.h"
 #include "engine/instance.h"
 #include "engine/topics.h"
+#include "io/kafka.h"
 
 static const char usage[] =
     "usage: forestall run [-c FILE] [--accept-gap]\n"
@@ -29,6 +32,7 @@ struct run {
     struct ruleset *before; /* that some worker may still run; NULL: none */
     struct instance *instance;
     struct store *store;
+    struct claims *claims;
     struct worker_rules rules;
     struct worker *workers;
     int worker_count;
@@ -36,26 +40,52 @@ struct run {
     bool accept_gap;
 };
 
+static int open_worker(struct run *run, struct error *err)
+{
+    struct worker *worker = &run->workers[run->worker_count];
+    *worker = (struct worker){.number = run->worker_count,
+                              .config = run->loaded.config,
+                              .instance_id = instance_id(run->instance),
+                              .rules = &run->rules,
+                              .claims = run->claims,
+                              .accept_gap = run->accept_gap};
+    if (worker_open(worker, run->store, err) != 0) {
+        worker_close(worker);
+        return -1;
+    }
+    run->worker_count++;
+    return 0;
+}
+
+static int look_at_topics(struct run *run, struct error *err)
+{
+    return topics_for_run(run->loaded.config, err);
+}
+
+/* Waits for a cluster that does not answer, for as long as it takes. ERROR_RETRY: told to stop meanwhile. */
+static int patiently(struct run *run, int (*step)(struct run *run, struct error *err), struct error *err)
+{
+    struct outage outage = {0};
+    while (step(run, err) != 0) {
+        if (err->class != ERROR_RETRY || stop_wanted())
+            return -1;
+        outage_wait(&outage, err);
+    }
+    outage_over(&outage);
+    return 0;
+}
+
 static int open_all(struct run *run, struct error *err)
 {
     const struct config *config = run->loaded.config;
-    TRY(topics_for_run(config, err));
     TRY(instance_open(&run->instance, config->state_dir.p, err));
+    TRY(patiently(run, look_at_topics, err));
     TRY(store_rocksdb_open(&run->store, instance_store_dir(run->instance), config->state_memory_bytes / 4, err));
+    run->claims = claims_new(config->tasks);
     atomic_store(&run->rules.rules, run->loaded.rules);
     run->workers = mem_zalloc((size_t)config->workers * sizeof *run->workers);
-    for (; run->worker_count < config->workers; run->worker_count++) {
-        struct worker *worker = &run->workers[run->worker_count];
-        worker->number = run->worker_count;
-        worker->config = config;
-        worker->instance_id = instance_id(run->instance);
-        worker->rules = &run->rules;
-        worker->accept_gap = run->accept_gap;
-        if (worker_open(worker, run->store, err) != 0) {
-            run->worker_count++;
-            return -1;
-        }
-    }
+    while (run->worker_count < config->workers)
+        TRY(patiently(run, open_worker, err));
     return 0;
 }
 
@@ -65,6 +95,7 @@ static void close_all(struct run *run)
     for (int i = 0; i < run->worker_count; i++)
         worker_close(&run->workers[i]);
     free(run->workers);
+    claims_free(run->claims);
     if (run->store != NULL)
         run->store->ops->close(run->store);
     if (run->instance != NULL)
@@ -148,8 +179,6 @@ static void log_start(const struct config *config, const struct ruleset *rules)
 {
     log_info("starting", LOG_S("version", FORESTALL_VERSION), LOG_T("application_id", config->application_id),
              LOG_I("rules", rules->count), LOG_I("sources", config->source_count));
-    if (config->standby_replicas > 0)
-        log_warn("standby_replicas is not served by this version: a task that moves is restored from the changelog");
     if (config->http_listen.n > 0)
         log_warn("http is configured, but not served by this version", LOG_T("listen", config->http_listen));
 }
@@ -170,11 +199,13 @@ int cli_run(int argc, char **argv)
         return 1;
     stop_on_signals();
     log_start(run.loaded.config, run.loaded.rules);
-    bool good = open_all(&run, &err) == 0;
-    if (good) {
+    kafka_stop_when(stop_wanted);
+    bool opened = open_all(&run, &err) == 0;
+    bool good = opened || (err.class == ERROR_RETRY && stop_wanted());
+    if (opened) {
         run.watch = watch_new(run.loaded.config->rules, run.loaded.config->rule_count);
         good = run_workers(&run);
-    } else {
+    } else if (!good) {
         log_error(err.message);
     }
     for (int i = 0; i < run.worker_count; i++)

@@ -49,6 +49,7 @@ int worker_open(struct worker *worker, struct store *store, struct error *err)
                                           .source = worker->source,
                                           .instance_id = worker->instance_id,
                                           .worker = worker->number,
+                                          .claims = worker->claims,
                                           .shared = shared,
                                           .accept_gap = worker->accept_gap};
     TRY(commit_kafka_open(&worker->commit, &commit, err));
@@ -112,12 +113,17 @@ static int turn(struct worker *worker, struct error *err)
     return worked ? 0 : engine_wait(worker->engine, err);
 }
 
+static bool passes(const struct error *err)
+{
+    return err->class == ERROR_ABORT || err->class == ERROR_RETRY;
+}
+
 /* Before it leaves. What cannot be committed any more is no error: whoever has the partitions now reads it again. */
 static int last_commit(struct worker *worker, struct error *err)
 {
     if (!worker->ready || engine_commit(worker->engine, err) == 0)
         return 0;
-    if (err->class != ERROR_ABORT)
+    if (!passes(err))
         return -1;
     log_warn("left without a last commit", LOG_S("reason", err->message));
     return 0;
@@ -128,10 +134,15 @@ int worker_run(struct worker *worker, struct error *err)
     worker->told_us = clock_mono_us();
     while (!stop_wanted()) {
         if (turn(worker, err) != 0) {
-            if (err->class != ERROR_ABORT || stop_wanted())
-                return err->class == ERROR_ABORT ? 0 : -1;
-            log_warn("going back to the committed positions", LOG_S("reason", err->message));
+            if (!passes(err) || stop_wanted())
+                return passes(err) ? 0 : -1;
+            if (err->class == ERROR_RETRY)
+                outage_wait(&worker->outage, err);
+            else
+                log_warn("going back to the committed positions", LOG_S("reason", err->message));
             worker->ready = false;
+        } else if (worker->ready) {
+            outage_over(&worker->outage);
         }
         if (clock_mono_us() - worker->told_us > COUNTERS_EVERY_US) {
             engine_log_counters(worker->engine, "running");

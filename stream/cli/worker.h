@@ -9,6 +9,7 @@
 
 #include <stdatomic.h>
 
+#include "cli/outage.h"
 #include "engine/engine.h"
 
 /* The rule set in force: the newest that was loaded, and how many were before it. Whoever loads sets `rules` first. */
@@ -23,6 +24,7 @@ struct worker {
     const char *instance_id;
     char *member_id;
     struct worker_rules *rules; /* shared */
+    struct claims *claims;      /* likewise */
     atomic_uint version;        /* of the rules that it runs */
     struct state *state;
     struct source *source;
@@ -31,9 +33,10 @@ struct worker {
     bool accept_gap;
     bool ready;
     int64_t told_us;
+    struct outage outage;
 };
 
-/* `number`, `config`, `instance_id`, `rules` and `accept_gap` are set; all are borrowed. */
+/* `number`, `config`, `instance_id`, `rules`, `claims` and `accept_gap` are set; all are borrowed. */
 int worker_open(struct worker *worker, struct store *store, struct error *err) MUST_CHECK;
 /* Turns until stop_wanted, and commits then. */
 int worker_run(struct worker *worker, struct error *err) MUST_CHECK;

@@ -96,7 +96,8 @@ struct commit_ops {
                  struct error *err);
     int (*finish)(struct commit *commit, bool wait, bool *over, struct error *err);
     /* The one way back, for start, abort, ambiguity and takeover: fence what went before, read the committed positions,
-     * bring the store up to them from the changelog, seek the source. */
+     * bring the store up to them from the changelog, seek the source. ERROR_RETRY: the cluster does not answer; the
+     * same again, as often as it takes. */
     int (*restore)(struct commit *commit, struct state *state, struct arena *arena, struct commit_restored *out,
                    struct error *err);
     /* Whether the state of an owned task is in the store, as of its committed position; NULL: it always is after a
@@ -109,14 +110,17 @@ struct commit {
     const struct commit_ops *ops;
 };
 
+struct claims;
+
 struct commit_kafka_options {
     const struct config *config;
     struct source *source; /* a source_kafka; borrowed */
     const char *instance_id;
-    bool accept_gap; /* go on where the log's start is beyond the committed position */
-    int worker;      /* of the instance, from 0 on */
-    bool shared;     /* the exchange has a log: its partitions are the source's last, one a task */
-    bool mock;       /* librdkafka's mock cluster: no settings to check, positions are not kept */
+    bool accept_gap;       /* go on where the log's start is beyond the committed position */
+    int worker;            /* of the instance, from 0 on */
+    struct claims *claims; /* of the instance, whose store several write to; NULL: it is this worker's alone */
+    bool shared;           /* the exchange has a log: its partitions are the source's last, one a task */
+    bool mock;             /* librdkafka's mock cluster: no settings to check, positions are not kept */
 };
 int commit_kafka_open(struct commit **commit, const struct commit_kafka_options *options, struct error *err) MUST_CHECK;
 

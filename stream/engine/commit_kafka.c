@@ -168,9 +168,35 @@ static int transaction_run(struct commit_kafka *kafka, const struct commit_fligh
     return kafka_producer_commit(kafka->producer, err);
 }
 
+/* The tasks' claims, all or none: what was committed of a task that another worker has by now is that one's to bring
+ * from the changelog, and this worker has to go back. */
+static int claim_all(const struct commit_kafka *kafka, struct error *err)
+{
+    struct claims *claims = kafka->options.claims;
+    for (int task = 0; claims != NULL && task < kafka->options.config->tasks; task++) {
+        const struct commit_task *of = &kafka->tasks[task];
+        if (!of->owned || !of->ready || claims_begin(claims, task, kafka->options.worker))
+            continue;
+        while (--task >= 0)
+            if (kafka->tasks[task].owned && kafka->tasks[task].ready)
+                claims_end(claims, task);
+        return error_set(err, ERROR_ABORT, "another worker of this instance has a task of this one now");
+    }
+    return 0;
+}
+
+static void unclaim_all(const struct commit_kafka *kafka)
+{
+    struct claims *claims = kafka->options.claims;
+    for (int task = 0; claims != NULL && task < kafka->options.config->tasks; task++)
+        if (kafka->tasks[task].owned && kafka->tasks[task].ready)
+            claims_end(claims, task);
+}
+
 static int store_follow(struct commit_kafka *kafka, const struct commit_flight *flight, struct error *err)
 {
     int tasks = kafka->options.config->tasks;
+    int64_t wall_ms = clock_wall_ms();
     struct str_pair *entries =
         arena_alloc(&kafka->scratch, (flight->dirty_count + (size_t)tasks * COMMIT_META_COUNT) * sizeof *entries);
     if (flight->dirty_count > 0)
@@ -179,11 +205,14 @@ static int store_follow(struct commit_kafka *kafka, const struct commit_flight *
     for (int task = 0; task < tasks; task++) {
         if (!kafka->tasks[task].owned || !kafka->tasks[task].ready)
             continue;
-        commit_meta_entries(entries + n, task, &kafka->tasks[task], &kafka->scratch);
+        commit_meta_entries(entries + n, task, &kafka->tasks[task], wall_ms, &kafka->scratch);
         n += COMMIT_META_COUNT;
     }
     struct store *store = state_store(flight->state);
-    TRY(store->ops->write(store, entries, n, err));
+    TRY(claim_all(kafka, err));
+    int result = store->ops->write(store, entries, n, err);
+    unclaim_all(kafka);
+    TRY(result);
     failpoint("commit_after_store");
     return 0;
 }
@@ -260,6 +289,8 @@ static int kafka_finish(struct commit *commit, bool wait, bool *over, struct err
     if (flight->result != 0) {
         if (kafka_producer_group_lost(kafka->producer))
             kafka_member_doubt(source_kafka_member(kafka->options.source));
+        if (kafka_producer_unanswered(kafka->producer)) /* as often as it takes: see restores_count */
+            kafka->restores = 0;
         *err = flight->err;
         return -1;
     }

@@ -1,11 +1,13 @@
-/* What the two halves of the Kafka commit share: the way forth (commit_kafka.c) and the way back (restore.c), with the
- * metadata that goes beside every committed position (commit_metadata.c). Nobody else includes this. */
+/* What the halves of the Kafka commit share: the way forth (commit_kafka.c) and the way back (restore.c), with the
+ * metadata that goes beside every committed position (commit_metadata.c); and who goes that way for tasks that others
+ * drive (standby.c). Nobody else includes this. */
 #ifndef FORESTALL_ENGINE_COMMIT_KAFKA_H
 #define FORESTALL_ENGINE_COMMIT_KAFKA_H
 
 #include <pthread.h>
 #include <stdatomic.h>
 
+#include "engine/claims.h"
 #include "engine/commit.h"
 #include "io/kafka_log.h"
 #include "io/kafka_producer.h"
@@ -90,25 +92,40 @@ struct commit_kafka {
  * never dirty and never in the changelog. */
 enum commit_meta { COMMIT_META_NEXT, COMMIT_META_INCARNATION, COMMIT_META_WALL_MS, COMMIT_META_COUNT };
 void commit_meta_key(struct buf *key, int task, enum commit_meta meta);
-/* Fills in the task's COMMIT_META_COUNT entries, with the wall clock; in the arena. */
-void commit_meta_entries(struct str_pair *entries, int number, const struct commit_task *task, struct arena *arena);
+/* Fills in the task's COMMIT_META_COUNT entries; in the arena. `wall_ms`: all that the store has was read or written by
+ * then, and nothing below `next` is missing. */
+void commit_meta_entries(struct str_pair *entries, int number, const struct commit_task *task, int64_t wall_ms,
+                         struct arena *arena);
 
 /* Leaves out the marks that the positions have passed, but for each partition's newest. */
 void commit_marks_since(struct commit_restored *restored);
 
-/* restore_state.c: brings the store up to what `kafka->tasks` says of the task. */
+/* restore_state.c: brings the store up to a committed end of a task's changelog. */
 struct restore_way {
-    const struct commit_kafka *kafka;
-    struct state *state;
+    const struct config *config;
+    const char *changelog; /* the topic */
+    struct store *store;
     struct kafka_log *log;
+    struct claims *claims; /* NULL: nobody else writes to the store */
+    int worker;            /* who claims the tasks; CLAIMS_NOBODY: they are copied for others */
     /* Called about every 100 ms; -1 ends the restoring. */
     int (*meanwhile)(void *context, struct error *err);
+    /* So many bytes were read and written; may be NULL. It may take its time. */
+    void (*wrote)(void *context, size_t bytes);
     void *context;
 };
-int restore_task(const struct restore_way *way, int task, struct error *err) MUST_CHECK;
+struct restore_outcome {
+    int64_t from;    /* the store was there already; 0: nowhere */
+    int64_t records; /* read from there on */
+};
+/* ERROR_ABORT: the task was taken by another worker. */
+int restore_task(const struct restore_way *way, int task, const struct commit_task *to, struct restore_outcome *outcome,
+                 struct error *err) MUST_CHECK;
+/* The same, with a line in the log. */
+int restore_task_told(const struct restore_way *way, int task, const struct commit_task *to,
+                      struct error *err) MUST_CHECK;
 /* The task has no committed position: neither may it have state, here or in the changelog. */
-int restore_first_check(const struct commit_kafka *kafka, struct state *state, struct kafka_log *log, int task,
-                        struct error *err) MUST_CHECK;
+int restore_first_check(const struct restore_way *way, int task, struct error *err) MUST_CHECK;
 
 int restore_run(struct commit *commit, struct state *state, struct arena *arena, struct commit_restored *out,
                 struct error *err) MUST_CHECK;

@@ -83,7 +83,7 @@ int commit_marks_read(const struct config *config, struct source *source, struct
                       struct commit_mark **marks, size_t *count, struct error *err)
 {
     struct kafka_log *log;
-    const struct kafka_log_options options = {config->kafka, config->kafka_count};
+    const struct kafka_log_options options = {.properties = config->kafka, .property_count = config->kafka_count};
     TRY(kafka_log_open(&log, &options, err));
     struct marks_read read = {.source = source};
     int result = topic_read(log, arena_printf(arena, "%.*s-marks", STR_ARG(config->application_id)), &read, err);

@@ -2,7 +2,6 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
-#include "base/clock.h"
 #include "codec/json.h"
 #include "engine/commit_kafka.h"
 
@@ -160,9 +159,10 @@ void commit_meta_key(struct buf *key, int task, enum commit_meta meta)
     buf_puts(key, names[meta]);
 }
 
-void commit_meta_entries(struct str_pair *entries, int number, const struct commit_task *task, struct arena *arena)
+void commit_meta_entries(struct str_pair *entries, int number, const struct commit_task *task, int64_t wall_ms,
+                         struct arena *arena)
 {
-    const uint64_t numbers[] = {(uint64_t)task->next, task->incarnation, (uint64_t)clock_wall_ms()};
+    const uint64_t numbers[] = {(uint64_t)task->next, task->incarnation, (uint64_t)wall_ms};
     struct buf key = {0};
     struct buf value = {0};
     for (int i = 0; i < COMMIT_META_COUNT; i++) {

@@ -6,6 +6,8 @@
 #include <ctype.h>
 #include <stdlib.h>
 
+#include "base/failpoint.h"
+
 static const char PREFIX[] = "FORESTALL_";
 enum { SEGMENTS_MAX = 8, ITEM_INDEX_MAX = 1000 };
 
@@ -197,6 +199,8 @@ struct yaml_node *config_env_apply(struct arena *arena, struct yaml_node *root, 
         if (equals == NULL || strncmp(*line, PREFIX, sizeof PREFIX - 1) != 0)
             continue;
         struct variable variable = {.name = {*line, (size_t)(equals - *line)}, .value = str_of(equals + 1)};
+        if (str_is(variable.name, FAILPOINT_VARIABLE))
+            continue;
         if (!utf8_valid(*line, strlen(*line)) || !cut(&variable)) {
             diagnostic_at(diagnostics, new_node(arena, &variable, YAML_SCALAR), false, "this is no path of a key");
             continue;

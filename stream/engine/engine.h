@@ -50,7 +50,8 @@ struct engine;
 int engine_new(struct engine **engine, const struct engine_options *options, struct error *err) MUST_CHECK;
 void engine_free(struct engine *engine);
 
-/* The one way back: for start, abort, ambiguity and takeover. Fences, reads the committed positions and state. */
+/* The one way back: for start, abort, ambiguity and takeover. Fences, reads the committed positions and state.
+ * ERROR_RETRY, here and of what follows: the cluster does not answer; call it until it does. */
 int engine_restore(struct engine *engine, struct error *err) MUST_CHECK;
 /* Puts another rule set, which is borrowed as the first was, in force: commits what there is, and goes back to the
  * committed positions with it. State of rules whose meaning is the same is kept; see known_rules.h for the others. On

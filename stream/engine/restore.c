@@ -21,14 +21,16 @@
 #include "io/kafka_member.h"
 #include "io/source_kafka.h"
 
-/* So many restores without a commit between them, within so long, are no passing trouble. */
+/* So many restores without a commit between them, within so long, are no passing trouble; those because the cluster
+ * does not answer are not counted. */
 enum { RESTORES_MAX = 8, RESTORES_SPAN_S = 600 };
 
 static const char reset_advice[] = "another application_id, with a state.dir of its own, starts anew";
 
 static struct kafka_log_options log_options(const struct commit_kafka *kafka)
 {
-    return (struct kafka_log_options){kafka->options.config->kafka, kafka->options.config->kafka_count};
+    return (struct kafka_log_options){.properties = kafka->options.config->kafka,
+                                      .property_count = kafka->options.config->kafka_count};
 }
 
 static int producer_renew(struct commit_kafka *kafka, struct error *err)
@@ -179,7 +181,7 @@ static int first_start(struct commit_kafka *kafka, struct error *err)
 static int partitions_check(struct commit_kafka *kafka, const char *topic, struct error *err)
 {
     int partitions = 0;
-    TRY(kafka_topic_partitions(source_kafka_handle(kafka->options.source), topic, &partitions, err));
+    TRY(kafka_topic_await(source_kafka_handle(kafka->options.source), topic, &partitions, err));
     if (partitions == kafka->options.config->tasks)
         return 0;
     if (partitions == 0)
@@ -209,6 +211,19 @@ static int tasks_take(struct commit_kafka *kafka, const struct commit_restored *
     return 0;
 }
 
+/* From now on nobody else of this process writes to the states of the tasks that are ours. Before the positions are
+ * read: what is in the store is then never beyond them. */
+static void tasks_claim(struct commit_kafka *kafka)
+{
+    const struct source *source = kafka->options.source;
+    bool owned[COMMIT_TASKS_MAX];
+    for (int task = 0; task < kafka->options.config->tasks; task++)
+        owned[task] =
+            !kafka->options.shared || source->ops->owned(kafka->options.source, kafka->input_count + (size_t)task);
+    if (kafka->options.claims != NULL)
+        claims_set(kafka->options.claims, kafka->options.worker, owned);
+}
+
 static int serve(void *context, struct error *err)
 {
     return source_kafka_serve(context, err);
@@ -217,8 +232,14 @@ static int serve(void *context, struct error *err)
 /* What has no state yet is ready at once; the rest is restored now, or, where others can go on meanwhile, beside. */
 static int state_bring(struct commit_kafka *kafka, struct state *state, struct kafka_log *log, struct error *err)
 {
-    const struct restore_way way = {
-        .kafka = kafka, .state = state, .log = log, .meanwhile = serve, .context = kafka->options.source};
+    const struct restore_way way = {.config = kafka->options.config,
+                                    .changelog = kafka->changelog,
+                                    .store = state_store(state),
+                                    .log = log,
+                                    .claims = kafka->options.claims,
+                                    .worker = kafka->options.worker,
+                                    .meanwhile = serve,
+                                    .context = kafka->options.source};
     bool left = false;
     for (int task = 0; task < kafka->options.config->tasks; task++) {
         struct commit_task *of = &kafka->tasks[task];
@@ -227,27 +248,26 @@ static int state_bring(struct commit_kafka *kafka, struct state *state, struct k
         of->ready = of->next < 0 || !kafka->options.shared;
         left = left || !of->ready;
         if (of->next >= 0 && !kafka->options.shared)
-            TRY(restore_task(&way, task, err));
+            TRY(restore_task_told(&way, task, of, err));
         if (of->next < 0 && !kafka->options.mock)
-            TRY(restore_first_check(kafka, state, log, task, err));
+            TRY(restore_first_check(&way, task, err));
         if (of->next < 0)
             of->next = 0;
     }
-    return left ? restorer_start(&kafka->restorer, kafka, state, err) : 0;
+    return left ? restorer_start(&kafka->restorer, &way, kafka->tasks, err) : 0;
 }
 
-int restore_run(struct commit *commit, struct state *state, struct arena *arena, struct commit_restored *out,
-                struct error *err)
+static int go_back(struct commit_kafka *kafka, struct state *state, struct arena *arena, struct commit_restored *out,
+                   struct error *err)
 {
-    struct commit_kafka *kafka = (struct commit_kafka *)commit;
     struct source *source = kafka->options.source;
     restorer_stop(kafka->restorer);
     kafka->restorer = NULL;
     state_drop(state);
     *out = (struct commit_restored){0};
     out->positions = arena_zalloc(arena, (source->partition_count + 1) * sizeof *out->positions);
-    TRY(restores_count(kafka, err));
     TRY(source_kafka_join(source, err));
+    tasks_claim(kafka);
     failpoint("restore_after_join");
     TRY(partitions_check(kafka, kafka->changelog, err));
     TRY(producer_renew(kafka, err));
@@ -274,4 +294,15 @@ int restore_run(struct commit *commit, struct state *state, struct arena *arena,
     commit_marks_since(out);
     failpoint("restore_after_marks");
     return 0;
+}
+
+int restore_run(struct commit *commit, struct state *state, struct arena *arena, struct commit_restored *out,
+                struct error *err)
+{
+    struct commit_kafka *kafka = (struct commit_kafka *)commit;
+    TRY(restores_count(kafka, err));
+    int result = go_back(kafka, state, arena, out, err);
+    if (result != 0 && err->class == ERROR_RETRY)
+        kafka->restores = 0;
+    return result;
 }

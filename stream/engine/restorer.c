@@ -8,11 +8,10 @@
 #include "base/log.h"
 
 struct restorer {
-    struct commit_kafka *kafka;
-    struct state *state;
-    struct kafka_log *log;
+    struct restore_way way; /* with a log of its own */
     pthread_t thread;
     bool wanted[COMMIT_TASKS_MAX];
+    struct commit_task to[COMMIT_TASKS_MAX];
     atomic_bool ready[COMMIT_TASKS_MAX];
     atomic_bool stop;
     atomic_bool failed; /* then `err` says why, and is not written any more */
@@ -28,15 +27,10 @@ static int look_up(void *context, struct error *err)
 static void *restore_all(void *context)
 {
     struct restorer *restorer = context;
-    struct restore_way way = {.kafka = restorer->kafka,
-                              .state = restorer->state,
-                              .log = restorer->log,
-                              .meanwhile = look_up,
-                              .context = restorer};
     for (int task = 0; task < COMMIT_TASKS_MAX; task++) {
         if (!restorer->wanted[task])
             continue;
-        if (restore_task(&way, task, &restorer->err) != 0) {
+        if (restore_task_told(&restorer->way, task, &restorer->to[task], &restorer->err) != 0) {
             atomic_store(&restorer->failed, !atomic_load(&restorer->stop));
             return NULL;
         }
@@ -45,19 +39,25 @@ static void *restore_all(void *context)
     return NULL;
 }
 
-int restorer_start(struct restorer **out, struct commit_kafka *kafka, struct state *state, struct error *err)
+int restorer_start(struct restorer **out, const struct restore_way *way, const struct commit_task *tasks,
+                   struct error *err)
 {
     struct restorer *restorer = mem_zalloc(sizeof *restorer);
-    const struct kafka_log_options options = {kafka->options.config->kafka, kafka->options.config->kafka_count};
-    restorer->kafka = kafka;
-    restorer->state = state;
-    for (int task = 0; task < COMMIT_TASKS_MAX; task++)
-        restorer->wanted[task] = kafka->tasks[task].owned && !kafka->tasks[task].ready;
-    int result = kafka_log_open(&restorer->log, &options, err);
+    const struct kafka_log_options options = {.properties = way->config->kafka,
+                                              .property_count = way->config->kafka_count};
+    restorer->way = *way;
+    restorer->way.meanwhile = look_up;
+    restorer->way.context = restorer;
+    restorer->way.log = NULL;
+    for (int task = 0; task < COMMIT_TASKS_MAX; task++) {
+        restorer->wanted[task] = tasks[task].owned && !tasks[task].ready;
+        restorer->to[task] = tasks[task];
+    }
+    int result = kafka_log_open(&restorer->way.log, &options, err);
     if (result == 0 && pthread_create(&restorer->thread, NULL, restore_all, restorer) != 0)
         result = error_set(err, ERROR_FATAL, "the system gives no threads");
     if (result != 0) {
-        kafka_log_close(restorer->log);
+        kafka_log_close(restorer->way.log);
         free(restorer);
         return -1;
     }
@@ -81,6 +81,6 @@ void restorer_stop(struct restorer *restorer)
         return;
     atomic_store(&restorer->stop, true);
     (void)pthread_join(restorer->thread, NULL);
-    kafka_log_close(restorer->log);
+    kafka_log_close(restorer->way.log);
     free(restorer);
 }

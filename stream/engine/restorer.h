@@ -7,9 +7,9 @@
 
 struct restorer;
 
-/* Starts with the tasks of `kafka` that are owned and not ready, in order. What it is given must stay as it is until
- * restorer_stop. */
-int restorer_start(struct restorer **restorer, struct commit_kafka *kafka, struct state *state,
+/* Starts with those of the COMMIT_TASKS_MAX tasks that are owned and not ready, in order. The way is copied, but for
+ * its log and `meanwhile`, which are its own; what it points to must last until restorer_stop. */
+int restorer_start(struct restorer **restorer, const struct restore_way *way, const struct commit_task *tasks,
                    struct error *err) MUST_CHECK;
 /* *ready: the task's state is in the store. What failed is told here, by whatever task. */
 int restorer_ready(struct restorer *restorer, int task, bool *ready, struct error *err) MUST_CHECK;

@@ -39,6 +39,13 @@ static void want(struct topic_wanted *topic, const char *name, const char *value
     topic->settings[topic->setting_count++] = (struct setting_wanted){{name, value}, match, refused};
 }
 
+/* What is committed must be on two brokers, or it is lost with the one that has it. */
+static void want_replicas(const struct config *config, struct topic_wanted *topic, enum match match)
+{
+    if (config->replication_factor >= 3)
+        want(topic, "min.insync.replicas", "2", match, false);
+}
+
 static struct topic_wanted *wanted_add(struct topic_wanted *list, size_t *count, const char *name, enum topic_role role)
 {
     /* One topic may serve twice; the first role decides. */
@@ -63,6 +70,7 @@ static void internal_wanted(const struct config *config, struct topic_wanted *li
         want(topic, "max.message.bytes", bytes, MATCH_AT_LEAST, false);
         want(topic, "segment.bytes", "67108864", MATCH_NONE, false);
         want(topic, "min.cleanable.dirty.ratio", "0.2", MATCH_NONE, false);
+        want_replicas(config, topic, MATCH_AT_LEAST);
     }
     topic = wanted_add(list, count, arena_printf(arena, "%s-marks", app), TOPIC_MARKS);
     if (topic != NULL) {
@@ -70,6 +78,7 @@ static void internal_wanted(const struct config *config, struct topic_wanted *li
         topic->partitions_exact = true;
         want(topic, "cleanup.policy", "compact", MATCH_EQUAL, true);
         want(topic, "segment.bytes", "67108864", MATCH_NONE, false);
+        want_replicas(config, topic, MATCH_AT_LEAST);
     }
 }
 
@@ -90,6 +99,7 @@ static void exchange_wanted(const struct config *config, struct topic_wanted *li
     want(topic, "max.message.bytes", bytes, MATCH_AT_LEAST, false);
     want(topic, "segment.bytes", "67108864", MATCH_NONE, false);
     want(topic, "message.timestamp.type", "LogAppendTime", MATCH_NONE, false);
+    want_replicas(config, topic, MATCH_AT_LEAST);
 }
 
 static void outputs_wanted(const struct config *config, struct topic_wanted *list, size_t *count, const char *bytes,
@@ -104,6 +114,7 @@ static void outputs_wanted(const struct config *config, struct topic_wanted *lis
             continue;
         want(topic, "cleanup.policy", "compact", MATCH_EQUAL, false);
         want(topic, "max.message.bytes", bytes, MATCH_AT_LEAST, false);
+        want_replicas(config, topic, MATCH_NONE);
     }
     if (config->dead_letter.topic.n == 0)
         return;
@@ -112,6 +123,7 @@ static void outputs_wanted(const struct config *config, struct topic_wanted *lis
         return;
     want(topic, "cleanup.policy", "delete", MATCH_EQUAL, false);
     want(topic, "retention.ms", "2592000000", MATCH_NONE, false);
+    want_replicas(config, topic, MATCH_NONE);
     want(topic, "max.message.bytes", bytes, MATCH_AT_LEAST, false);
 }
 
@@ -209,13 +221,16 @@ static int topic_settle(rd_kafka_t *client, const struct config *config, const s
     *status = (struct topic_status){.name = wanted->name, .role = wanted->role};
     bool internal = wanted->role != TOPIC_SOURCE && wanted->role != TOPIC_OUTPUT;
     TRY(kafka_topic_partitions(client, wanted->name, &status->partitions, err));
-    if (status->partitions == 0) {
-        if (!options->make_all && !(internal && options->make_internal))
-            return 0;
+    bool make = options->make_all || (internal && options->make_internal);
+    if (status->partitions == 0 && make) {
         TRY(topic_make(client, config, wanted, err));
         status->made = true;
-        status->partitions = wanted->partitions;
+        TRY(kafka_topic_await(client, wanted->name, &status->partitions, err));
+    } else if (status->partitions == 0 && options->insist) {
+        TRY(kafka_topic_await(client, wanted->name, &status->partitions, err));
     }
+    if (status->partitions == 0)
+        return 0;
     return topic_check(client, wanted, status, arena, err);
 }
 
@@ -254,7 +269,7 @@ int topics_for_run(const struct config *config, struct error *err)
 {
     struct arena arena = {0};
     struct topics_report report;
-    const struct topics_options options = {.make_internal = true};
+    const struct topics_options options = {.make_internal = true, .insist = true};
     int result = topics_settle(config, &options, &arena, &report, err);
     for (size_t i = 0; i < report.count && result == 0; i++)
         result = status_judge(&report.topics[i], err);

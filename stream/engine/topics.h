@@ -24,6 +24,7 @@ struct topics_report {
 struct topics_options {
     bool make_internal;    /* changelog, marks, and the exchange where it is one */
     bool make_all;         /* those, the outputs and the sources */
+    bool insist;           /* a missing topic is no good: it is not believed at once */
     int source_partitions; /* of sources that are made; 0: 4 */
 };
 

@@ -87,6 +87,18 @@ void kafka_reached(void)
     (void)pthread_mutex_unlock(&contact.lock);
 }
 
+static bool (*stop_is_wanted)(void); /* set before there are threads */
+
+void kafka_stop_when(bool (*wanted)(void))
+{
+    stop_is_wanted = wanted;
+}
+
+bool kafka_stopping(void)
+{
+    return stop_is_wanted != NULL && stop_is_wanted();
+}
+
 /* True: the line is not to be logged now. Of those about failures (facility FAIL) the newest is kept, without the
  * thread before it and the circumstances behind: "[thrd:a:9]: a:9: Connect to … failed: Connection refused (after 0ms
  * …)". */
@@ -197,7 +209,8 @@ int kafka_failed(struct error *err, rd_kafka_resp_err_t code, const char *format
     (void)vsnprintf(what, sizeof what, format, args);
     va_end(args);
     const struct kafka_code *about = kafka_code(code);
-    enum error_class class = about->reads == ERROR_ABORT ? ERROR_ABORT : ERROR_FATAL;
+    enum error_class class =
+        about->reads == ERROR_NONE || about->about == KAFKA_ABOUT_TOPIC ? ERROR_FATAL : about->reads;
     if (about->advice == NULL)
         return error_set(err, class, "%s: %s", what, rd_kafka_err2str(code));
     return error_set(err, class, "%s: %s (%s)", what, rd_kafka_err2str(code), about->advice);
@@ -211,7 +224,7 @@ int kafka_silence(struct error *err, rd_kafka_resp_err_t code, const char *forma
     (void)vsnprintf(what, sizeof what, format, args);
     va_end(args);
     (void)pthread_mutex_lock(&contact.lock);
-    (void)error_set(err, ERROR_FATAL, "%s: %s", what, contact.said[0] != '\0' ? contact.said : rd_kafka_err2str(code));
+    (void)error_set(err, ERROR_RETRY, "%s: %s", what, contact.said[0] != '\0' ? contact.said : rd_kafka_err2str(code));
     (void)pthread_mutex_unlock(&contact.lock);
     return -1;
 }

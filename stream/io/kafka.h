@@ -41,14 +41,20 @@ void kafka_wait_briefly(void);
 int64_t kafka_reach_ms(void);
 /* The cluster answered: from now on clients' lines are logged. */
 void kafka_reached(void);
-/* ERROR_FATAL: the cluster did not answer what `format` says; with the reason that a client gave, or the code's. */
+/* ERROR_RETRY: the cluster did not answer what `format` says; with the reason that a client gave, or the code's. */
 int kafka_silence(struct error *err, rd_kafka_resp_err_t code, const char *format, ...) PRINTF_LIKE(3, 4);
+
+/* For `run`, before its first client is made: whatever waits for the cluster looks now and then whether it is wanted to
+ * stop, and gives up then (ERROR_RETRY). `wanted` may be called from any thread. */
+void kafka_stop_when(bool (*wanted)(void));
+bool kafka_stopping(void);
 
 /* Only the program sets it (isolation.level, group.id, …). */
 bool kafka_property_reserved(struct str name);
 
-/* What was done, librdkafka's text for the code, and what a person can do about it; returns -1. ERROR_ABORT where the
- * table says so of who reads, else ERROR_FATAL: whoever can try again does so before. */
+/* What was done, librdkafka's text for the code, and what a person can do about it; returns -1. The class is what the
+ * table says to who reads: whoever can try again does so before, and ERROR_RETRY is left for who waits for longer. Not
+ * for a topic that is missing, which is believed by then: ERROR_FATAL. */
 int kafka_failed(struct error *err, rd_kafka_resp_err_t code, const char *format, ...) PRINTF_LIKE(3, 4);
 
 #endif

@@ -1,13 +1,11 @@
 /* One request, one answer: librdkafka's admin interface through a queue of its own each time. */
 #include "io/kafka_admin.h"
 
-#include <stdio.h>
 #include <time.h>
 
 #include "base/clock.h"
 
-enum { REACH_MS = 30000, RETRY_MS = 300, METADATA_MS = 5000 };
-enum { MEMBER_UUID_CHARS = 1 + 36 };
+enum { REACH_MS = 30000, RETRY_MS = 300, METADATA_MS = 5000, BELIEVE_MS = 5000 };
 
 /* A request under way: its options and where the answer comes. */
 struct request {
@@ -30,9 +28,10 @@ static rd_kafka_event_t *request_end(struct request *request, const char *what, 
     rd_kafka_queue_destroy(request->queue);
     rd_kafka_AdminOptions_destroy(request->options);
     if (event == NULL) {
-        error_set(err, ERROR_FATAL, "%s: no answer from the cluster", what);
+        error_set(err, ERROR_RETRY, "%s: no answer from the cluster", what);
     } else if (rd_kafka_event_error(event) != RD_KAFKA_RESP_ERR_NO_ERROR) {
-        error_set(err, ERROR_FATAL, "%s: %s", what, rd_kafka_event_error_string(event));
+        bool passing = kafka_passing(rd_kafka_event_error(event));
+        error_set(err, passing ? ERROR_RETRY : ERROR_FATAL, "%s: %s", what, rd_kafka_event_error_string(event));
         rd_kafka_event_destroy(event);
         event = NULL;
     }
@@ -76,7 +75,7 @@ int kafka_topic_partitions(rd_kafka_t *client, const char *topic, int *count, st
             return 0;
         if (!kafka_passing(code))
             return kafka_failed(err, code, "topic %s", topic);
-        if (clock_mono_us() > deadline_us)
+        if (clock_mono_us() > deadline_us || kafka_stopping())
             return kafka_silence(
                 err, code,
                 "no broker answers, asked about topic %s for %d s (are bootstrap.servers and the credentials right?)",
@@ -85,22 +84,44 @@ int kafka_topic_partitions(rd_kafka_t *client, const char *topic, int *count, st
     }
 }
 
+/* After one that may pass there is a pause. */
+static rd_kafka_resp_err_t range_ask(rd_kafka_t *client, const char *topic, int32_t partition, int64_t *low,
+                                     int64_t *high)
+{
+    int count;
+    rd_kafka_resp_err_t code = rd_kafka_query_watermark_offsets(client, topic, partition, low, high, METADATA_MS);
+    if (!kafka_passing(code))
+        return code;
+    /* A client that does not read the topic learns of another leader only when it is asked about it; else it asks the
+     * old one for a quarter of an hour (metadata.max.age.ms). */
+    (void)partitions_ask(client, topic, &count);
+    pause_ms(RETRY_MS);
+    return code;
+}
+
+int kafka_log_range_ask(rd_kafka_t *client, const char *topic, int32_t partition, int64_t *low, int64_t *high,
+                        struct error *err)
+{
+    rd_kafka_resp_err_t code = range_ask(client, topic, partition, low, high);
+    if (code == RD_KAFKA_RESP_ERR_NO_ERROR)
+        return 0;
+    (void)kafka_failed(err, code, "the range of %s [%d]", topic, (int)partition);
+    if (kafka_passing(code))
+        err->class = ERROR_RETRY;
+    return -1;
+}
+
 int kafka_log_range(rd_kafka_t *client, const char *topic, int32_t partition, int64_t *low, int64_t *high,
                     struct error *err)
 {
     int64_t deadline_us = clock_mono_us() + REACH_MS * INT64_C(1000);
-    for (;;) {
-        rd_kafka_resp_err_t code = rd_kafka_query_watermark_offsets(client, topic, partition, low, high, METADATA_MS);
-        if (code == RD_KAFKA_RESP_ERR_NO_ERROR)
-            return 0;
-        if (!kafka_passing(code) || clock_mono_us() > deadline_us)
-            return kafka_failed(err, code, "the range of %s [%d]", topic, (int)partition);
-        /* A client that does not read the topic learns of another leader only when it is asked about it; else it asks
-         * the old one for a quarter of an hour (metadata.max.age.ms). */
-        int count;
-        (void)partitions_ask(client, topic, &count);
-        pause_ms(RETRY_MS);
-    }
+    rd_kafka_resp_err_t code;
+    do
+        code = range_ask(client, topic, partition, low, high);
+    while (kafka_passing(code) && clock_mono_us() < deadline_us && !kafka_stopping());
+    if (code == RD_KAFKA_RESP_ERR_NO_ERROR)
+        return 0;
+    return kafka_failed(err, code, "the range of %s [%d]", topic, (int)partition);
 }
 
 static int create_result(const rd_kafka_event_t *event, const struct kafka_topic_new *topic, struct error *err)
@@ -112,14 +133,14 @@ static int create_result(const rd_kafka_event_t *event, const struct kafka_topic
         rd_kafka_resp_err_t code = rd_kafka_topic_result_error(results[i]);
         const char *text = rd_kafka_topic_result_error_string(results[i]);
         if (code != RD_KAFKA_RESP_ERR_NO_ERROR && code != RD_KAFKA_RESP_ERR_TOPIC_ALREADY_EXISTS)
-            return error_set(err, ERROR_FATAL, "topic %s cannot be made: %s", topic->name,
-                             text != NULL ? text : rd_kafka_err2str(code));
+            return error_set(err, kafka_passing(code) ? ERROR_RETRY : ERROR_FATAL, "topic %s cannot be made: %s",
+                             topic->name, text != NULL ? text : rd_kafka_err2str(code));
     }
     return 0;
 }
 
 /* The controller knows a new topic before each broker does. */
-static int topic_await(rd_kafka_t *client, const struct kafka_topic_new *topic, struct error *err)
+static int topic_appears(rd_kafka_t *client, const struct kafka_topic_new *topic, struct error *err)
 {
     int64_t deadline_us = clock_mono_us() + REACH_MS * INT64_C(1000);
     for (int count = 0;;) {
@@ -127,7 +148,7 @@ static int topic_await(rd_kafka_t *client, const struct kafka_topic_new *topic, 
         if (count > 0)
             return 0;
         if (clock_mono_us() > deadline_us)
-            return error_set(err, ERROR_FATAL, "topic %s was made but does not appear", topic->name);
+            return error_set(err, ERROR_RETRY, "topic %s was made but does not appear", topic->name);
         pause_ms(RETRY_MS / 3);
     }
 }
@@ -149,7 +170,7 @@ int kafka_topic_create(rd_kafka_t *client, const struct kafka_topic_new *topic, 
         return -1;
     int result = create_result(event, topic, err);
     rd_kafka_event_destroy(event);
-    return result == 0 ? topic_await(client, topic, err) : -1;
+    return result == 0 ? topic_appears(client, topic, err) : -1;
 }
 
 int kafka_topic_delete(rd_kafka_t *client, const char *topic, struct error *err)
@@ -194,6 +215,17 @@ static int settings_visit(rd_kafka_event_t *event, const char *topic,
     return 0;
 }
 
+int kafka_topic_await(rd_kafka_t *client, const char *topic, int *count, struct error *err)
+{
+    int64_t deadline_us = clock_mono_us() + BELIEVE_MS * INT64_C(1000);
+    for (;;) {
+        TRY(kafka_topic_partitions(client, topic, count, err));
+        if (*count > 0 || clock_mono_us() > deadline_us || kafka_stopping())
+            return 0;
+        pause_ms(RETRY_MS);
+    }
+}
+
 static int settings_ask(rd_kafka_t *client, const char *topic,
                         void (*visit)(void *context, const char *name, const char *value), void *context,
                         struct error *err)
@@ -217,69 +249,9 @@ int kafka_topic_settings(rd_kafka_t *client, const char *topic,
     int64_t deadline_us = clock_mono_us() + REACH_MS * INT64_C(1000);
     int result;
     while ((result = settings_ask(client, topic, visit, context, err)) != 0 && err->class == ERROR_RETRY &&
-           clock_mono_us() < deadline_us)
+           clock_mono_us() < deadline_us && !kafka_stopping())
         pause_ms(RETRY_MS);
-    if (result != 0)
-        err->class = ERROR_FATAL;
     return result;
-}
-
-/* A static member's id is its group.instance.id, '-' and a UUID; another's begins with its client.id. */
-static struct str member_instance(const struct rd_kafka_group_member_info *member)
-{
-    struct str id = str_of(member->member_id);
-    if (id.n <= MEMBER_UUID_CHARS)
-        return (struct str){0};
-    id.n -= MEMBER_UUID_CHARS;
-    return str_eq(id, str_of(member->client_id)) ? (struct str){0} : id;
-}
-
-static void others_add(struct kafka_group_others *others, const struct rd_kafka_group_member_info *member,
-                       const char *instance_id)
-{
-    struct str its = member_instance(member);
-    if (instance_id != NULL && str_is(its, instance_id))
-        return;
-    if (others->count++ > 0 && str_cmp(its, str_of(others->least_instance_id)) >= 0)
-        return;
-    (void)snprintf(others->least_instance_id, sizeof others->least_instance_id, "%.*s", STR_ARG(its));
-    struct str name = its.n > 0 ? its : str_of(member->client_id);
-    (void)snprintf(others->one, sizeof others->one, "%.*s at %s", STR_ARG(name), member->client_host);
-}
-
-/* By the older call: with no broker up, DescribeConsumerGroups of librdkafka 2.0.2 fails an assertion when it times
- * out before the coordinator is found. */
-static rd_kafka_resp_err_t others_ask(rd_kafka_t *client, const char *group, const char *instance_id,
-                                      struct kafka_group_others *others)
-{
-    const struct rd_kafka_group_list *list = NULL;
-    rd_kafka_resp_err_t code = rd_kafka_list_groups(client, group, &list, METADATA_MS);
-    *others = (struct kafka_group_others){0};
-    for (int i = 0; list != NULL && i < list->group_cnt; i++) {
-        const struct rd_kafka_group_info *found = &list->groups[i];
-        if (code == RD_KAFKA_RESP_ERR_NO_ERROR && found->err != RD_KAFKA_RESP_ERR_GROUP_ID_NOT_FOUND)
-            code = found->err;
-        for (int m = 0; m < found->member_cnt; m++)
-            others_add(others, &found->members[m], instance_id);
-    }
-    if (list != NULL)
-        rd_kafka_group_list_destroy(list);
-    return code;
-}
-
-int kafka_group_others(rd_kafka_t *client, const char *group, const char *instance_id,
-                       struct kafka_group_others *others, struct error *err)
-{
-    int64_t deadline_us = clock_mono_us() + REACH_MS * INT64_C(1000);
-    for (;;) {
-        rd_kafka_resp_err_t code = others_ask(client, group, instance_id, others);
-        if (code == RD_KAFKA_RESP_ERR_NO_ERROR)
-            return 0;
-        /* The group's coordinator may still be loading, most of all on a new cluster. */
-        if (!kafka_passing(code) || clock_mono_us() > deadline_us)
-            return kafka_failed(err, code, "the members of group %s", group);
-        pause_ms(RETRY_MS);
-    }
 }
 
 int kafka_group_delete(rd_kafka_t *client, const char *group, struct error *err)

@@ -1,5 +1,5 @@
-/* Questions to the cluster and changes of it, each one request that waits for its answer: topics, their settings, the
- * members of a group. Any client can ask. */
+/* Questions to the cluster and changes of it, each one request that waits for its answer: topics, their settings,
+ * the ranges of their logs. Any client can ask. */
 #ifndef FORESTALL_IO_KAFKA_ADMIN_H
 #define FORESTALL_IO_KAFKA_ADMIN_H
 
@@ -8,12 +8,19 @@
 
 enum { KAFKA_REQUEST_MS = 15000 };
 
-/* How many partitions a topic has; 0: there is no such topic. Retried while the cluster cannot be reached, for
- * kafka_reach_ms. */
+/* How many partitions a topic has; 0: one broker says that there is no such topic. Retried while the cluster cannot be
+ * reached, for kafka_reach_ms, then ERROR_RETRY. */
 int kafka_topic_partitions(rd_kafka_t *client, const char *topic, int *count, struct error *err) MUST_CHECK;
-/* The log of one partition: its first offset, and the one after its last. */
+/* The same of a topic that should be there: that there is none is believed after a few seconds, since a broker that has
+ * just started does not know all of them. */
+int kafka_topic_await(rd_kafka_t *client, const char *topic, int *count, struct error *err) MUST_CHECK;
+/* The log of one partition: its first offset, and the one after its last. ERROR_RETRY: nobody answered for half a
+ * minute. */
 int kafka_log_range(rd_kafka_t *client, const char *topic, int32_t partition, int64_t *low, int64_t *high,
                     struct error *err) MUST_CHECK;
+/* The same, asked once: ERROR_RETRY after a few seconds, for who has something to do in between. */
+int kafka_log_range_ask(rd_kafka_t *client, const char *topic, int32_t partition, int64_t *low, int64_t *high,
+                        struct error *err) MUST_CHECK;
 
 struct kafka_topic_new {
     const char *name;
@@ -29,15 +36,6 @@ int kafka_topic_settings(rd_kafka_t *client, const char *topic,
                          void (*visit)(void *context, const char *name, const char *value), void *context,
                          struct error *err) MUST_CHECK;
 
-/* The members of a consumer group other than the static member `instance_id` (NULL: all of them): how many, and one of
- * them in words and by group.instance.id (empty: it has none). A group that is not known has none. */
-struct kafka_group_others {
-    size_t count;
-    char one[160];
-    char least_instance_id[128];
-};
-int kafka_group_others(rd_kafka_t *client, const char *group, const char *instance_id,
-                       struct kafka_group_others *others, struct error *err) MUST_CHECK;
 /* Forgets the group and its positions. Fails while it has members; a group that is not known is no error. */
 int kafka_group_delete(rd_kafka_t *client, const char *group, struct error *err) MUST_CHECK;
 

@@ -2,12 +2,13 @@
  * the last offsets hold no record (transaction markers, compaction). */
 #include "io/kafka_log.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "base/clock.h"
 #include "io/kafka_admin.h"
 
-enum { BATCH = 1024, POLL_MS = 100, STALL_MS = 60000 };
+enum { BATCH = 1024, POLL_MS = 100, STALL_MS = 60000, QUEUE_KIB = 64 << 10 };
 
 struct kafka_log {
     rd_kafka_t *client;
@@ -16,13 +17,20 @@ struct kafka_log {
 
 int kafka_log_open(struct kafka_log **log, const struct kafka_log_options *options, struct error *err)
 {
-    static const struct kafka_setting defaults[] = {{"fetch.wait.max.ms", "50"},
-                                                    {"fetch.error.backoff.ms", "100"},
-                                                    {"queued.max.messages.kbytes", "65536"},
-                                                    {NULL, NULL}};
-    static const struct kafka_setting fixed[] = {
-        {"enable.auto.commit", "false"}, {"enable.auto.offset.store", "false"}, {"isolation.level", "read_committed"},
-        {"auto.offset.reset", "error"},  {"enable.partition.eof", "true"},      {NULL, NULL},
+    char queue_kib[16];
+    (void)snprintf(queue_kib, sizeof queue_kib, "%d", options->queue_kib > 0 ? options->queue_kib : QUEUE_KIB);
+    const struct kafka_setting defaults[] = {{"fetch.wait.max.ms", "50"},
+                                             {"fetch.error.backoff.ms", "100"},
+                                             {"queued.max.messages.kbytes", queue_kib},
+                                             {NULL, NULL}};
+    const struct kafka_setting fixed[] = {
+        {"enable.auto.commit", "false"},
+        {"enable.auto.offset.store", "false"},
+        {"isolation.level", "read_committed"},
+        {"auto.offset.reset", "error"},
+        {"enable.partition.eof", "true"},
+        {options->group_id != NULL ? "group.id" : NULL, options->group_id},
+        {NULL, NULL},
     };
     const struct kafka_client client = {
         .type = RD_KAFKA_CONSUMER,
@@ -96,12 +104,11 @@ static int stretch_read(struct kafka_log *log, rd_kafka_queue_t *queue, const st
         int64_t now_us = clock_mono_us();
         if (got > 0)
             moved_us = now_us;
-        if (result == 0 && now_us - moved_us > STALL_MS * INT64_C(1000))
-            result =
-                error_set(err, ERROR_FATAL,
-                          "%s [%d]: nothing comes before offset %lld for %d s (brokers down, or a transaction left "
-                          "open): see to the cluster and start again",
-                          stretch->topic, (int)stretch->partition, (long long)to, STALL_MS / 1000);
+        if (result == 0 && (now_us - moved_us > STALL_MS * INT64_C(1000) || kafka_stopping()))
+            result = error_set(err, ERROR_RETRY,
+                               "%s [%d]: nothing comes before offset %lld for %d s (brokers down, or a transaction "
+                               "left open)",
+                               stretch->topic, (int)stretch->partition, (long long)to, STALL_MS / 1000);
     }
     return result < 0 ? -1 : 0;
 }

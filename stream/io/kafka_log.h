@@ -11,6 +11,8 @@ struct kafka_log; /* one client for many partitions */
 struct kafka_log_options {
     const struct str_pair *properties;
     size_t property_count;
+    const char *group_id; /* to ask for a group's positions with the same client, which joins nothing; NULL: none */
+    int queue_kib;        /* so much is fetched ahead; 0: 64 MiB */
 };
 
 struct kafka_stretch {
@@ -27,7 +29,7 @@ struct kafka_stretch {
 };
 
 int kafka_log_open(struct kafka_log **log, const struct kafka_log_options *options, struct error *err) MUST_CHECK;
-/* 0 once everything below `to` was given; ERROR_FATAL when nothing arrives for a minute. */
+/* 0 once everything below `to` was given; ERROR_RETRY when nothing arrives for a minute. */
 int kafka_log_read(struct kafka_log *log, const struct kafka_stretch *stretch, struct error *err) MUST_CHECK;
 rd_kafka_t *kafka_log_client(struct kafka_log *log);
 void kafka_log_close(struct kafka_log *log);

@@ -1,18 +1,23 @@
 /* Group membership. Callbacks run inside kafka_member_serve, on the caller's thread. */
 #include "io/kafka_member.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "base/clock.h"
 #include "base/log.h"
-#include "io/kafka_admin.h"
 
 /* How long to wait for another member to go: its session, and the broker's rounding of it. */
 enum { SESSION_MS = 10000, OTHERS_GONE_MS = SESSION_MS + 6000, JOIN_MS = 60000, ASK_AGAIN_MS = 1000 };
-enum { DOUBT_MS = 5000, MISSING_US = 5000000, COMMITTED_MS = 60000, COMMITTED_TRY_MS = 15000 };
+enum { DOUBT_MS = 5000, MISSING_US = 5000000, COMMITTED_MS = 60000, COMMITTED_TRY_MS = 5000 };
+/* A member that never said a word after it joined is gone with its session, which begins when the others have joined
+ * again (45 s, max.poll.interval.ms). */
+enum { DOUBLE_GONE_MS = 45000 + SESSION_MS + 10000 };
 
 struct kafka_member {
     rd_kafka_t *client;
+    const struct str_pair *properties; /* the user's, borrowed */
+    size_t property_count;
     struct arena arena;
     const char *group_id;
     const char *instance_id;
@@ -22,6 +27,7 @@ struct kafka_member {
     bool shared;
     bool mock;
     bool subscribed;
+    bool fenced;        /* the group has another member of this instance's id; the client is done for */
     bool doubted;       /* until the next rebalance */
     bool joined;        /* since then there was no rebalance */
     int64_t missing_us; /* when a broker said that there is no such topic, not yet told; 0: none did */
@@ -74,11 +80,11 @@ static void prepare(rd_kafka_conf_t *conf, void *context)
     rd_kafka_conf_set_rebalance_cb(conf, rebalanced);
 }
 
-int kafka_member_open(struct kafka_member **member, const struct kafka_member_options *options, struct error *err)
+static int client_open(struct kafka_member *member, struct error *err)
 {
     const struct kafka_setting fixed[] = {
-        {"group.id", options->group_id},
-        {"group.instance.id", options->instance_id},
+        {"group.id", member->group_id},
+        {"group.instance.id", member->instance_id},
         {"partition.assignment.strategy", "roundrobin"},
         {"session.timeout.ms", "10000"},
         {"heartbeat.interval.ms", "2000"},
@@ -91,6 +97,22 @@ int kafka_member_open(struct kafka_member **member, const struct kafka_member_op
     /* A member whose thread is stuck holds up a rebalance for so long; librdkafka's 5 min are longer than others wait.
      */
     static const struct kafka_setting shared[] = {{"max.poll.interval.ms", "45000"}, {NULL, NULL}};
+    const struct kafka_client client = {
+        .type = RD_KAFKA_CONSUMER,
+        .properties = member->properties,
+        .property_count = member->property_count,
+        .defaults = member->shared ? shared : NULL,
+        .fixed = fixed,
+        .prepare = prepare,
+        .context = member,
+    };
+    TRY(kafka_client_new(&member->client, &client, err));
+    (void)rd_kafka_poll_set_consumer(member->client);
+    return 0;
+}
+
+int kafka_member_open(struct kafka_member **member, const struct kafka_member_options *options, struct error *err)
+{
     struct kafka_member *self = mem_zalloc(sizeof *self);
     struct str *topics = arena_alloc(&self->arena, (options->topic_count + 1) * sizeof *topics);
     for (size_t i = 0; i < options->topic_count; i++)
@@ -102,20 +124,12 @@ int kafka_member_open(struct kafka_member **member, const struct kafka_member_op
     self->partition_count = options->partition_count;
     self->shared = options->shared;
     self->mock = options->mock;
-    const struct kafka_client client = {
-        .type = RD_KAFKA_CONSUMER,
-        .properties = options->properties,
-        .property_count = options->property_count,
-        .defaults = options->shared ? shared : NULL,
-        .fixed = fixed,
-        .prepare = prepare,
-        .context = self,
-    };
-    if (kafka_client_new(&self->client, &client, err) != 0) {
+    self->properties = options->properties;
+    self->property_count = options->property_count;
+    if (client_open(self, err) != 0) {
         kafka_member_close(self);
         return -1;
     }
-    (void)rd_kafka_poll_set_consumer(self->client);
     *member = self;
     return 0;
 }
@@ -173,15 +187,73 @@ static int settle_meeting(struct kafka_member *member, struct error *err)
 
 static int join_failed(const struct kafka_member *member, struct error *err)
 {
-    if (member->shared)
-        return error_set(err, ERROR_FATAL,
-                         "group %s assigned nothing to this instance within %d s: see the coordinator's log, and "
-                         "whether another instance hangs; start again",
+    if (member->shared || kafka_member_assigned(member) == 0)
+        return error_set(err, ERROR_RETRY,
+                         "group %s assigned nothing to this instance within %d s (are brokers down? see the "
+                         "coordinator's log, and whether another instance hangs)",
                          member->group_id, JOIN_MS / 1000);
     return error_set(err, ERROR_FATAL,
                      "group %s gave this instance %zu of %zu partitions within %d s: another instance may run, or a "
                      "topic's number of partitions has changed; start again",
                      member->group_id, kafka_member_assigned(member), member->partition_count, JOIN_MS / 1000);
+}
+
+/* Sees whether the group has a member of this instance's id. */
+struct double_look {
+    const char *instance_id;
+    bool found;
+    char host[128];
+};
+
+static void double_seen(void *context, const struct kafka_group_member *member)
+{
+    struct double_look *look = context;
+    if (!str_is(member->instance_id, look->instance_id))
+        return;
+    look->found = true;
+    (void)snprintf(look->host, sizeof look->host, "%.*s", STR_ARG(member->host));
+}
+
+static int double_lives(const struct kafka_member *member, const struct double_look *look, struct error *err)
+{
+    return error_set(err, ERROR_FATAL,
+                     "group %s: a process at %s uses this instance's id and lives (a copied state.dir?): stop one of "
+                     "the two, and give it a state.dir of its own",
+                     member->group_id, look->host);
+}
+
+/* What librdkafka calls fenced is either: another process took this instance's id, and goes on sending heartbeats; or
+ * the answer to a join was lost with its coordinator, and the member that it made of us never says a word. The group
+ * removes the second by itself; then, and not before, a new client joins. Meanwhile nothing is ours. */
+static int await_double_gone(struct kafka_member *member, struct error *err)
+{
+    int64_t deadline_us = clock_mono_us() + DOUBLE_GONE_MS * INT64_C(1000);
+    log_warn("the group has another member of this instance's id; waiting whether it lives",
+             LOG_S("group", member->group_id), LOG_S("instance", member->instance_id));
+    kafka_client_free(member->client);
+    member->client = NULL;
+    assignment_drop(member);
+    member->subscribed = false;
+    TRY(client_open(member, err));
+    for (;;) {
+        struct double_look look = {.instance_id = member->instance_id};
+        rd_kafka_resp_err_t code =
+            kafka_group_members(member->client, member->group_id, ASK_AGAIN_MS * 5, double_seen, &look);
+        if (code == RD_KAFKA_RESP_ERR_NO_ERROR && !look.found)
+            break;
+        if (clock_mono_us() > deadline_us && look.found)
+            return double_lives(member, &look, err);
+        if (clock_mono_us() > deadline_us || kafka_stopping())
+            return error_set(err, ERROR_RETRY, "the members of group %s: %s", member->group_id, rd_kafka_err2str(code));
+        TRY(kafka_member_serve(member, ASK_AGAIN_MS, err));
+    }
+    member->fenced = false;
+    return 0;
+}
+
+static int fenced(struct error *err)
+{
+    return error_set(err, ERROR_ABORT, "the group has another member of this instance's id");
 }
 
 static int await_assignment(struct kafka_member *member, struct error *err)
@@ -202,7 +274,9 @@ static int await_assignment(struct kafka_member *member, struct error *err)
             TRY(settle_meeting(member, err));
             look_us = now_us + ASK_AGAIN_MS * INT64_C(1000);
         }
-        if (member->metadata == NULL && now_us > deadline_us)
+        if (member->fenced)
+            return fenced(err);
+        if (member->metadata == NULL && (now_us > deadline_us || kafka_stopping()))
             return join_failed(member, err);
     }
     return 0;
@@ -211,6 +285,8 @@ static int await_assignment(struct kafka_member *member, struct error *err)
 int kafka_member_join(struct kafka_member *member, struct error *err)
 {
     int64_t deadline_us = clock_mono_us() + DOUBT_MS * INT64_C(1000);
+    if (member->fenced)
+        TRY(await_double_gone(member, err));
     while (member->doubted && member->metadata != NULL && clock_mono_us() < deadline_us)
         TRY(kafka_member_serve(member, 100, err));
     member->doubted = false;
@@ -239,11 +315,15 @@ static int event_take(struct kafka_member *member, const rd_kafka_message_t *mes
         return 0;
     }
     char text[256];
-    if (rd_kafka_fatal_error(member->client, text, sizeof text) != RD_KAFKA_RESP_ERR_NO_ERROR)
-        return error_set(err, ERROR_FATAL,
-                         "group %s: %s: another process uses this instance's id (a copied state.dir?), or the broker "
-                         "went away while this one joined: start again",
-                         member->group_id, text);
+    rd_kafka_resp_err_t fatal = rd_kafka_fatal_error(member->client, text, sizeof text);
+    if (fatal == RD_KAFKA_RESP_ERR_FENCED_INSTANCE_ID) {
+        log_warn("this instance lost its place in the group", LOG_S("group", member->group_id), LOG_S("text", text));
+        member->joined = false;
+        member->fenced = true;
+        return 0;
+    }
+    if (fatal != RD_KAFKA_RESP_ERR_NO_ERROR)
+        return error_set(err, ERROR_FATAL, "group %s: %s (see the coordinator's log)", member->group_id, text);
     return error_set(err, ERROR_FATAL, "group %s: %s (%s)", member->group_id, said,
                      about->advice != NULL ? about->advice : "see the coordinator's log");
 }
@@ -287,33 +367,15 @@ void kafka_member_doubt(struct kafka_member *member)
     member->doubted = true;
 }
 
-static rd_kafka_resp_err_t committed_ask(struct kafka_member *member, struct kafka_committed *positions, size_t count,
-                                         struct arena *arena)
-{
-    rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new((int)count);
-    for (size_t i = 0; i < count; i++)
-        (void)rd_kafka_topic_partition_list_add(list, positions[i].topic, positions[i].partition);
-    rd_kafka_resp_err_t code = rd_kafka_committed(member->client, list, COMMITTED_TRY_MS);
-    for (size_t i = 0; i < count && code == RD_KAFKA_RESP_ERR_NO_ERROR; i++) {
-        const rd_kafka_topic_partition_t *found = &list->elems[i];
-        ASSERT(found->partition == positions[i].partition && strcmp(found->topic, positions[i].topic) == 0);
-        code = found->err;
-        positions[i].offset = found->offset >= 0 ? found->offset : -1;
-        positions[i].metadata = arena_str(arena, (struct str){found->metadata, found->metadata_size});
-    }
-    rd_kafka_topic_partition_list_destroy(list);
-    return code;
-}
-
 int kafka_member_committed(struct kafka_member *member, struct kafka_committed *positions, size_t count,
                            struct arena *arena, struct error *err)
 {
     int64_t deadline_us = clock_mono_us() + COMMITTED_MS * INT64_C(1000);
     for (;;) {
-        rd_kafka_resp_err_t code = committed_ask(member, positions, count, arena);
+        rd_kafka_resp_err_t code = kafka_group_committed(member->client, positions, count, COMMITTED_TRY_MS, arena);
         if (code == RD_KAFKA_RESP_ERR_NO_ERROR)
             return 0;
-        if (!kafka_passing(code) || clock_mono_us() > deadline_us)
+        if (!kafka_passing(code) || clock_mono_us() > deadline_us || kafka_stopping())
             return kafka_failed(err, code, "the committed positions of group %s", member->group_id);
         TRY(kafka_member_serve(member, 100, err));
         if (member->shared && kafka_member_revoked(member))

@@ -8,7 +8,7 @@
 #define FORESTALL_IO_KAFKA_MEMBER_H
 
 #include "base/arena.h"
-#include "io/kafka.h"
+#include "io/kafka_group.h"
 
 struct kafka_member;
 
@@ -50,13 +50,6 @@ const rd_kafka_consumer_group_metadata_t *kafka_member_metadata(const struct kaf
 /* A copy of it, for another thread; the caller destroys it. Not while revoked. */
 rd_kafka_consumer_group_metadata_t *kafka_member_metadata_copy(const struct kafka_member *member);
 
-/* One partition's committed position. */
-struct kafka_committed {
-    const char *topic;
-    int32_t partition;
-    int64_t offset;      /* filled; -1: none */
-    struct str metadata; /* filled, in the arena */
-};
 /* Stable ones: a transaction that holds positions and is not over is waited for. Shared: ERROR_ABORT when the
  * partitions were taken away meanwhile. */
 int kafka_member_committed(struct kafka_member *member, struct kafka_committed *positions, size_t count,

@@ -19,6 +19,7 @@ struct kafka_producer {
     bool open;         /* a transaction is */
     bool dead;
     bool group_lost;
+    bool unanswered;  /* the last failure was that brokers did not answer in time */
     bool refused;     /* a record was refused for good */
     char failed[300]; /* the first record that did not arrive; empty: none */
 };
@@ -37,6 +38,7 @@ static void delivered(rd_kafka_t *client, const rd_kafka_message_t *message, voi
     if (producer->failed[0] != '\0' || about->about == KAFKA_ABOUT_ANOTHER)
         return;
     producer->refused = about->writes == ERROR_FATAL;
+    producer->unanswered = message->err == RD_KAFKA_RESP_ERR__MSG_TIMED_OUT || kafka_passing(message->err);
     (void)snprintf(producer->failed, sizeof producer->failed, "a record of %zu bytes for %s (key %.*s): %s%s%s%s",
                    message->len, rd_kafka_topic_name(message->rkt), message->key_len < 80 ? (int)message->key_len : 80,
                    message->key != NULL ? (const char *)message->key : "", rd_kafka_err2str(message->err),
@@ -94,6 +96,7 @@ static int step_failed(struct kafka_producer *producer, const char *step, rd_kaf
     const struct kafka_verdict verdict = kafka_error_judge(error);
     const char *advice = kafka_code(rd_kafka_error_code(error))->advice;
     producer->group_lost = verdict.group_lost;
+    producer->unanswered = kafka_passing(rd_kafka_error_code(error));
     producer->dead = producer->dead || verdict.dead;
     enum error_class class = verdict.class == ERROR_FATAL ? ERROR_FATAL : ERROR_ABORT;
     if (class == ERROR_FATAL && advice != NULL)
@@ -131,10 +134,11 @@ int kafka_producer_open(struct kafka_producer **producer, const struct kafka_pro
     int64_t deadline_us = clock_mono_us() + INIT_MS * INT64_C(1000);
     rd_kafka_error_t *error;
     do
-        error = rd_kafka_init_transactions(self->client, left_ms(deadline_us));
-    while (error != NULL && step_again(error, deadline_us));
+        error = rd_kafka_init_transactions(self->client, STEP_MS);
+    while (error != NULL && !kafka_stopping() && step_again(error, deadline_us));
     if (error != NULL) {
-        error_set(err, ERROR_FATAL, "transactions of %s cannot start: %s (brokers down, or no right to the id?)",
+        enum error_class class = kafka_error_judge(error).class == ERROR_RETRY ? ERROR_RETRY : ERROR_FATAL;
+        error_set(err, class, "transactions of %s cannot start: %s (brokers down, or no right to the id?)",
                   options->transactional_id, rd_kafka_error_string(error));
         rd_kafka_error_destroy(error);
         kafka_producer_close(self);
@@ -148,7 +152,7 @@ int kafka_producer_begin(struct kafka_producer *producer, struct error *err)
 {
     ASSERT(!producer->open && !producer->dead);
     producer->failed[0] = '\0';
-    producer->refused = false;
+    producer->refused = producer->unanswered = false;
     rd_kafka_error_t *error = rd_kafka_begin_transaction(producer->client);
     if (error != NULL)
         return step_failed(producer, "beginning a transaction", error, err);
@@ -237,10 +241,11 @@ int kafka_producer_flush(struct kafka_producer *producer, struct error *err)
     rd_kafka_resp_err_t code = rd_kafka_flush(producer->client, STEP_MS);
     if (producer->failed[0] != '\0')
         return error_set(err, producer->refused ? ERROR_FATAL : ERROR_ABORT, "%s", producer->failed);
-    if (code != RD_KAFKA_RESP_ERR_NO_ERROR)
-        return error_set(err, ERROR_ABORT, "%d records have not arrived: %s", rd_kafka_outq_len(producer->client),
-                         rd_kafka_err2str(code));
-    return 0;
+    if (code == RD_KAFKA_RESP_ERR_NO_ERROR)
+        return 0;
+    producer->unanswered = kafka_passing(code);
+    return error_set(err, ERROR_ABORT, "%d records have not arrived: %s", rd_kafka_outq_len(producer->client),
+                     rd_kafka_err2str(code));
 }
 
 int kafka_producer_positions(struct kafka_producer *producer, const struct kafka_position *positions, size_t count,
@@ -304,6 +309,11 @@ bool kafka_producer_dead(const struct kafka_producer *producer)
 bool kafka_producer_group_lost(const struct kafka_producer *producer)
 {
     return producer->group_lost;
+}
+
+bool kafka_producer_unanswered(const struct kafka_producer *producer)
+{
+    return producer->unanswered;
 }
 
 void kafka_producer_close(struct kafka_producer *producer)

@@ -41,7 +41,8 @@ struct kafka_position {
     struct str metadata;
 };
 
-/* Makes the producer and fences every earlier one of the same transactional id, waiting for its transaction to end. */
+/* Makes the producer and fences every earlier one of the same transactional id, waiting for its transaction to end.
+ * ERROR_RETRY: nobody answered for a minute. */
 int kafka_producer_open(struct kafka_producer **producer, const struct kafka_producer_options *options,
                         struct error *err) MUST_CHECK;
 int kafka_producer_begin(struct kafka_producer *producer, struct error *err) MUST_CHECK;
@@ -58,6 +59,8 @@ void kafka_producer_abort(struct kafka_producer *producer);
 bool kafka_producer_dead(const struct kafka_producer *producer);
 /* The last failure was that the group does not know this generation (any more). */
 bool kafka_producer_group_lost(const struct kafka_producer *producer);
+/* The last failure was that brokers did not answer: it says nothing of the next attempt. */
+bool kafka_producer_unanswered(const struct kafka_producer *producer);
 void kafka_producer_close(struct kafka_producer *producer);
 
 #endif

@@ -359,7 +359,7 @@ static int partitions_find(struct source_kafka *kafka, const struct source_kafka
     for (size_t t = 0; t < options->topic_count; t++) {
         struct str name = arena_str(&kafka->arena, options->topics[t]);
         int count = 0;
-        TRY(kafka_topic_partitions(kafka->asker, name.p, &count, err));
+        TRY(kafka_topic_await(kafka->asker, name.p, &count, err));
         if (count == 0)
             return error_set(err, ERROR_FATAL, "there is no topic %s: `forestall topics create` makes it", name.p);
         for (int32_t p = 0; p < count; p++) {

@@ -151,6 +151,7 @@ static void test_environment(void **state)
 {
     (void)state;
     static const char *const environment[] = {"PATH=/bin",
+                                              "FORESTALL_FAILPOINT=commit_before_end", /* of tests, and no key */
                                               "FORESTALL_APPLICATION_ID=other",
                                               "FORESTALL_KAFKA__BOOTSTRAP_SERVERS=c:3",
                                               "FORESTALL_KAFKA__SASL_USERNAME=u",

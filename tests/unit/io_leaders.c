@@ -1,4 +1,5 @@
-/* A partition whose leader changes: a client that only asks about it, and reads nothing of it, finds the new one. */
+/* Brokers that know less than the cluster: a partition's leader changes, and a client that only asks about it, and
+ * reads nothing of it, finds the new one; one that has just started does not know a topic yet. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -7,6 +8,8 @@
 #include <cmocka.h>
 #include <librdkafka/rdkafka.h>
 #include <librdkafka/rdkafka_mock.h>
+#include <pthread.h>
+#include <time.h>
 
 #include "base/clock.h"
 #include "io/kafka_admin.h"
@@ -57,8 +60,39 @@ static void test_the_range_is_asked_of_the_new_leader(void **state)
     tear_down(&fixture);
 }
 
+/* What a broker says that has just started. */
+static void *know_the_topic_again(void *context)
+{
+    const struct timespec moment = {0, 500 * 1000000L};
+    (void)nanosleep(&moment, NULL);
+    rd_kafka_mock_topic_set_error(((struct fixture *)context)->cluster, "topic", RD_KAFKA_RESP_ERR_NO_ERROR);
+    return NULL;
+}
+
+static void test_a_topic_that_one_broker_does_not_know(void **state)
+{
+    (void)state;
+    struct fixture fixture;
+    struct error err;
+    pthread_t thread;
+    int count;
+    set_up(&fixture);
+    rd_kafka_mock_topic_set_error(fixture.cluster, "topic", RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART);
+    assert_int_equal(kafka_topic_partitions(fixture.client, "topic", &count, &err), 0);
+    assert_int_equal(count, 0);
+    assert_int_equal(pthread_create(&thread, NULL, know_the_topic_again, &fixture), 0);
+    assert_int_equal(kafka_topic_await(fixture.client, "topic", &count, &err), 0);
+    assert_int_equal(count, 1);
+    assert_int_equal(pthread_join(thread, NULL), 0);
+    rd_kafka_mock_topic_set_error(fixture.cluster, "topic", RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART);
+    assert_int_equal(kafka_topic_await(fixture.client, "topic", &count, &err), 0);
+    assert_int_equal(count, 0);
+    tear_down(&fixture);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_the_range_is_asked_of_the_new_leader)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_the_range_is_asked_of_the_new_leader),
+                                       cmocka_unit_test(test_a_topic_that_one_broker_does_not_know)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

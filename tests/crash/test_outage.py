@@ -1,0 +1,84 @@
+"""A cluster that is not there, or does not answer: `run` waits for it, says so, and loses and doubles nothing."""
+
+import os
+import signal
+
+import pytest
+
+import cluster
+
+
+@pytest.fixture
+def kafka(tmp_path_factory):
+    made = cluster.Cluster.create(tmp_path_factory.mktemp("kafka"), 1)
+    try:
+        made.start()
+        yield made
+    finally:
+        made.stop()
+
+
+@pytest.fixture
+def bootstrap(kafka):
+    return kafka.bootstrap
+
+
+def stop_between_transactions(run, node):
+    """In the middle of one a broker that is alone can itself break what it promises."""
+    run.wait_until_committed()
+    node.stop()
+
+
+def come_back(kafka):
+    for node in kafka.nodes:
+        node.start()
+    kafka.wait()
+
+
+@pytest.mark.parametrize("exchange", ["local", "kafka"])
+def test_it_starts_before_the_cluster(kafka, trial, exchange):
+    run = trial(1, exchange=exchange)
+    run.feed()
+    kafka.nodes[0].stop()
+    run.start()
+    run.process.wait_for_log('level=warn msg="waiting for the cluster"')
+    come_back(kafka)
+    run.process.wait_for_log("the cluster answers again")
+    run.check()
+
+
+def test_it_is_told_to_stop_while_it_waits(kafka, trial):
+    run = trial(2)
+    kafka.nodes[0].stop()
+    run.start()
+    run.process.wait_for_log('level=warn msg="waiting for the cluster"')
+    assert run.process.stop(timeout=30) == 0, run.process.log
+
+
+@pytest.mark.parametrize("exchange", ["local", "kafka"])
+def test_the_cluster_is_gone_for_long(kafka, trial, exchange):
+    """For longer than a session, a transaction and the wait for a join."""
+    run = trial(3, exchange=exchange)
+    run.feed()
+    run.start()
+    run.process.wait_for_log("msg=ready")
+    run.feed()
+    stop_between_transactions(run, kafka.nodes[0])
+    run.process.wait_for_log('level=warn msg="waiting for the cluster"', timeout=180)
+    come_back(kafka)
+    run.process.wait_for_log("the cluster answers again", timeout=180)
+    run.check()
+
+
+@pytest.mark.parametrize("exchange", ["local", "kafka"])
+def test_the_broker_stands_still(kafka, trial, exchange):
+    """For longer than a transaction lives."""
+    run = trial(4, exchange=exchange)
+    run.feed()
+    run.start()
+    run.process.wait_for_log("msg=ready")
+    os.kill(kafka.nodes[0].pid, signal.SIGSTOP)
+    run.process.wait_for_log('level=warn msg="(going back to the committed positions|waiting for the cluster)"',
+                             timeout=180)
+    os.kill(kafka.nodes[0].pid, signal.SIGCONT)
+    run.check()
