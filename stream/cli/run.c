@@ -12,6 +12,7 @@
 #include "cli/worker.h"
 #include "engine/claims.h"
 #include "engine/instance.h"
+#include "engine/standby.h"
 #include "engine/topics.h"
 #include "io/kafka.h"
 
@@ -33,6 +34,7 @@ struct run {
     struct instance *instance;
     struct store *store;
     struct claims *claims;
+    struct standby *standby; /* NULL: no copies are kept */
     struct worker_rules rules;
     struct worker *workers;
     int worker_count;
@@ -86,12 +88,19 @@ static int open_all(struct run *run, struct error *err)
     run->workers = mem_zalloc((size_t)config->workers * sizeof *run->workers);
     while (run->worker_count < config->workers)
         TRY(patiently(run, open_worker, err));
-    return 0;
+    if (config->standby_replicas == 0)
+        return 0;
+    return standby_open(
+        &run->standby,
+        &(struct standby_options){
+            .config = config, .store = run->store, .claims = run->claims, .instance_id = instance_id(run->instance)},
+        err);
 }
 
 static void close_all(struct run *run)
 {
     watch_free(run->watch);
+    standby_close(run->standby);
     for (int i = 0; i < run->worker_count; i++)
         worker_close(&run->workers[i]);
     free(run->workers);
