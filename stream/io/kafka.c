@@ -18,6 +18,8 @@ static struct {
     char said[256];
 } contact = {.lock = PTHREAD_MUTEX_INITIALIZER};
 
+static bool (*stop_is_wanted)(void); /* set before there are threads */
+
 static const char *const reserved[] = {
     "group.id",
     "group.instance.id",
@@ -77,7 +79,7 @@ void kafka_wait_briefly(void)
 
 int64_t kafka_reach_ms(void)
 {
-    return contact.brief ? REACH_BRIEFLY_MS : REACH_MS;
+    return contact.brief || stop_is_wanted != NULL ? REACH_BRIEFLY_MS : REACH_MS;
 }
 
 void kafka_reached(void)
@@ -86,8 +88,6 @@ void kafka_reached(void)
     contact.quiet = false;
     (void)pthread_mutex_unlock(&contact.lock);
 }
-
-static bool (*stop_is_wanted)(void); /* set before there are threads */
 
 void kafka_stop_when(bool (*wanted)(void))
 {

@@ -37,7 +37,7 @@ void kafka_client_free(rd_kafka_t *client);
  * clients say of it is kept for the error (kafka_silence) instead of being logged, and it has 10 s to do so, not 30. Of
  * the whole process, as the log is; `run`, which outlasts its cluster, does without. */
 void kafka_wait_briefly(void);
-/* How long a cluster that was never reached may take. */
+/* How long a cluster that was never reached may take; `run`, which asks again for ever, says so sooner. */
 int64_t kafka_reach_ms(void);
 /* The cluster answered: from now on clients' lines are logged. */
 void kafka_reached(void);
