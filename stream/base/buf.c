@@ -36,6 +36,27 @@ void buf_puts(struct buf *buf, const char *text)
     buf_put(buf, text, strlen(text));
 }
 
+void buf_digits(struct buf *buf, uint64_t n, size_t width)
+{
+    char digits[20];
+    size_t count = 0;
+    for (; n > 0 || count == 0; n /= 10)
+        digits[count++] = (char)('0' + n % 10);
+    for (size_t i = count; i < width; i++)
+        buf_byte(buf, '0');
+    char *p = buf_reserve(buf, count);
+    for (size_t i = 0; i < count; i++)
+        p[i] = digits[count - 1 - i];
+    buf->len += count;
+}
+
+void buf_decimal(struct buf *buf, int64_t n)
+{
+    if (n < 0)
+        buf_byte(buf, '-');
+    buf_digits(buf, n < 0 ? 0 - (uint64_t)n : (uint64_t)n, 1);
+}
+
 void buf_printf(struct buf *buf, const char *format, ...)
 {
     va_list args;

@@ -28,6 +28,9 @@ static inline struct str buf_str(const struct buf *buf)
 char *buf_reserve(struct buf *buf, size_t n);
 void buf_put(struct buf *buf, const void *bytes, size_t n);
 void buf_puts(struct buf *buf, const char *text);
+/* In decimal, without a format; of `width` digits at least, with zeros before it. */
+void buf_decimal(struct buf *buf, int64_t n);
+void buf_digits(struct buf *buf, uint64_t n, size_t width);
 void buf_printf(struct buf *buf, const char *format, ...) PRINTF_LIKE(2, 3);
 static inline void buf_str_put(struct buf *buf, struct str text)
 {

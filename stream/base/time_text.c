@@ -199,13 +199,27 @@ static void print_seconds(struct buf *out, int64_t seconds)
     int64_t days = floor_div(seconds, 86400);
     int of_day = (int)(seconds - days * 86400);
     civil_from_days(days, &year, &month, &day);
-    buf_printf(out, "%04d-%02d-%02dT%02d:%02d:%02d", year, month, day, of_day / 3600, of_day / 60 % 60, of_day % 60);
+    const struct {
+        int number;
+        size_t width;
+        char after;
+    } parts[] = {{year < 0 ? -year : year, 4, '-'}, {month, 2, '-'},    {day, 2, 'T'}, {of_day / 3600, 2, ':'},
+                 {of_day / 60 % 60, 2, ':'},        {of_day % 60, 2, 0}};
+    if (year < 0)
+        buf_byte(out, '-');
+    for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
+        buf_digits(out, (uint64_t)parts[i].number, parts[i].width);
+        if (parts[i].after != 0)
+            buf_byte(out, (uint8_t)parts[i].after);
+    }
 }
 
 void time_print_ms(struct buf *out, int64_t ms)
 {
     print_seconds(out, floor_div(ms, 1000));
-    buf_printf(out, ".%03dZ", (int)floor_mod(ms, 1000));
+    buf_byte(out, '.');
+    buf_digits(out, (uint64_t)floor_mod(ms, 1000), 3);
+    buf_byte(out, 'Z');
 }
 
 void time_print(struct buf *out, int64_t seconds, int32_t nanos)

@@ -1,6 +1,7 @@
 /* Values as JSON and as templates print them. */
 #include "event/value.h"
 
+#include <float.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,11 +17,13 @@ void value_double_text(struct buf *out, double d)
         return;
     }
     if (fabs(d) < 1e15 && d == trunc(d)) {
-        buf_printf(out, "%.0f", d);
+        buf_decimal(out, (int64_t)d);
         return;
     }
     char text[32];
-    for (int digits = 1; digits <= 17; digits++) {
+    /* The shortest that reads back as the same. Of what has its full precision (DBL_DIG digits) a shorter one shows
+     * itself, for %g leaves zeros out. */
+    for (int digits = fabs(d) < DBL_MIN ? 1 : DBL_DIG; digits <= 17; digits++) {
         (void)snprintf(text, sizeof text, "%.*g", digits, d);
         if (strtod(text, NULL) == d)
             break;
@@ -28,10 +31,21 @@ void value_double_text(struct buf *out, double d)
     buf_puts(out, text);
 }
 
+static bool is_plain(unsigned char c)
+{
+    return c >= 0x20 && c != '"' && c != '\\';
+}
+
 void value_json_string(struct buf *out, struct str text)
 {
     buf_byte(out, '"');
     for (size_t i = 0; i < text.n; i++) {
+        size_t from = i;
+        while (i < text.n && is_plain((unsigned char)text.p[i]))
+            i++;
+        buf_put(out, text.p + from, i - from);
+        if (i == text.n)
+            break;
         unsigned char c = (unsigned char)text.p[i];
         switch (c) {
         case '"':
@@ -50,10 +64,7 @@ void value_json_string(struct buf *out, struct str text)
             buf_puts(out, "\\t");
             break;
         default:
-            if (c < 0x20)
-                buf_printf(out, "\\u%04x", c);
-            else
-                buf_byte(out, c);
+            buf_printf(out, "\\u%04x", c);
         }
     }
     buf_byte(out, '"');
@@ -94,10 +105,10 @@ void value_json(struct buf *out, struct value v)
         buf_puts(out, v.b ? "true" : "false");
         break;
     case VALUE_INT:
-        buf_printf(out, "%lld", (long long)v.i);
+        buf_decimal(out, v.i);
         break;
     case VALUE_UINT:
-        buf_printf(out, "%llu", (unsigned long long)v.u);
+        buf_digits(out, v.u, 1);
         break;
     case VALUE_DOUBLE:
         if (isfinite(v.d)) {
@@ -122,7 +133,7 @@ void value_json(struct buf *out, struct value v)
         buf_byte(out, '"');
         break;
     case VALUE_DURATION:
-        buf_printf(out, "%lld", (long long)value_ms(v));
+        buf_decimal(out, value_ms(v));
         break;
     case VALUE_LIST:
         buf_byte(out, '[');
