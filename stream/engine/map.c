@@ -78,11 +78,22 @@ static bool reads_rows(const struct ruleset *rules, enum stream_id stream)
     return any;
 }
 
+/* Some rule shows events of the stream, and not figures alone. */
+static bool are_shown(const struct ruleset *rules, const struct stream *stream)
+{
+    for (size_t i = 0; i < rules->all_count; i++)
+        for (size_t k = 0; k < rules->rules[i].input_count; k++)
+            if (rules->rules[i].shows_events && rules->rules[i].inputs[k].stream == stream)
+                return true;
+    return false;
+}
+
 static field_mask wanted_fields(const struct event_map *map, const struct config_source *source)
 {
     if (source->stream->rows || source->stream->id == STREAM_FEEDBACK || map->indexes[source->stream->id] == NULL)
         return FIELD_BIT(source->stream->record_field_count) - 1;
-    return rule_index_reads(map->indexes[source->stream->id]) | pane_evidence_fields(source->stream);
+    field_mask shown = are_shown(map->options.rules, source->stream) ? pane_evidence_fields(source->stream) : 0;
+    return rule_index_reads(map->indexes[source->stream->id]) | shown;
 }
 
 static int new_decoder(struct event_map *map, size_t i, struct error *err)
