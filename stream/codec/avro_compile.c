@@ -196,6 +196,10 @@ static void compile_blocks(struct compiler *c, struct node *node, struct want wa
     bool keep = want.field != NULL && want.index != PLAN_NO_FIELD;
     if (keep)
         emit(c, OP_LIST, node->kind == NODE_MAP ? 2 : 1, 0);
+    if (!keep && node->branches[0]->kind == NODE_STRING) {
+        emit(c, OP_SKIP_STRING_BLOCKS, node->kind == NODE_MAP ? 2 : 1, 0)->flag = want.field != NULL;
+        return;
+    }
     int64_t least = node->branches[0]->bytes_min + (node->kind == NODE_MAP ? 1 : 0);
     uint32_t head = label(c);
     emit(c, keep ? OP_BLOCKS_KEEP : OP_BLOCKS, 0, (uint32_t)least)->flag = want.field != NULL;

@@ -32,6 +32,8 @@ struct machine {
     struct frame frames[PLAN_FRAMES_MAX];
 };
 
+static const char too_many_items[] = "more items than the record has bytes";
+static const char block_count[] = "a block's count is out of range";
 static const char cut_short[] = "the record ends inside it";
 static const char bad_number[] = "a number is longer than 64 bits";
 
@@ -151,6 +153,30 @@ static inline const uint8_t *skip_optional_strings(const uint8_t *p, const uint8
             p = skip_strings(p, end, 1, why);
     }
     return p;
+}
+
+/* Block by block, as next_block says for items of every kind. */
+static const uint8_t *skip_string_blocks(const uint8_t *p, const uint8_t *end, const struct op *op, const char **why)
+{
+    for (;;) {
+        int64_t count;
+        int64_t size = 0;
+        if ((p = take_long(p, end, &count, why)) == NULL || count == 0)
+            return p;
+        if (count == INT64_MIN)
+            return bad(why, block_count);
+        if (count < 0 && (p = take_length(p, end, &size, why)) == NULL)
+            return NULL;
+        if (count < 0 && op->flag == 0) {
+            p += size;
+            continue;
+        }
+        count = count < 0 ? -count : count;
+        if (count > (end - p) / (int64_t)op->a)
+            return bad(why, too_many_items);
+        if ((p = skip_strings(p, end, (uint32_t)count * op->a, why)) == NULL)
+            return NULL;
+    }
 }
 
 /* Most strings are short and ASCII: whole words first, the last one overlapping. */
@@ -278,7 +304,7 @@ static int enter(struct machine *m, struct frame frame)
 static int spend(struct machine *m, uint64_t count)
 {
     if (count > m->empty_left) {
-        m->why = "more items than the record has bytes";
+        m->why = too_many_items;
         return -1;
     }
     m->empty_left -= count;
@@ -299,7 +325,7 @@ static int next_block(struct machine *m, const struct op *op)
         }
         if (count < 0) {
             if (count == INT64_MIN || (m->p = take_length(m->p, m->end, &size, &m->why)) == NULL) {
-                m->why = count == INT64_MIN ? "a block's count is out of range" : m->why;
+                m->why = count == INT64_MIN ? block_count : m->why;
                 return -1;
             }
             if (op->flag == 0) {
@@ -311,7 +337,7 @@ static int next_block(struct machine *m, const struct op *op)
         if (op->b == 0)
             TRY(spend(m, (uint64_t)count));
         else if (count > (m->end - m->p) / op->b) {
-            m->why = "more items than the record has bytes";
+            m->why = too_many_items;
             return -1;
         }
         if (op->code == OP_BLOCKS_KEEP)
@@ -452,6 +478,9 @@ int plan_run(const struct plan *plan, struct str bytes, struct arena *arena, str
             break;
         case OP_SKIP_OPTIONAL_STRINGS:
             p = skip_optional_strings(p, end, op, &m.why);
+            break;
+        case OP_SKIP_STRING_BLOCKS:
+            p = skip_string_blocks(p, end, op, &m.why);
             break;
         case OP_STRING:
             p = take_string(p, end, &event->values[op->field], &m.why);

@@ -17,6 +17,7 @@ enum op_code {
     OP_SKIP_VARINTS,          /* a: how many */
     OP_SKIP_STRINGS,          /* a: how many (also bytes) */
     OP_SKIP_OPTIONAL_STRINGS, /* a: how many; flag: the null branch's index */
+    OP_SKIP_STRING_BLOCKS,    /* an array or map of strings; a: strings an item; flag: as of OP_BLOCKS */
     /* Keep a value in `field`. */
     OP_STRING,
     OP_INT,
