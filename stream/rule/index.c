@@ -113,9 +113,10 @@ static int by_place(const void *left, const void *right)
     return order != 0 ? order : (a->id > b->id) - (a->id < b->id);
 }
 
-static bool values_equal(const struct value *a, const struct value *b)
+/* Of the shape's fields. */
+static bool values_equal(const struct key_shape *shape, const struct value *a, const struct value *b)
 {
-    for (int i = 0; i < WAY_FIELDS_MAX; i++)
+    for (int i = 0; i < WAY_FIELDS_MAX && shape->fields[i] >= 0; i++)
         if (!value_eq(a[i], b[i]))
             return false;
     return true;
@@ -125,7 +126,7 @@ static struct bucket *find_bucket(const struct table *table, const struct value 
 {
     for (size_t i = hash & table->mask;; i = (i + 1) & table->mask) {
         struct bucket *bucket = &table->buckets[i];
-        if (!bucket->used || (bucket->hash == hash && values_equal(bucket->values, values)))
+        if (!bucket->used || (bucket->hash == hash && values_equal(&table->shape, bucket->values, values)))
             return bucket;
     }
 }
