@@ -316,10 +316,10 @@ struct rendered render_content(const struct recommendation *it, const struct imp
 
 uint64_t render_hash(const struct rendered *rendered)
 {
-    struct buf json = {0};
-    value_json(&json, value_map(rendered->pairs, rendered->count));
-    uint64_t hash = hash_bytes(json.p, json.len, 0);
-    buf_fini(&json);
+    struct buf encoded = {0};
+    value_encode(&encoded, value_map(rendered->pairs, rendered->count));
+    uint64_t hash = hash_bytes(encoded.p, encoded.len, 0);
+    buf_fini(&encoded);
     return hash;
 }
 
