@@ -35,21 +35,27 @@ static void settle(struct distinct *set)
     set->n = set->sorted = kept;
 }
 
+/* A full set is settled; one that is more than half full after it grows, so that settling stays amortised, and the
+ * memory follows the number of different values and not that of all. */
+static void make_room(struct distinct *set)
+{
+    if (set->n < set->cap)
+        return;
+    settle(set);
+    if (set->n * 2 <= set->cap && set->cap > 0)
+        return;
+    set->cap = set->cap == 0 ? 4 : set->cap * 2;
+    set->hashes = mem_realloc(set->hashes, set->cap * sizeof *set->hashes);
+}
+
 static void add_hash(struct distinct *set, uint64_t hash)
 {
-    if (set->n == set->cap && set->n > 0)
-        settle(set);
-    uint64_t *h = set->hashes;
+    make_room(set);
     size_t n = set->n;
-    if (n == set->sorted && n > DISTINCT_MAX && hash >= h[n - 1])
+    if (n == set->sorted && n > DISTINCT_MAX && hash >= set->hashes[n - 1])
         return;
-    if (n > 0 && h[n - 1] == hash)
+    if (n > 0 && set->hashes[n - 1] == hash)
         return;
-    /* Settling may have freed little: grow whenever less than half is free, so that settling stays amortised. */
-    if (n * 2 >= set->cap) {
-        set->cap = set->cap == 0 ? 4 : set->cap * 2;
-        set->hashes = mem_realloc(h, set->cap * sizeof *h);
-    }
     set->hashes[set->n++] = hash;
 }
 
@@ -57,6 +63,13 @@ static uint64_t value_hash(struct value v)
 {
     if (v.type == VALUE_STRING)
         return hash_bytes(v.s, v.n, VALUE_STRING);
+    if (v.type != VALUE_BYTES && v.type != VALUE_TYPE && v.type != VALUE_ERROR && v.type != VALUE_LIST &&
+        v.type != VALUE_MAP) {
+        char room[32]; /* more than any of the others take, so that none of them is allocated */
+        struct buf few = {room, 0, sizeof room};
+        value_encode_equal(&few, v);
+        return hash_bytes(few.p, few.len, 0);
+    }
     struct buf bytes = {0};
     value_encode_equal(&bytes, v);
     uint64_t hash = hash_bytes(bytes.p, bytes.len, 0);
