@@ -348,6 +348,25 @@ static void compare(const struct durable *expected, const struct durable *actual
     }
 }
 
+static void must_be_good(const struct diagnostics *diagnostics)
+{
+    for (size_t i = 0; i < diagnostics->count; i++)
+        if (!diagnostics->items[i].warning)
+            fail_msg("%d:%d: %s", diagnostics->items[i].line, diagnostics->items[i].column,
+                     diagnostics->items[i].message);
+}
+
+static struct ruleset *load_rules(struct str text)
+{
+    struct arena arena = {0};
+    struct diagnostics diagnostics = {.arena = &arena};
+    struct ruleset *rules = ruleset_load_text("model.yaml", text, &diagnostics);
+    must_be_good(&diagnostics);
+    diagnostics_fini(&diagnostics);
+    arena_fini(&arena);
+    return rules;
+}
+
 /* Out of order are events by two minutes, what comes later is a dead letter; `config` is more of the configuration. */
 static void load(struct fixture *fixture, struct str rules, const char *config)
 {
@@ -355,10 +374,8 @@ static void load(struct fixture *fixture, struct str rules, const char *config)
     struct diagnostics diagnostics = {.arena = &arena};
     config = arena_printf(&arena, "state: {tasks: 3}\ncommit_interval: 60s\ntime: {late: dead_letter}\n%s", config);
     fixture->config = config_load_text("model", str_of(config), NULL, 0, &diagnostics);
-    fixture->rules = ruleset_load_text("model.yaml", rules, &diagnostics);
-    for (size_t i = 0; i < diagnostics.count; i++)
-        if (!diagnostics.items[i].warning)
-            fail_msg("%d:%d: %s", diagnostics.items[i].line, diagnostics.items[i].column, diagnostics.items[i].message);
+    must_be_good(&diagnostics);
+    fixture->rules = load_rules(rules);
     fixture->config->state_memory_bytes = 256 * 1024; /* groups leave memory, and partitions wait for the slowest */
     struct config_source *sources = arena_zalloc(&fixture->config->arena, SOURCES * sizeof *sources);
     static const enum stream_id streams[SOURCES] = {STREAM_INCIDENT, STREAM_TELEMETRY, STREAM_FEEDBACK};

@@ -4,9 +4,10 @@
  *
  * usage: test_engine_restart [SEED [ROUNDS]]
  */
-enum { EVENTS = 1500, FEEDBACK = 300 };
-static int rounds = 15;
 #include "engine_story.h"
+
+static const struct story story = {1500, 300, 90 * SECOND_MS, PARTITIONS, 80, 6};
+static int rounds = 15;
 
 static void test_restarts_change_nothing(void **state)
 {
@@ -19,10 +20,12 @@ static void test_restarts_change_nothing(void **state)
         struct durable silent;
         struct durable undisturbed;
         struct durable disturbed;
-        make_log(&fixture.log);
+        make_log(&fixture.log, &story);
         durable_init(&silent);
         assert_true(live(&fixture, &silent, false));
-        add_feedback(&fixture.log, &silent.outputs);
+        size_t count;
+        const struct str *ids = story_ids(&silent.outputs, &fixture.log.arena, &count);
+        add_feedback(&fixture.log, &story, ids, count);
         durable_fini(&silent);
         durable_init(&undisturbed);
         durable_init(&disturbed);
@@ -36,7 +39,7 @@ static void test_restarts_change_nothing(void **state)
                       disturbed.killed_within);
         killed_within += disturbed.killed_within;
         assert_true(undisturbed.outputs.count > 5);
-        assert_true(undisturbed.refused > 20 && undisturbed.refused < FEEDBACK - 20);
+        assert_true(undisturbed.refused > 20 && undisturbed.refused < (size_t)story.feedback - 20);
         compare(&undisturbed, &disturbed);
         durable_fini(&undisturbed);
         durable_fini(&disturbed);

@@ -1,17 +1,20 @@
-/* Rules of every detector, and logs of events and feedback for them. `EVENTS` and `FEEDBACK`, how many of each, are the
- * including test's to set. */
+/* Rules of every detector, and logs of events and feedback for them. */
 #ifndef FORESTALL_TESTS_ENGINE_STORY_H
 #define FORESTALL_TESTS_ENGINE_STORY_H
 
+#include <limits.h>
+
 #include "engine_lives.h"
 
-/* One after the other they are one file. */
+/* One after the other they are one file; so is the first with some of the others, where those read none that is
+ * missing.
+ */
 static const char *const rules_texts[] = {
     "apiVersion: forestall.io/v1\n"
     "kind: RuleSet\n"
     "metadata: {name: model}\n"
     "topology: {s0: [s1, s2], s1: [s3], s4: [s3]}\n"
-    "rules:\n"
+    "rules:\n",
     "- id: sliding-rows\n"
     "  from: {x: {stream: incident, match: {severity: [sev1, sev2]}}, r: {stream: incident, match: {status: "
     "resolved}}}\n"
@@ -165,55 +168,83 @@ static const char *const rules_texts[] = {
     "affected }}\", "
     "cooldown: 0s}\n"};
 
-static void make_log(struct log *log)
+/* What a log is like. */
+struct story {
+    int events;
+    int feedback;
+    int64_t step_ms; /* between two events, at most */
+    int quiet;       /* a partition that has nothing in the middle third; PARTITIONS: none */
+    int incidents;
+    int services;
+};
+
+static const int64_t story_from_ms = INT64_C(1704067200000);
+
+static void make_incident(struct log *log, const struct story *story, int number, int64_t time_ms)
 {
-    int64_t at_ms = INT64_C(1704067200000);
-    struct arena *arena = &log->arena;
-    for (int i = 0; i < EVENTS; i++) {
-        at_ms += below(90 * SECOND_MS);
-        int64_t jittered = at_ms - below(3 * MINUTE_MS); /* some are late */
-        if (below(4) == 0)                               /* at windows' ends */
-            jittered -= jittered % (10 * MINUTE_MS);
-        int service = (int)below(6);
-        if (below(5) == 0) {
-            static const char *const statuses[] = {"open", "acknowledged", "resolved", "open", "cancelled"};
-            int incident = (int)below(80);
-            add(log, (size_t)(incident % INCIDENT_PARTITIONS),
-                arena_printf(arena,
-                             "{\"event_id\":\"e%d\",\"incident_id\":\"i%d\",\"status\":\"%s\",\"occurred_at\":%lld,"
-                             "\"service\":\"s%d\",\"severity\":\"sev%d\",\"title\":\"t\"}",
-                             i, incident, statuses[below(5)], (long long)jittered, incident % 6, 1 + (int)below(4)));
-            continue;
-        }
-        add(log, INCIDENT_PARTITIONS + (size_t)(service % 2),
-            below(60) == 0
-                ? "not json"
-                : arena_printf(arena, "{\"service\":\"s%d\",\"name\":\"%s\",\"value\":%lld.%lld,\"occurred_at\":%lld}",
-                               service, below(2) ? "cpu_usage" : "memory_usage", (long long)below(100),
-                               (long long)below(10), (long long)jittered));
+    static const char *const statuses[] = {"open", "acknowledged", "resolved", "open", "cancelled"};
+    int incident = (int)below(story->incidents);
+    add(log, (size_t)(incident % INCIDENT_PARTITIONS),
+        arena_printf(&log->arena,
+                     "{\"event_id\":\"e%d\",\"incident_id\":\"i%d\",\"status\":\"%s\",\"occurred_at\":%lld,"
+                     "\"service\":\"s%d\",\"severity\":\"sev%d\",\"title\":\"t\"}",
+                     number, incident, statuses[below(5)], (long long)time_ms, incident % story->services,
+                     1 + (int)below(4)));
+}
+
+static void make_telemetry(struct log *log, int service, int64_t time_ms)
+{
+    add(log, INCIDENT_PARTITIONS + (size_t)(service % 2),
+        below(60) == 0 ? "not json"
+                       : arena_printf(&log->arena,
+                                      "{\"service\":\"s%d\",\"name\":\"%s\",\"value\":%lld.%lld,\"occurred_at\":%lld}",
+                                      service, below(2) ? "cpu_usage" : "memory_usage", (long long)below(100),
+                                      (long long)below(10), (long long)time_ms));
+}
+
+static void make_log(struct log *log, const struct story *story)
+{
+    int64_t at_ms = story_from_ms;
+    for (int i = 0; i < story->events; i++) {
+        at_ms += below(40) == 0 ? below(60 * story->step_ms) : below(story->step_ms);
+        int64_t jittered_ms = at_ms - below(3 * MINUTE_MS); /* some are late */
+        if (below(4) == 0)                                  /* at windows' ends */
+            jittered_ms -= jittered_ms % (10 * MINUTE_MS);
+        int service = (int)below(story->services);
+        bool middle = i > story->events / 3 && i < story->events * 2 / 3;
+        if (below(5) == 0)
+            make_incident(log, story, i, jittered_ms);
+        else if (!middle || INCIDENT_PARTITIONS + service % 2 != story->quiet)
+            make_telemetry(log, service, jittered_ms);
     }
     log->end_ms = at_ms;
 }
 
-/* What people say of the recommendations there are, at append times that are not quite in order; some of it twice, some
- * of nothing. */
-static void add_feedback(struct log *log, const struct map *outputs)
+/* The recommendations there are, in order of id (the map's is of addresses), and one that there is not. */
+static struct str *story_ids(const struct map *outputs, struct arena *arena, size_t *count)
 {
-    static const char *const actions[] = {"accept", "start", "implement", "dismiss", "reopen", "comment"};
-    struct str *ids = arena_alloc(&log->arena, (outputs->count + 1) * sizeof *ids);
-    size_t count = 0;
+    struct str *ids = arena_alloc(arena, (outputs->count + 1) * sizeof *ids);
     struct map_entry *entry;
-    for (size_t i = 0; map_next(outputs, &i, &entry); count++) { /* in order of id: the map's is of addresses */
-        size_t at = count;
+    size_t n = 0;
+    for (size_t i = 0; map_next(outputs, &i, &entry); n++) {
+        size_t at = n;
         for (; at > 0 && str_cmp(ids[at - 1], entry->key) > 0; at--)
             ids[at] = ids[at - 1];
-        ids[at] = arena_str(&log->arena, entry->key);
+        ids[at] = arena_str(arena, entry->key);
     }
-    ids[count] = STR_LIT("nothing:0123456789abcdef");
-    int64_t from_ms = INT64_C(1704067200000);
-    for (int i = 0; i < FEEDBACK; i++) {
-        int64_t at_ms = from_ms + (log->end_ms - from_ms) / FEEDBACK * i - below(4 * MINUTE_MS);
-        struct str id = ids[below(below(3) == 0 || count < 8 ? (int64_t)count + 1 : 8)];
+    ids[n] = STR_LIT("nothing:0123456789abcdef");
+    *count = n + 1;
+    return ids;
+}
+
+/* What people say of recommendations, at append times that are not quite in order; some of it twice, some of nothing.
+ */
+static void add_feedback(struct log *log, const struct story *story, const struct str *ids, size_t count)
+{
+    static const char *const actions[] = {"accept", "start", "implement", "dismiss", "reopen", "comment"};
+    for (int i = 0; i < story->feedback; i++) {
+        int64_t at_ms = story_from_ms + (log->end_ms - story_from_ms) / story->feedback * i - below(4 * MINUTE_MS);
+        struct str id = ids[below(below(3) == 0 || count < 9 ? (int64_t)count : 8)];
         const char *until =
             below(2) == 0 ? "null" : arena_printf(&log->arena, "%lld", (long long)(at_ms + below(6 * HOUR_MS)));
         const char *version = below(5) == 0 ? arena_printf(&log->arena, "%lld", (long long)below(5)) : "null";
@@ -226,11 +257,20 @@ static void add_feedback(struct log *log, const struct map *outputs)
     }
 }
 
+enum { TEXTS = sizeof rules_texts / sizeof *rules_texts };
+
+/* `texts`: bit i for the text i. */
+static void story_rules(struct buf *text, unsigned texts)
+{
+    for (size_t i = 0; i < TEXTS; i++)
+        if ((texts >> i & 1) != 0)
+            buf_puts(text, rules_texts[i]);
+}
+
 static void load_story(struct fixture *fixture, const char *config)
 {
     struct buf text = {0};
-    for (size_t i = 0; i < sizeof rules_texts / sizeof *rules_texts; i++)
-        buf_puts(&text, rules_texts[i]);
+    story_rules(&text, UINT_MAX);
     load(fixture, buf_str(&text), config);
     buf_fini(&text);
 }
