@@ -27,6 +27,7 @@ void stop_on_signals(void)
     (void)sigaction(SIGTERM, &action, NULL);
     (void)sigaction(SIGINT, &action, NULL);
     (void)signal(SIGPIPE, SIG_IGN);
+    (void)signal(SIGXFSZ, SIG_IGN); /* a limit of files' sizes (ulimit -f) is an error of writing */
     struct sigaction on_hup = {.sa_handler = on_hangup, .sa_flags = SA_RESTART};
     (void)sigemptyset(&on_hup.sa_mask);
     (void)sigaction(SIGHUP, &on_hup, NULL);

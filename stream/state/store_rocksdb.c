@@ -32,7 +32,8 @@ struct store_iterator {
 static int rocksdb_failed(const struct store_rocksdb *store, char *message, struct error *err)
 {
     const char *advice = "restore it from the changelog: remove the folder and start again";
-    if (strstr(message, "No space left") != NULL)
+    if (strstr(message, "No space left") != NULL || strstr(message, "quota exceeded") != NULL ||
+        strstr(message, "File too large") != NULL)
         advice = "no space: free some and start again; nothing is lost";
     else if (strstr(message, "lock") != NULL)
         advice = "another process has it open";

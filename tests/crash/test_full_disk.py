@@ -2,6 +2,7 @@
 there is space it goes on, and nothing is lost or comes twice."""
 
 import os
+import resource
 import subprocess
 
 import pytest
@@ -44,12 +45,19 @@ def disk(tmp_path):
     subprocess.run(["umount", "--lazy", folder], check=True)
 
 
-def end_of(run):
+def end_of(run, why="No space left on device"):
     """It ends by itself; the one line that says why."""
     assert run.process.wait() == 1, run.process.log
     errors = [line for line in run.process.log.splitlines() if "level=error" in line]
-    assert len(errors) == 1 and "No space left on device" in errors[0], run.process.log
+    assert len(errors) == 1 and why in errors[0], run.process.log
     return errors[0]
+
+
+def feed_until_it_ends(run):
+    while run.process.running():
+        before = run.committed()
+        assert run.feed(), "the history is too short to fill anything"
+        harness.wait_until(lambda: not run.process.running() or run.committed() > before, "a commit or an end")
 
 
 def run_until_it_is_full(run, disk):
@@ -57,10 +65,7 @@ def run_until_it_is_full(run, disk):
     run.start()
     run.process.wait_for_log("msg=committed|level=error")
     disk.fill()
-    while run.process.running():
-        before = run.committed()
-        assert run.feed(), "the history is too short to fill anything"
-        harness.wait_until(lambda: not run.process.running() or run.committed() > before, "a commit or an end")
+    feed_until_it_ends(run)
     assert "nothing is lost" in end_of(run)
 
 
@@ -82,4 +87,17 @@ def test_full_at_the_first_start(trial, disk):
     run.start()
     assert "instance" in end_of(run)
     disk.empty()
+    run.check()
+
+
+def test_a_limit_of_file_sizes(trial):
+    run = trial("limit", log={"level": "info"})
+    run.feed()
+    run.start()
+    run.process.wait_for_log("msg=ready")
+    # Beyond what the program has to say: its log is a file too.
+    resource.prlimit(run.process.process.pid, resource.RLIMIT_FSIZE, (64 << 10, resource.RLIM_INFINITY))
+    while run.process.running() and run.feed():
+        pass
+    assert "nothing is lost" in end_of(run, "File too large")
     run.check()
