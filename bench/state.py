@@ -1,6 +1,6 @@
 """Many groups: how fast their state is made, what memory and disk it takes, and how long a restart after kill -9 takes.
 
-Each group has an event in each of two panes (bench/state.yaml). The rate is that of the whole way, to the committed
+Each group has an event in each of two panes or more (bench/state.yaml), so that each event is a partial of its own. The rate is that of the whole way, to the committed
 positions; where they do not come in time, that of what was committed until then. Then the process is killed, events of a
 later time are written, and it is started again: its time runs from then until it is ready, and until the positions have
 passed those events.
@@ -13,9 +13,10 @@ import time
 import rig
 
 NAME = "state"
-ABOUT = "1 M and 10 M groups: rate, memory, disk, and the time to be back after kill -9"
+ABOUT = "100,000 groups, 1 M and 10 M: rate, memory, disk, and the time to be back after kill -9"
 PANE_SECONDS = 600
 PANES = 2
+EVENTS_MIN = 2_000_000  # of few groups more panes, so that starting is a small part of it
 SETTLE_SECONDS = 2  # the store follows the commit
 MEMORY_PART = 0.5  # of the machine's memory, that the process may take
 
@@ -37,7 +38,7 @@ class Limit:
 
 
 def options(parser):
-    parser.add_argument("--groups", type=rig.number, action="append", help="repeatable (default 1,000,000 and 10,000,000)")
+    parser.add_argument("--groups", type=rig.number, action="append", help="repeatable (default 100,000, 1,000,000 and 10,000,000)")
     parser.add_argument("--memory", default="256MiB", help="state.memory (default 256MiB)")
     parser.add_argument("--limit", type=rig.number, default=600, help="seconds for the state, and for being back (default 600)")
     parser.add_argument("--rounds", type=rig.number, default=3, help="of kills (default 3)")
@@ -46,7 +47,7 @@ def options(parser):
 def restart(session, options, own, number):
     """Kills it, and has it back: seconds until it is ready, and until it has committed what came meanwhile."""
     own.process.stop(signal.SIGKILL)
-    start_ms = rig.START_MS + (PANES * PANE_SECONDS // 60 + 31 + 62 * number) * rig.MINUTE_MS
+    start_ms = rig.START_MS + own.load.events * 1000 // own.load.rate + (31 + 62 * number) * rig.MINUTE_MS
     rig.load_events(session.kafka, own.load.topic, 1600, 1000, 1000, start_ms)
     ends = session.kafka.ends(own.load.topic)
     rig.load_events(session.kafka, own.load.topic, 1600, rig.CLOSING_EVENTS, 1000, start_ms + 30 * rig.MINUTE_MS)
@@ -59,7 +60,8 @@ def restart(session, options, own, number):
 
 
 def measure_groups(session, options, groups):
-    load = rig.fill(session.kafka, session.topic("state"), groups, PANES * groups, max(1, groups // PANE_SECONDS))
+    events = max(PANES, EVENTS_MIN // groups) * groups
+    load = rig.fill(session.kafka, session.topic("state"), groups, events, max(1, groups // PANE_SECONDS))
     more = f"time: {{idle_lag: never}}\nlimits: {{groups: {groups}}}"
     own = rig.Forestall(session.kafka, load, session.folder, f"{load.topic}-app", rig.HERE / "state.yaml", more=more,
                         memory=options.memory)
@@ -94,6 +96,11 @@ def measure_groups(session, options, groups):
 
 def measure(session, options):
     lines = []
-    for groups in options.groups or [1_000_000, 10_000_000]:
+    first = None
+    for groups in options.groups or [100_000, 1_000_000, 10_000_000]:
         lines += measure_groups(session, options, groups)
+        rate = next(line for line in lines if line.name == f"{groups:,} groups")
+        if first is not None:
+            rate.ratio = rig.ratio_of(rate.values, first.values, f"that of {first.name}")
+        first = first or rate
     return lines
