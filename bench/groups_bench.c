@@ -2,8 +2,8 @@
  *
  *     groups_bench GROUPS PANES MEMORY FOLDER
  *
- * Each of GROUPS groups has a partial in each of PANES panes; then a window ends. MEMORY is state.memory in bytes. FOLDER
- * is empty, and stays so but for the state. Prints a line a figure, between tabs: name, unit, note, value.
+ * Each of GROUPS groups has a partial in each of PANES panes; then a window ends. MEMORY is state.memory in bytes.
+ * FOLDER is empty, and stays so but for the state. Prints a line a figure, between tabs: name, unit, note, value.
  */
 #include <stdio.h>
 #include <stdlib.h>

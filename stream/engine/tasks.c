@@ -109,6 +109,7 @@ static int open_task(struct tasks *tasks, int number, struct error *err)
     options.reduce.out = exchange_log_exchange(tasks->log);
     options.reduce.waits = true;
     options.reduce.memory_bytes = tasks->options.reduce.memory_bytes / owned_count(tasks);
+    state_refresh(options.reduce.state); /* the task's was restored meanwhile */
     tasks->tasks[number] = task_new(&options);
     return task_restore(tasks->tasks[number], tasks->positions[number].offset, err);
 }

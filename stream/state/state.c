@@ -148,14 +148,19 @@ size_t state_dirty_bytes(const struct state *state)
     return memtable_bytes(state->dirty);
 }
 
-/* What cursors stand on is gone, or is not what is there now. */
-static void clear(struct state *state)
+void state_refresh(struct state *state)
 {
     ASSERT(!state->scanning);
-    memtable_clear(state->dirty);
     state->epoch++;
     for (size_t i = 0; i < CURSOR_KINDS; i++)
         cursor_close(&state->cursors[i]);
+}
+
+/* What cursors stand on is gone. */
+static void clear(struct state *state)
+{
+    memtable_clear(state->dirty);
+    state_refresh(state);
 }
 
 void state_settle(struct state *state)

@@ -75,6 +75,8 @@ size_t state_dirty_bytes(const struct state *state);
 /* The dirty entries are in the store now (the commit wrote them): forget them. */
 void state_settle(struct state *state);
 void state_drop(struct state *state);
+/* Others have written to the store: cursors look again. */
+void state_refresh(struct state *state);
 struct store *state_store(struct state *state);
 
 #endif

@@ -7,7 +7,8 @@
 
 struct store;
 
-struct store_iterator; /* over a key range; nothing is written until scan_end */
+struct store_iterator; /* over a key range: what was there when it was opened, so not to be used once that has changed
+                        */
 
 struct store_ops {
     /* 0 and the value appended to `value`; 1: absent; -1. */
