@@ -225,7 +225,8 @@ static void order_partitions(struct engine *engine)
 /* Memory for partials: what is beyond it is sent on before its time. */
 static size_t partials_max(const struct engine *engine)
 {
-    return (size_t)engine->options.config->state_memory_bytes / 8;
+    const struct config *config = engine->options.config;
+    return (size_t)(config->state_memory_bytes / config->workers) / 8;
 }
 
 /* What was read is within its memory: partials are sent on, and go to the disk. */

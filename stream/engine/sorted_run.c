@@ -102,7 +102,8 @@ static int fill(struct sorted_run *run, size_t n, struct error *err)
 {
     if (run->bytes.len - run->at >= n)
         return 0;
-    memmove(run->bytes.p, run->bytes.p + run->at, run->bytes.len - run->at);
+    if (run->at > 0)
+        memmove(run->bytes.p, run->bytes.p + run->at, run->bytes.len - run->at);
     run->bytes.len -= run->at;
     run->at = 0;
     while (run->bytes.len < n) {
