@@ -70,9 +70,9 @@ def run_until_it_is_full(run, disk):
 
 
 # With little memory either the state or pending comes to the full disk first, with more the state alone.
-@pytest.mark.parametrize("memory", ["8MiB", "48MiB"])
-def test_full_while_it_runs(trial, disk, memory):
-    run = trial(memory, state={"memory": memory})
+@pytest.mark.parametrize("memory, exchange", [("8MiB", "local"), ("8MiB", "kafka"), ("48MiB", "local")])
+def test_full_while_it_runs(trial, disk, memory, exchange):
+    run = trial(memory, state={"memory": memory}, exchange=exchange)
     run.feed()
     for _ in range(2):
         run_until_it_is_full(run, disk)
