@@ -218,4 +218,4 @@ static void on_timer(struct detector_context *context, struct group *group, int6
 }
 
 const struct detector_ops detector_burn_rate = {
-    .on_event = hopping_on_event, .on_pane = hopping_on_pane, .on_timer = on_timer};
+    .on_event = hopping_on_event, .on_pane = hopping_on_pane, .on_timer = on_timer, .blind = true};

@@ -62,7 +62,8 @@ struct detector_ops {
     /* A row changed or an event came, at `time_ms`; `event` is the row as it is now (as it was, where after is 0). */
     void (*on_event)(struct detector_context *context, struct group *group, const struct event *event,
                      struct selection selection, int64_t time_ms);
-    /* A pane closed; takes it. NULL: the detector folds nothing. */
+    /* A pane closed; takes it. NULL: the detector folds nothing. `blind`: it looks at nothing of the group beside its
+     * record, which alone need be there. */
     void (*on_pane)(struct detector_context *context, struct group *group, struct pane *pane);
     /* group->timer_ms has come. */
     void (*on_timer)(struct detector_context *context, struct group *group, int64_t time_ms);
@@ -72,6 +73,7 @@ struct detector_ops {
     /* Timers come after the rows and events of their time: what lies exactly at a deadline still counts. False: before
      * them, as windows close. */
     bool deadline;
+    bool blind;
 };
 
 /* Windows; hopping ones: calendar too. */

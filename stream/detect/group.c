@@ -127,11 +127,14 @@ void group_free(struct group *group)
     free(group);
 }
 
+enum { ALLOCATION_BYTES = 16 }; /* that the allocator takes beside what was asked for */
+
 size_t group_bytes(const struct group *group)
 {
-    return sizeof *group + group->key.n + group->entry_cap * sizeof *group->entries + group->entry_count * 16 +
+    size_t allocations = 4 + group->entry_count + 2 * group->pane_count + group->note_count;
+    return sizeof *group + group->key.n + group->entry_cap * sizeof *group->entries +
            group->pane_cap * sizeof(struct pane *) + group->note_cap * sizeof *group->notes + group->detail_bytes +
-           group->bytes;
+           group->bytes + allocations * ALLOCATION_BYTES;
 }
 
 static void del(struct state *state, struct buf *key)
@@ -260,8 +263,24 @@ void group_entries_expire(struct group *group, struct state *state, int64_t time
         memmove(group->entries, group->entries + n, group->entry_count * sizeof *group->entries);
 }
 
+static void put_pane(const struct group *group, struct state *state, struct pane *pane)
+{
+    struct buf key = {0};
+    struct buf value = {0};
+    put_pane_key(&key, group, pane->start_ms);
+    pane_encode(&value, pane);
+    state_put(state, buf_str(&key), buf_str(&value));
+    buf_fini(&key);
+    buf_fini(&value);
+}
+
 void group_pane_take(struct group *group, struct state *state, struct pane *pane)
 {
+    if (group->unread) {
+        put_pane(group, state, pane);
+        pane_free(pane);
+        return;
+    }
     size_t at = group->pane_count;
     while (at > 0 && group->panes[at - 1]->start_ms > pane->start_ms)
         at--;
@@ -276,14 +295,8 @@ void group_pane_take(struct group *group, struct state *state, struct pane *pane
         group->panes[at] = pane;
         group->pane_count++;
     }
-    struct buf key = {0};
-    struct buf value = {0};
     group->bytes += pane_bytes(pane);
-    put_pane_key(&key, group, pane->start_ms);
-    pane_encode(&value, pane);
-    state_put(state, buf_str(&key), buf_str(&value));
-    buf_fini(&key);
-    buf_fini(&value);
+    put_pane(group, state, pane);
 }
 
 void group_panes_expire(struct group *group, struct state *state, int64_t time_ms)

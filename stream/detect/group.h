@@ -49,6 +49,7 @@ struct group {
     bool dormant;         /* no window waits for it: the timer says when none can look back on it any more (hopping) */
     bool capped;          /* entries were dropped for the limit */
     int64_t dropped_ms;   /* the newest of them, where the detector looks at windows by time */
+    bool unread;          /* its parts are in the state alone: only a pane may be taken (group_read) */
     bool detected;        /* it had a detection while it was known; kept for rules with `per` */
     size_t listed;        /* for its user: its place among groups with unwritten notes, and how many bytes of them */
     size_t listed_bytes;  /* were counted; 0: in none */
@@ -93,10 +94,13 @@ struct group_options {
     uint64_t hash;
     struct str key; /* p NULL: as the state has it */
     int64_t past_ms;
+    bool parts_later; /* of a group that the state knows only the record is read */
 };
 /* *out is NULL where no key was given and the state does not know the group. */
 int group_load(struct group **out, struct state *state, const struct group_options *options,
                struct error *err) MUST_CHECK;
+/* Reads the parts of a group that is unread. */
+int group_read(struct group *group, struct state *state, struct error *err) MUST_CHECK;
 void group_free(struct group *group);
 /* Nothing in it and nothing to come: as one that was never seen. */
 static inline bool group_is_empty(const struct group *group)
@@ -127,7 +131,7 @@ size_t group_first_pane(const struct group *group, int64_t time_ms);
 /* Drops entries with a time at or below `time_ms`. */
 void group_entries_expire(struct group *group, struct state *state, int64_t time_ms);
 
-/* Takes the pane, merging it into one of the same start. */
+/* Takes the pane, merging it into one of the same start; of a group that is unread there must be none. */
 void group_pane_take(struct group *group, struct state *state, struct pane *pane);
 /* Drops panes that start before `time_ms`. */
 void group_panes_expire(struct group *group, struct state *state, int64_t time_ms);

@@ -136,6 +136,7 @@ static int load_parts(struct group *group, struct state *state, struct buf *pref
     struct state_cursor *cursor = state_cursor(state, STATE_PART);
     struct str_pair entry;
     group_prefix(prefix, group);
+    group->unread = false;
     int result = state_cursor_seek(cursor, buf_str(prefix), &entry, err);
     while (result == 0 && str_starts(entry.key, buf_str(prefix))) {
         struct reader k = reader_of(entry.key.p + prefix->len, entry.key.n - prefix->len);
@@ -149,6 +150,14 @@ static int load_parts(struct group *group, struct state *state, struct buf *pref
     return result < 0 ? -1 : 0;
 }
 
+int group_read(struct group *group, struct state *state, struct error *err)
+{
+    struct buf prefix = {0};
+    int result = load_parts(group, state, &prefix, err);
+    buf_fini(&prefix);
+    return result;
+}
+
 int64_t group_timer_at(const struct rule *rule, int64_t timer_ms, int64_t past_ms)
 {
     const struct window *window = &rule->window;
@@ -158,7 +167,8 @@ int64_t group_timer_at(const struct rule *rule, int64_t timer_ms, int64_t past_m
 }
 
 /* Reads what the state has of the group; *found: it knows it. */
-static int load(struct group *group, struct state *state, int64_t past_ms, bool *found, struct error *err)
+static int load(struct group *group, struct state *state, const struct group_options *options, bool *found,
+                struct error *err)
 {
     struct buf key = {0};
     struct str_pair entry;
@@ -168,9 +178,10 @@ static int load(struct group *group, struct state *state, int64_t past_ms, bool 
     result = result < 0 ? -1 : 0;
     if (*found && !decode_record(group, entry.value))
         result = damaged(group, err);
-    if (*found && result == 0)
+    group->unread = *found;
+    if (*found && result == 0 && !options->parts_later)
         result = load_parts(group, state, &key, err);
-    int64_t timer_ms = group_timer_at(group->rule, group->timer_ms, past_ms);
+    int64_t timer_ms = group_timer_at(group->rule, group->timer_ms, options->past_ms);
     if (timer_ms != group->timer_ms) {
         group->timer_ms = timer_ms;
         group->evaluated_ms = span_end_before(&group->rule->window, timer_ms - group->rule->window.wait_ms);
@@ -196,7 +207,7 @@ int group_load(struct group **out, struct state *state, const struct group_optio
     bool found = false;
     if (options->key.p != NULL)
         group->key = (struct str){mem_strdup(options->key), options->key.n};
-    int result = load(group, state, options->past_ms, &found, err);
+    int result = load(group, state, options, &found, err);
     bool known = found || options->key.p != NULL;
     *out = result == 0 && known ? group : NULL;
     if (*out == NULL)

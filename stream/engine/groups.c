@@ -3,7 +3,7 @@
 
 #include <stdlib.h>
 
-#include "detect/span.h"
+#include "detect/detector.h"
 #include "engine/groups_parts.h"
 
 static const char damage[] =
@@ -84,7 +84,7 @@ static int64_t past_of(const struct groups *groups, int rule_number, uint64_t ha
     return hash < walk->from ? walk->next_ms + 1 : walk->past_ms;
 }
 
-static int load(struct groups *groups, int rule_number, uint64_t hash, struct str key, struct group **out,
+static int load(struct groups *groups, int rule_number, uint64_t hash, struct str key, bool blind, struct group **out,
                 struct error *err)
 {
     struct group_options options = {
@@ -94,6 +94,7 @@ static int load(struct groups *groups, int rule_number, uint64_t hash, struct st
         .hash = hash,
         .key = key,
         .past_ms = past_of(groups, rule_number, hash),
+        .parts_later = blind,
     };
     TRY(group_load(out, groups->options.state, &options, err));
     if (*out != NULL)
@@ -106,7 +107,19 @@ int groups_get(struct groups *groups, int rule_number, uint64_t hash, struct str
 {
     *out = group_cache_find(&groups->cache, rule_number, hash);
     if (*out == NULL)
-        return load(groups, rule_number, hash, key, out, err);
+        return load(groups, rule_number, hash, key, false, out, err);
+    group_cache_used(&groups->cache, *out);
+    return (*out)->unread ? group_read(*out, groups->options.state, err) : 0;
+}
+
+int groups_get_blind(struct groups *groups, int rule_number, uint64_t hash, struct str key, struct group **out,
+                     struct error *err)
+{
+    if (!detector_of(&groups->options.rules->rules[rule_number])->blind)
+        return groups_get(groups, rule_number, hash, key, out, err);
+    *out = group_cache_find(&groups->cache, rule_number, hash);
+    if (*out == NULL)
+        return load(groups, rule_number, hash, key, true, out, err);
     group_cache_used(&groups->cache, *out);
     return 0;
 }

@@ -22,6 +22,9 @@ void groups_free(struct groups *groups);
  * groups_shrink. */
 int groups_get(struct groups *groups, int rule_number, uint64_t hash, struct str key, struct group **out,
                struct error *err) MUST_CHECK;
+/* The same for a pane of it, which it may take unread (group.h). */
+int groups_get_blind(struct groups *groups, int rule_number, uint64_t hash, struct str key, struct group **out,
+                     struct error *err) MUST_CHECK;
 /* After work on a group: forgets one that is empty. `newcomer`: it was empty before the work too, and is not counted.
  */
 void groups_settle(struct groups *groups, struct group *group, bool newcomer);

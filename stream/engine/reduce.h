@@ -18,7 +18,7 @@
 #include "recommend/scorecard.h"
 
 enum {
-    REDUCE_DIRTY_BYTES_MAX = 16 * 1024 * 1024,
+    REDUCE_DIRTY_BYTES_MAX = 8 * 1024 * 1024,
     REDUCE_WORK_MAX = 20000,
 };
 

@@ -123,7 +123,7 @@ int reduce_pane(struct reduce *reduce, struct pending_item *item, struct error *
     struct pane *pane = item->pane;
     struct group *group = NULL;
     item->pane = NULL;
-    if (groups_get(reduce->groups, item->rule, item->group, item->key, &group, err) != 0) {
+    if (groups_get_blind(reduce->groups, item->rule, item->group, item->key, &group, err) != 0) {
         pane_free(pane);
         return -1;
     }

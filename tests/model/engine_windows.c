@@ -161,7 +161,9 @@ static void close_pane(size_t i)
 {
     struct open_pane open = model->panes[i];
     model->panes[i] = model->panes[--model->pane_count];
-    struct group *group = group_of(open.rule, group_hash(open.key), open.key);
+    struct group *group;
+    struct error err;
+    assert_int_equal(groups_get_blind(model->groups, open.rule, group_hash(open.key), open.key, &group, &err), 0);
     struct detector_context context = detector(false);
     int64_t timer_ms = group->timer_ms;
     bool newcomer = group_is_empty(group);
