@@ -28,6 +28,7 @@
 #include "codec/schemas_embedded.h"
 #include "engine/engine.h"
 #include "engine/instance.h"
+#include "engine/memory.h"
 #include "io/kafka_writer.h"
 #include "io/source_kafka.h"
 
@@ -243,7 +244,8 @@ static int open_engine(struct demo *demo, struct error *err)
     struct store *store;
     struct str names[SOURCES];
     TRY(instance_open(&demo->instance, config->state_dir.p, err));
-    TRY(store_rocksdb_open(&store, instance_store_dir(demo->instance), config->state_memory_bytes / 4, err));
+    TRY(store_rocksdb_open(&store, instance_store_dir(demo->instance),
+                           memory_share(config->state_memory_bytes, MEMORY_STORE), err));
     demo->state = state_new(store);
     for (size_t i = 0; i < SOURCES; i++)
         names[i] = config->sources[i].topic;

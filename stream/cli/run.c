@@ -12,6 +12,7 @@
 #include "cli/worker.h"
 #include "engine/claims.h"
 #include "engine/instance.h"
+#include "engine/memory.h"
 #include "engine/standby.h"
 #include "engine/topics.h"
 #include "io/kafka.h"
@@ -82,7 +83,8 @@ static int open_all(struct run *run, struct error *err)
     const struct config *config = run->loaded.config;
     TRY(instance_open(&run->instance, config->state_dir.p, err));
     TRY(patiently(run, look_at_topics, err));
-    TRY(store_rocksdb_open(&run->store, instance_store_dir(run->instance), config->state_memory_bytes / 4, err));
+    TRY(store_rocksdb_open(&run->store, instance_store_dir(run->instance),
+                           memory_share(config->state_memory_bytes, MEMORY_STORE), err));
     run->claims = claims_new(config->tasks);
     atomic_store(&run->rules.rules, run->loaded.rules);
     run->workers = mem_zalloc((size_t)config->workers * sizeof *run->workers);
@@ -209,6 +211,7 @@ int cli_run(int argc, char **argv)
     stop_on_signals();
     log_start(run.loaded.config, run.loaded.rules);
     kafka_stop_when(stop_wanted);
+    memory_allocator_set();
     bool opened = open_all(&run, &err) == 0;
     bool good = opened || (err.class == ERROR_RETRY && stop_wanted());
     if (opened) {

@@ -5,9 +5,15 @@
 
 #include "base/clock.h"
 #include "cli/stop.h"
+#include "engine/memory.h"
 #include "io/source_kafka.h"
 
 enum { COUNTERS_EVERY_US = 60 * 1000 * 1000, SOURCES_MAX = 256 };
+
+static int64_t memory_of(const struct config *config)
+{
+    return config->state_memory_bytes / config->workers;
+}
 
 static int open_source(struct worker *worker, struct error *err)
 {
@@ -31,6 +37,7 @@ static int open_source(struct worker *worker, struct error *err)
                                            .topics = topics,
                                            .topic_count = config->source_count + shared,
                                            .shared = shared,
+                                           .ahead_bytes = memory_share(memory_of(config), MEMORY_FETCH),
                                            .group_id = config->application_id.p,
                                            .instance_id = worker->member_id};
     int result = source_kafka_open(&worker->source, &options, err);
@@ -61,6 +68,7 @@ int worker_open(struct worker *worker, struct store *store, struct error *err)
                                     .shared = shared,
                                     .scratch_dir = config->state_dir.p,
                                     .live = true,
+                                    .dirty_bytes_max = (size_t)memory_share(memory_of(config), MEMORY_DIRTY),
                                     .until_ms = INT64_MAX,
                                     .publish_from_ms = INT64_MIN};
     atomic_store(&worker->version, atomic_load(&worker->rules->version));

@@ -14,12 +14,13 @@
 #include "base/clock.h"
 #include "base/failpoint.h"
 #include "base/log.h"
+#include "engine/memory.h"
 #include "engine/restorer.h"
 #include "io/kafka_member.h"
 #include "io/kafka_trim.h"
 #include "io/source_kafka.h"
 
-enum { TRIM_EVERY_US = 10 * 1000 * 1000 };
+enum { TRIM_EVERY_US = 10 * 1000 * 1000, STORE_BATCH_BYTES = 4 << 20, MEMORY_EVERY_US = 5 * 1000 * 1000 };
 
 static struct commit_kafka *kafka_of(struct commit *commit)
 {
@@ -193,6 +194,24 @@ static void unclaim_all(const struct commit_kafka *kafka)
             claims_end(claims, task);
 }
 
+/* The dirty ones in batches; those of how far it is, behind them, with the last. Of what a crash leaves half done the
+ * changelog is read again. */
+static int store_write(struct store *store, const struct str_pair *entries, size_t dirty_count, size_t n,
+                       struct error *err)
+{
+    size_t from = 0;
+    size_t bytes = 0;
+    for (size_t i = 0; i < dirty_count; i++) {
+        bytes += entries[i].key.n + entries[i].value.n;
+        if (bytes < STORE_BATCH_BYTES)
+            continue;
+        TRY(store->ops->write(store, entries + from, i + 1 - from, err));
+        from = i + 1;
+        bytes = 0;
+    }
+    return store->ops->write(store, entries + from, n - from, err);
+}
+
 static int store_follow(struct commit_kafka *kafka, const struct commit_flight *flight, struct error *err)
 {
     int tasks = kafka->options.config->tasks;
@@ -210,11 +229,21 @@ static int store_follow(struct commit_kafka *kafka, const struct commit_flight *
     }
     struct store *store = state_store(flight->state);
     TRY(claim_all(kafka, err));
-    int result = store->ops->write(store, entries, n, err);
+    int result = store_write(store, entries, flight->dirty_count, n, err);
     unclaim_all(kafka);
     TRY(result);
     failpoint("commit_after_store");
     return 0;
+}
+
+/* Now and then what the allocator keeps goes back to the system, here, where nobody waits for it. */
+static void memory_look(struct commit_kafka *kafka)
+{
+    int64_t now_us = clock_mono_us();
+    if (now_us - kafka->memory_us < MEMORY_EVERY_US)
+        return;
+    kafka->memory_us = now_us;
+    memory_trim(kafka->options.config->state_memory_bytes / 8);
 }
 
 /* The thread of a commit. */
@@ -229,6 +258,7 @@ static void *fly(void *context)
         failpoint("commit_after_end");
         flight->result = store_follow(kafka, flight, &flight->err);
     }
+    memory_look(kafka);
     atomic_store(&flight->over, true);
     return NULL;
 }

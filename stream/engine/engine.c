@@ -7,6 +7,7 @@
 #include "codec/schemas_embedded.h"
 #include "engine/dead_letter.h"
 #include "engine/engine_parts.h"
+#include "engine/memory.h"
 
 /* A record as its topic takes it: by Avro's encoder, or as JSON. */
 static void send(struct engine *engine, enum output output, struct avro_encoder *avro, struct str id,
@@ -72,6 +73,17 @@ static void refuse(void *context, const struct event *feedback, struct exchange_
                                           .reason = str_of(reason)});
 }
 
+static bool is_full(void *context)
+{
+    return ((struct engine *)context)->outbox.count > OUTBOX_MAX;
+}
+
+/* This worker's. */
+static int64_t memory_of(const struct config *config)
+{
+    return config->state_memory_bytes / config->workers;
+}
+
 static struct reduce_options reduce_options(struct engine *engine)
 {
     const struct engine_options *options = &engine->options;
@@ -79,11 +91,12 @@ static struct reduce_options reduce_options(struct engine *engine)
                                    .config = options->config,
                                    .state = options->state,
                                    .tasks = task_range_all(options->config->tasks),
-                                   .memory_bytes = options->config->state_memory_bytes / options->config->workers,
+                                   .memory_bytes = memory_of(options->config),
                                    .scratch_dir = options->scratch_dir,
                                    .dirty_bytes_max = options->dirty_bytes_max,
                                    .work_max = options->work_max,
                                    .counted_from_ms = options->publish_from_ms,
+                                   .full = is_full,
                                    .publish = publish,
                                    .expire = expire,
                                    .score = score,
@@ -225,8 +238,7 @@ static void order_partitions(struct engine *engine)
 /* Memory for partials: what is beyond it is sent on before its time. */
 static size_t partials_max(const struct engine *engine)
 {
-    const struct config *config = engine->options.config;
-    return (size_t)(config->state_memory_bytes / config->workers) / 8;
+    return (size_t)memory_share(memory_of(engine->options.config), MEMORY_FOLDS);
 }
 
 /* What was read is within its memory: partials are sent on, and go to the disk. */
@@ -268,7 +280,7 @@ static int read_partition(struct engine *engine, size_t partition, size_t *count
 /* What waits for the slowest, in memory or on the disk, leaves no room for more of this one. */
 static bool is_too_far_ahead(const struct engine *engine, size_t partition)
 {
-    size_t budget = (size_t)engine->options.config->state_memory_bytes / 2;
+    size_t budget = (size_t)memory_of(engine->options.config) / 2;
     if (engine->tasks != NULL)
         return ahead_bytes(&engine->ahead, partition) > budget / engine->input_count ||
                tasks_sent_bytes(engine->tasks) > budget;

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "engine/item_bytes.h"
+#include "engine/memory.h"
 #include "engine/reduce_parts.h"
 
 static void arm_rows(void *context, int64_t time_ms)
@@ -61,9 +62,10 @@ struct reduce *reduce_new(const struct reduce_options *options)
         reduce->options.dirty_bytes_max = REDUCE_DIRTY_BYTES_MAX;
     if (reduce->options.work_max == 0)
         reduce->options.work_max = REDUCE_WORK_MAX;
-    reduce->inbox = inbox_new(&(struct inbox_options){.rules = options->rules,
-                                                      .scratch_dir = options->scratch_dir,
-                                                      .memory_bytes = (size_t)options->memory_bytes / 8});
+    reduce->inbox =
+        inbox_new(&(struct inbox_options){.rules = options->rules,
+                                          .scratch_dir = options->scratch_dir,
+                                          .memory_bytes = (size_t)memory_share(options->memory_bytes, MEMORY_PENDING)});
     reduce->instant = instant_new(&(struct instant_options){
         .rules = options->rules, .state = options->state, .task = options->tasks.first, .inbox = reduce->inbox});
     reduce->ways.inside = instant_exchange(reduce->instant);
@@ -79,25 +81,27 @@ struct reduce *reduce_new(const struct reduce_options *options)
                                                                   .context = reduce});
     for (int i = 0; i < STREAM_COUNT; i++)
         reduce->first_ms[i] = INT64_MAX;
-    reduce->groups = groups_new(&(struct groups_options){.rules = options->rules,
-                                                         .state = options->state,
-                                                         .tasks = options->tasks,
-                                                         .memory_bytes = options->memory_bytes / 2,
-                                                         .groups_max = config->groups_max});
+    reduce->groups =
+        groups_new(&(struct groups_options){.rules = options->rules,
+                                            .state = options->state,
+                                            .tasks = options->tasks,
+                                            .memory_bytes = memory_share(options->memory_bytes, MEMORY_GROUPS),
+                                            .groups_max = config->groups_max});
     reduce->rows = rows_new(&(struct rows_options){
         .state = options->state, .config = config, .tasks = options->tasks, .arm = arm_rows, .context = reduce});
-    reduce->recommender = recommender_new(&(struct recommender_options){.rules = options->rules,
-                                                                        .state = options->state,
-                                                                        .tasks = options->tasks,
-                                                                        .impact_high = config->impact_high,
-                                                                        .impact_medium = config->impact_medium,
-                                                                        .evidence_max = config->evidence_max,
-                                                                        .memory_bytes = options->memory_bytes / 8,
-                                                                        .publish = publish,
-                                                                        .expire = expire,
-                                                                        .timer = arm_recommendation,
-                                                                        .history = history,
-                                                                        .context = reduce});
+    reduce->recommender = recommender_new(
+        &(struct recommender_options){.rules = options->rules,
+                                      .state = options->state,
+                                      .tasks = options->tasks,
+                                      .impact_high = config->impact_high,
+                                      .impact_medium = config->impact_medium,
+                                      .evidence_max = config->evidence_max,
+                                      .memory_bytes = memory_share(options->memory_bytes, MEMORY_RECOMMENDATIONS),
+                                      .publish = publish,
+                                      .expire = expire,
+                                      .timer = arm_recommendation,
+                                      .history = history,
+                                      .context = reduce});
     return reduce;
 }
 
@@ -306,7 +310,8 @@ static bool may_stop(const struct reduce *reduce, const struct pending_item *nex
 
 static bool is_enough(const struct reduce *reduce)
 {
-    return reduce->work >= reduce->options.work_max ||
+    const struct reduce_options *options = &reduce->options;
+    return reduce->work >= options->work_max || (options->full != NULL && options->full(options->context)) ||
            state_dirty_bytes(reduce->options.state) + reduce_unwritten(reduce) > reduce->options.dirty_bytes_max;
 }
 

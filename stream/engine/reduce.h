@@ -48,11 +48,13 @@ struct reduce_options {
     struct task_range tasks; /* that it drives */
     struct exchange *out;    /* to all tasks; NULL: this reduce drives them all */
     bool waits;              /* rules that come wait for reduce_switch */
-    int64_t memory_bytes;    /* of what it holds: half for groups, an eighth for recommendations, one for pending */
+    int64_t memory_bytes;    /* the whole, of which it takes its parts (memory.h) */
     const char *scratch_dir; /* where pending beyond that goes; NULL: it stays in memory */
     size_t dirty_bytes_max;  /* so much changed state asks for a commit; 0: REDUCE_DIRTY_BYTES_MAX */
     size_t work_max;         /* items of one reduce_advance; 0: REDUCE_WORK_MAX */
     int64_t counted_from_ms; /* firings and detections before it do not count; INT64_MIN: all do */
+    /* So much was handed out that a commit is due; NULL: it never is for that. */
+    bool (*full)(void *context);
     /* A version of a recommendation: its id and record. */
     void (*publish)(void *context, struct str id, struct value record, bool detection, int64_t time_ms);
     /* A recommendation that is forgotten: its id. */

@@ -15,6 +15,7 @@
 #include "base/log.h"
 #include "engine/commit_kafka.h"
 #include "engine/exchange_log.h"
+#include "engine/memory.h"
 #include "engine/restorer.h"
 #include "io/kafka_admin.h"
 #include "io/kafka_log.h"
@@ -44,6 +45,8 @@ static int producer_renew(struct commit_kafka *kafka, struct error *err)
         .property_count = kafka->options.config->kafka_count,
         .transactional_id = kafka->transactional_id,
         .record_bytes_max = kafka->options.config->record_bytes_max + EXCHANGE_RECORD_BYTES,
+        .queue_bytes =
+            memory_share(kafka->options.config->state_memory_bytes / kafka->options.config->workers, MEMORY_PRODUCE),
     };
     return kafka_producer_open(&kafka->producer, &options, err);
 }

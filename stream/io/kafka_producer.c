@@ -11,7 +11,14 @@
 #include "base/map.h"
 
 /* A transaction lives 10 s on the broker; what is retried here ends before that. */
-enum { INIT_MS = 60000, STEP_MS = 9000, ABORT_MS = 9000, RETRY_MS = 50, OVERHEAD_BYTES = 64 << 10 };
+enum {
+    INIT_MS = 60000,
+    STEP_MS = 9000,
+    ABORT_MS = 9000,
+    RETRY_MS = 50,
+    OVERHEAD_BYTES = 64 << 10,
+    QUEUE_BYTES_MIN = 4 << 20
+};
 
 struct kafka_producer {
     rd_kafka_t *client;
@@ -61,13 +68,17 @@ static void pause_ms(int ms)
 static int client_open(struct kafka_producer *producer, const struct kafka_producer_options *options, struct error *err)
 {
     char message_bytes[24];
+    char queue_kib[24];
     int64_t bytes = options->record_bytes_max + OVERHEAD_BYTES;
     (void)snprintf(message_bytes, sizeof message_bytes, "%" PRId64, bytes > 1000000 ? bytes : 1000000);
+    int64_t queue_bytes_min = 2 * bytes > QUEUE_BYTES_MIN ? 2 * bytes : QUEUE_BYTES_MIN;
+    (void)snprintf(queue_kib, sizeof queue_kib, "%" PRId64,
+                   (options->queue_bytes > queue_bytes_min ? options->queue_bytes : queue_bytes_min) / 1024);
     const struct kafka_setting defaults[] = {
         {"linger.ms", "5"},
         {"compression.type", "lz4"},
         {"queue.buffering.max.messages", "500000"},
-        {"queue.buffering.max.kbytes", "262144"},
+        {"queue.buffering.max.kbytes", queue_kib},
         {"batch.size", "900000"},
         {NULL, NULL},
     };

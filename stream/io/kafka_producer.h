@@ -16,6 +16,7 @@ struct kafka_producer_options {
     size_t property_count;
     const char *transactional_id;
     int64_t record_bytes_max; /* the largest record with its key and headers */
+    int64_t queue_bytes;      /* of records on their way; sending waits for room */
 };
 
 struct kafka_header {

@@ -18,10 +18,11 @@
 #include "io/kafka_fetch.h"
 #include "io/kafka_member.h"
 
-/* All partitions together hold about this much ahead of the engine; the floor keeps a wide topic from starving.
- * librdkafka takes the share of one partition when the client is made, before anybody knows which of them will be
- * owned: in a shared group an instance holds less than this, by the part of the partitions that others own. */
-enum { AHEAD_MESSAGES = 400000, AHEAD_MESSAGES_MIN = 20000, AHEAD_KIB = 128 << 10, AHEAD_KIB_MIN = 4 << 10 };
+/* All partitions together hold about what the options say ahead of the engine; the floor keeps a wide topic from
+ * starving. A small message takes as much again and more for itself: hence a bound by number too. librdkafka takes the
+ * share of one partition when the client is made, before anybody knows which of them will be owned: in a shared group
+ * an instance holds less than this, by the part of the partitions that others own. */
+enum { AHEAD_BYTES = 128 << 20, AHEAD_MESSAGES_MIN = 2000, AHEAD_KIB_MIN = 1 << 10, MESSAGE_BYTES = 330 };
 enum { SERVE_EVERY_US = 100000, WAIT_SLICE_MS = 100, MISSING_US = 5000000 };
 
 struct kafka_partition {
@@ -322,8 +323,9 @@ static int reader_open(struct source_kafka *kafka, const struct source_kafka_opt
 {
     char ahead_messages[24], ahead_kib[24];
     size_t partitions = kafka->base.partition_count > 0 ? kafka->base.partition_count : 1;
-    size_t messages = AHEAD_MESSAGES / partitions;
-    size_t kib = AHEAD_KIB / partitions;
+    size_t bytes = options->ahead_bytes > 0 ? (size_t)options->ahead_bytes : AHEAD_BYTES;
+    size_t messages = bytes / MESSAGE_BYTES / partitions;
+    size_t kib = bytes / 1024 / partitions;
     (void)snprintf(ahead_messages, sizeof ahead_messages, "%zu",
                    messages > AHEAD_MESSAGES_MIN ? messages : AHEAD_MESSAGES_MIN);
     (void)snprintf(ahead_kib, sizeof ahead_kib, "%zu", kib > AHEAD_KIB_MIN ? kib : AHEAD_KIB_MIN);

@@ -11,6 +11,7 @@ struct source_kafka_options {
     size_t property_count;
     const struct str *topics; /* in order of name, an internal one last; a topic's number is its place here */
     size_t topic_count;
+    int64_t ahead_bytes; /* so much is fetched ahead of who polls, of all partitions; 0: 128 MiB */
     /* Group member: */
     const char *group_id;    /* NULL: assigned by hand, bounded by the log's end at opening */
     const char *instance_id; /* group.instance.id */

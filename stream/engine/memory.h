@@ -1,0 +1,37 @@
+/* How `state.memory` is divided: the one place. The store is the process's, the rest each worker's; a worker's tasks
+ * share its part evenly. What a process takes beyond them is its code and its threads, the rules, messages on their way
+ * from the sockets, and what the allocator keeps (memory_allocator_set).
+ *
+ * A part that is full never changes a result: it is written, spilled, let go, or waited for.
+ */
+#ifndef FORESTALL_ENGINE_MEMORY_H
+#define FORESTALL_ENGINE_MEMORY_H
+
+#include <stdint.h>
+
+/* In 32nds. */
+enum memory_part {
+    MEMORY_STORE = 8,           /* RocksDB's block cache, and its write buffers */
+    MEMORY_GROUPS = 8,          /* groups as they are worked on; others are read from the store */
+    MEMORY_PENDING = 4,         /* what is ahead of the time; more goes to the scratch file */
+    MEMORY_FOLDS = 3,           /* partials until they are sent; then they are sent sooner */
+    MEMORY_DIRTY = 2,           /* state changed since the last commit; then one is due */
+    MEMORY_RECOMMENDATIONS = 2, /* decoded ones */
+    MEMORY_FETCH = 3,           /* messages fetched ahead, of all partitions */
+    MEMORY_PRODUCE = 2,         /* records of a commit on their way */
+    MEMORY_WHOLE = 32,
+};
+
+/* Of the whole `bytes`. */
+static inline int64_t memory_share(int64_t bytes, enum memory_part part)
+{
+    return bytes / MEMORY_WHOLE * part;
+}
+
+/* The allocator's own habits: few arenas, since each keeps what it once had, and no block size that it learns. Before
+ * there are threads. */
+void memory_allocator_set(void);
+/* Gives free memory back to the system where there is more than `bytes` of it; takes milliseconds, of any thread. */
+void memory_trim(int64_t bytes);
+
+#endif
