@@ -49,6 +49,7 @@ struct group {
     bool dormant;         /* no window waits for it: the timer says when none can look back on it any more (hopping) */
     bool capped;          /* entries were dropped for the limit */
     int64_t dropped_ms;   /* the newest of them, where the detector looks at windows by time */
+    bool unrecommended;   /* for the recommender: there is no recommendation that is the group's alone */
     bool unread;          /* its parts are in the state alone: only a pane may be taken (group_read) */
     bool detected;        /* it had a detection while it was known; kept for rules with `per` */
     size_t listed;        /* for its user: its place among groups with unwritten notes, and how many bytes of them */

@@ -225,11 +225,14 @@ static struct contribution_call contribution_of(const struct call *call, const s
                                       .spans_left_out = &call->recommender->counters.spans_left_out};
 }
 
-int recommender_evaluated(struct recommender *recommender, const struct group *group,
-                          const struct evaluation *evaluation, struct arena *arena, struct error *err)
+int recommender_evaluated(struct recommender *recommender, struct group *group, const struct evaluation *evaluation,
+                          struct arena *arena, struct error *err)
 {
     const struct rule *rule = group->rule;
+    bool makes = evaluation->detection && evaluation->firing;
     if (rule->recommend == NULL || (rule->recommend->per_kind == PER_OUTPUTS && !evaluation->when))
+        return 0;
+    if (group->unrecommended && !makes)
         return 0;
     struct value values =
         rule_is_shared(rule) ? per_values(group, evaluation->slots, arena) : evaluation->slots[OUT_GROUP];
@@ -238,8 +241,14 @@ int recommender_evaluated(struct recommender *recommender, const struct group *g
     TRY(known_find(&recommender->known, &identity, &call.it, err));
     struct recommendation *it = call.it;
     bool first = !it->exists;
-    if (first && !(evaluation->detection && evaluation->firing))
+    if (first && !makes) {
+        /* Nearly all groups of a rule have none: neither is that looked up each time, nor are they kept in mind. */
+        group->unrecommended = !rule_is_shared(rule);
+        if (group->unrecommended)
+            known_evict(&recommender->known, it);
         return 0;
+    }
+    group->unrecommended = false;
     if (first)
         create(it, values, evaluation->time_ms);
     struct contribution_call contribution = contribution_of(&call, group);

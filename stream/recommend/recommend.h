@@ -73,8 +73,8 @@ void recommender_shrink(struct recommender *recommender);
  *
  * Where `per` has an output only a true evaluation says which recommendation it is about; a false one does nothing.
  * Group.detected is as it was before the evaluation. */
-int recommender_evaluated(struct recommender *recommender, const struct group *group,
-                          const struct evaluation *evaluation, struct arena *arena, struct error *err) MUST_CHECK;
+int recommender_evaluated(struct recommender *recommender, struct group *group, const struct evaluation *evaluation,
+                          struct arena *arena, struct error *err) MUST_CHECK;
 
 /* A row that may have contributed changed. */
 struct recommender_change {
