@@ -20,7 +20,7 @@ void value_double_text(struct buf *out, double d)
         buf_decimal(out, (int64_t)d);
         return;
     }
-    char text[32];
+    char text[40];
     /* The shortest that reads back as the same. Of what has its full precision (DBL_DIG digits) a shorter one shows
      * itself, for %g leaves zeros out. */
     for (int digits = fabs(d) < DBL_MIN ? 1 : DBL_DIG; digits <= 17; digits++) {

@@ -101,9 +101,8 @@ static bool fill(struct kafka_fetch *fetch, struct fetch_ring *ring)
     }
     if (batch->count > 0)
         ring->message_bytes = bytes / batch->count + 1;
-    atomic_store_explicit(&batch->state, BATCH_FULL, memory_order_release);
+    atomic_store(&batch->state, BATCH_FULL); /* before the look at who waits, in the one order of all such steps */
     ring->fill++;
-    atomic_thread_fence(memory_order_seq_cst);
     if (atomic_load(&fetch->waiting))
         signal_fd(fetch->ready_fd);
     return true;
@@ -115,7 +114,7 @@ static bool look_at(struct kafka_fetch *fetch, struct fetch_ring *ring)
     if (ring->queue == NULL)
         return false;
     struct kafka_batch *used = &ring->batches[ring->drop % FETCH_BATCHES];
-    if (atomic_load_explicit(&used->state, memory_order_acquire) == BATCH_USED) {
+    if (atomic_load(&used->state) == BATCH_USED) {
         batch_free(used);
         ring->drop++;
         worked = true;
@@ -216,7 +215,7 @@ static struct kafka_batch *full_batch(const struct fetch_ring *ring)
     if (ring->queue == NULL || ring->take - ring->give == FETCH_BATCHES)
         return NULL;
     struct kafka_batch *batch = &ring->batches[ring->take % FETCH_BATCHES];
-    return atomic_load_explicit(&batch->state, memory_order_acquire) == BATCH_FULL ? batch : NULL;
+    return atomic_load(&batch->state) == BATCH_FULL ? batch : NULL;
 }
 
 struct kafka_batch *kafka_fetch_peek(struct kafka_fetch *fetch, size_t partition)
@@ -238,9 +237,8 @@ void kafka_fetch_give(struct kafka_fetch *fetch)
     for (size_t i = 0; i < fetch->count; i++) {
         struct fetch_ring *ring = &fetch->rings[i];
         for (; ring->give != ring->take; ring->give++, given = true)
-            atomic_store_explicit(&ring->batches[ring->give % FETCH_BATCHES].state, BATCH_USED, memory_order_release);
+            atomic_store(&ring->batches[ring->give % FETCH_BATCHES].state, BATCH_USED);
     }
-    atomic_thread_fence(memory_order_seq_cst);
     if (given && atomic_load(&fetch->asleep))
         signal_fd(fetch->wake_fd);
 }
@@ -256,7 +254,6 @@ static bool any_full(const struct kafka_fetch *fetch)
 void kafka_fetch_wait(struct kafka_fetch *fetch, int timeout_ms)
 {
     atomic_store(&fetch->waiting, true);
-    atomic_thread_fence(memory_order_seq_cst);
     if (!any_full(fetch))
         sleep_on(fetch->ready_fd, timeout_ms);
     atomic_store(&fetch->waiting, false);

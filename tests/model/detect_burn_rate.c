@@ -122,7 +122,7 @@ static void check_outputs(const struct driver *driver, const struct evaluation *
 {
     const struct burn_spec *spec = driver->rule->spec.burn;
     bool fires;
-    double burn_long, burn_short;
+    double burn_long = 0, burn_short = 0;
     int64_t first_ms;
     int told = pair_of(driver, got->time_ms, &fires, &burn_long, &burn_short);
     if (told < 0)
