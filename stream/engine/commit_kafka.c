@@ -383,8 +383,12 @@ static char *name_make(const struct commit_kafka_options *options, const char *m
 
 int commit_kafka_open(struct commit **commit, const struct commit_kafka_options *options, struct error *err)
 {
-    static const struct commit_ops ops = {
-        .commit = kafka_commit, .restore = restore_run, .ready = kafka_ready, .close = kafka_close};
+    static const struct commit_ops ops = {.commit = kafka_commit,
+                                          .start = kafka_start,
+                                          .finish = kafka_finish,
+                                          .restore = restore_run,
+                                          .ready = kafka_ready,
+                                          .close = kafka_close};
     if (options->config->tasks < 1 || options->config->tasks > COMMIT_TASKS_MAX)
         return error_set(err, ERROR_FATAL, "state.tasks is %d; it is 1 to %d", options->config->tasks,
                          COMMIT_TASKS_MAX);
