@@ -84,12 +84,29 @@ int kafka_topic_partitions(rd_kafka_t *client, const char *topic, int *count, st
     }
 }
 
+/* One end of a log. Not by rd_kafka_query_watermark_offsets, which of a broker that stands still returns after minutes
+ * whatever time it is given (2.0.2: it waits for its request, and that is sent again). */
+static rd_kafka_resp_err_t offset_ask(rd_kafka_t *client, const char *topic, int32_t partition, int64_t which,
+                                      int64_t *offset)
+{
+    rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(1);
+    rd_kafka_topic_partition_list_add(list, topic, partition)->offset = which;
+    rd_kafka_resp_err_t code = rd_kafka_offsets_for_times(client, list, METADATA_MS);
+    if (code == RD_KAFKA_RESP_ERR_NO_ERROR)
+        code = list->elems[0].err;
+    *offset = list->elems[0].offset;
+    rd_kafka_topic_partition_list_destroy(list);
+    return code;
+}
+
 /* After one that may pass there is a pause. */
 static rd_kafka_resp_err_t range_ask(rd_kafka_t *client, const char *topic, int32_t partition, int64_t *low,
                                      int64_t *high)
 {
     int count;
-    rd_kafka_resp_err_t code = rd_kafka_query_watermark_offsets(client, topic, partition, low, high, METADATA_MS);
+    rd_kafka_resp_err_t code = offset_ask(client, topic, partition, RD_KAFKA_OFFSET_BEGINNING, low);
+    if (code == RD_KAFKA_RESP_ERR_NO_ERROR)
+        code = offset_ask(client, topic, partition, RD_KAFKA_OFFSET_END, high);
     if (!kafka_passing(code))
         return code;
     /* A client that does not read the topic learns of another leader only when it is asked about it; else it asks the

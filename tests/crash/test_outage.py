@@ -77,7 +77,9 @@ def test_the_broker_stands_still(kafka, trial):
     run.start()
     run.process.wait_for_log("msg=ready")
     os.kill(kafka.nodes[0].pid, signal.SIGSTOP)
-    run.process.wait_for_log('level=warn msg="(going back to the committed positions|waiting for the cluster)"',
-                             timeout=180)
-    os.kill(kafka.nodes[0].pid, signal.SIGCONT)
+    try:
+        run.process.wait_for_log('level=warn msg="(going back to the committed positions|waiting for the cluster)"',
+                                 timeout=180)
+    finally:
+        os.kill(kafka.nodes[0].pid, signal.SIGCONT)
     run.check()
