@@ -147,7 +147,7 @@ class Writer:
     """Produces records and knows that each has arrived (`flush`)."""
 
     def __init__(self, bootstrap):
-        self.producer = confluent_kafka.Producer({"bootstrap.servers": bootstrap, "linger.ms": 5})
+        self.producer = confluent_kafka.Producer({"bootstrap.servers": bootstrap, "linger.ms": 5, "enable.idempotence": True})
         self.failures = []
 
     def bytes(self, topic, value, key=None, partition=None, headers=None):
