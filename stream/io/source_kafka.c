@@ -319,6 +319,11 @@ static void reader_prepare(rd_kafka_conf_t *conf, void *context)
     rd_kafka_conf_set_error_cb(conf, reader_failed);
 }
 
+/* librdkafka has one question at a broker at a time, about the partitions of which not enough is queued. While the busy
+ * ones are full it asks for the quiet ones alone, and as long as that answer takes the busy ones are not asked for: at
+ * most so long, which must be less than it takes to use up what is queued. */
+#define FETCH_WAIT_MS "25"
+
 static int reader_open(struct source_kafka *kafka, const struct source_kafka_options *options, struct error *err)
 {
     char ahead_messages[24], ahead_kib[24];
@@ -332,7 +337,7 @@ static int reader_open(struct source_kafka *kafka, const struct source_kafka_opt
     const struct kafka_setting defaults[] = {
         {"queued.min.messages", ahead_messages},
         {"queued.max.messages.kbytes", ahead_kib},
-        {"fetch.wait.max.ms", "100"},
+        {"fetch.wait.max.ms", FETCH_WAIT_MS},
         {"fetch.message.max.bytes", "1048576"},
         {"fetch.error.backoff.ms", "100"},
         {"check.crcs", "false"},
