@@ -12,12 +12,12 @@
 /* In 32nds. */
 enum memory_part {
     MEMORY_STORE = 8,           /* RocksDB's block cache, and its write buffers */
-    MEMORY_GROUPS = 8,          /* groups as they are worked on; others are read from the store */
+    MEMORY_GROUPS = 5,          /* groups as they are worked on; others are read from the store */
     MEMORY_PENDING = 4,         /* what is ahead of the time; more goes to the scratch file */
     MEMORY_FOLDS = 3,           /* partials until they are sent; then they are sent sooner */
     MEMORY_DIRTY = 2,           /* state changed since the last commit; then one is due */
     MEMORY_RECOMMENDATIONS = 2, /* decoded ones */
-    MEMORY_FETCH = 3,           /* messages fetched ahead, of all partitions */
+    MEMORY_FETCH = 6,           /* messages fetched ahead, of all partitions */
     MEMORY_PRODUCE = 2,         /* records of a commit on their way */
     MEMORY_WHOLE = 32,
 };

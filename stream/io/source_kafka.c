@@ -324,12 +324,21 @@ static void reader_prepare(rd_kafka_conf_t *conf, void *context)
  * most so long, which must be less than it takes to use up what is queued. */
 #define FETCH_WAIT_MS "25"
 
+/* Partitions whose messages are many and small; an internal topic's are few and long. */
+static size_t inputs_of(const struct source_kafka *kafka, const struct source_kafka_options *options)
+{
+    size_t inputs = 0;
+    for (size_t i = 0; i < kafka->base.partition_count; i++)
+        inputs += !options->shared || (size_t)kafka->described[i].topic + 1 < options->topic_count;
+    return inputs > 0 ? inputs : 1;
+}
+
 static int reader_open(struct source_kafka *kafka, const struct source_kafka_options *options, struct error *err)
 {
     char ahead_messages[24], ahead_kib[24];
     size_t partitions = kafka->base.partition_count > 0 ? kafka->base.partition_count : 1;
     size_t bytes = options->ahead_bytes > 0 ? (size_t)options->ahead_bytes : AHEAD_BYTES;
-    size_t messages = bytes / MESSAGE_BYTES / partitions;
+    size_t messages = bytes / MESSAGE_BYTES / inputs_of(kafka, options);
     size_t kib = bytes / 1024 / partitions;
     (void)snprintf(ahead_messages, sizeof ahead_messages, "%zu",
                    messages > AHEAD_MESSAGES_MIN ? messages : AHEAD_MESSAGES_MIN);
