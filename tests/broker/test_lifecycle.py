@@ -174,10 +174,12 @@ def test_topics_create_and_list(app):
 
 
 def test_a_wrong_address_is_told_in_bounded_time(app):
+    """It may be a cluster that is not up yet, so it is waited for; SIGTERM ends that."""
     [port] = cluster.free_ports(1)
-    config = app.configure(kafka={"bootstrap.servers": f"127.0.0.1:{port}"})
-    process = app.refused(r"no broker answers.*are bootstrap\.servers and the credentials right", config=config, timeout=90)
+    process = app.forestall(app.configure(kafka={"bootstrap.servers": f"127.0.0.1:{port}"}))
+    process.wait_for_log(r'msg="waiting for the cluster".*no broker answers.*are bootstrap\.servers and the credentials right')
     assert str(port) in process.log
+    assert process.stop() == 0, process.log
 
 
 def test_a_broken_rule_is_told_with_its_place(app, tmp_path):
