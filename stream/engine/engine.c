@@ -73,9 +73,12 @@ static void refuse(void *context, const struct event *feedback, struct exchange_
                                           .reason = str_of(reason)});
 }
 
+/* What is applied is to be handed out, or it has taken so long that somebody may want the process to stop. */
 static bool is_full(void *context)
 {
-    return ((struct engine *)context)->outbox.count > OUTBOX_MAX;
+    const struct engine *engine = context;
+    return engine->outbox.count > OUTBOX_MAX ||
+           (engine->options.live && clock_mono_us() - engine->turn_us > TURN_MAX_US);
 }
 
 /* This worker's. */
@@ -422,6 +425,7 @@ int engine_step(struct engine *engine, bool *worked, struct error *err)
     TRY(look_for_idle(engine, err));
     if (!over)
         return 0;
+    engine->turn_us = clock_mono_us();
     TRY(engine->tasks != NULL ? tasks_advance(engine->tasks, &more, err) : advance_all(engine, &more, err));
     *worked = *worked || more;
     return engine_commit_is_due(engine) ? engine_commit_start(engine, err) : 0;

@@ -14,12 +14,14 @@ enum {
     BATCH_MAX = 1024,                  /* records of one poll */
     SENT_BYTES_MAX = 32 * 1024 * 1024, /* sent to logs, with what has changed: makes a commit due at once */
     ASK_EMPTY_EVERY_US = 100 * 1000,
+    TURN_MAX_US = 200000,   /* of applying, before the worker looks up */
     OUTBOX_MAX = 50000,     /* records, likewise */
     COMMITTING_WAIT_MS = 2, /* for records, while a commit is under way */
     HURRY = 5,              /* what others wait for is committed in this part of the interval */
 };
 
 struct engine {
+    int64_t turn_us; /* since when what its time allows is being applied */
     struct engine_options options;
     struct outbox outbox;
     struct outbox under_way; /* of the commit that is, with its batch; meanwhile nothing is applied */
