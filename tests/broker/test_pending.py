@@ -40,7 +40,8 @@ def test_more_groups_than_memory(exchange, binary, topics, writer, reader, fores
     process = forestall(config)
     output = reader(topics.name("recommendations"))
     process.wait_for_log(rf"msg=committed records={GROUPS + TWICE + 1}\b")
-    output.count(TWICE)
+    # Not by their number: a task that is ahead publishes what has aged out while others are still on their way.
+    output.until(lambda records: len({record.key for record in records}) >= TWICE, f"{TWICE} recommendations")
     assert process.stop() == 0, process.log
     assert number_in_log(process, "spilled_bytes") > 1 << 20
     assert number_in_log(process, "evaluations") >= GROUPS
