@@ -8,6 +8,10 @@ import pytest
 import cluster
 
 
+# They wait for sessions and transactions to run out, which takes minutes.
+long = pytest.mark.skipif("TEST_LONG" not in os.environ, reason="takes minutes: set TEST_LONG=1")
+
+
 @pytest.fixture
 def kafka(tmp_path_factory):
     made = cluster.Cluster.create(tmp_path_factory.mktemp("kafka"), 1)
@@ -55,6 +59,7 @@ def test_it_is_told_to_stop_while_it_waits(kafka, trial):
     come_back(kafka)
 
 
+@long
 @pytest.mark.parametrize("exchange", ["local", "kafka"])
 def test_the_cluster_is_gone_for_long(kafka, trial, exchange):
     """For longer than a session, a transaction and the wait for a join."""
@@ -70,6 +75,7 @@ def test_the_cluster_is_gone_for_long(kafka, trial, exchange):
     run.check()
 
 
+@long
 def test_the_broker_stands_still(kafka, trial):
     """For longer than a transaction lives."""
     run = trial(4, exchange="kafka")
