@@ -7,3 +7,5 @@ COMMIT = ("commit_before_begin", "commit_after_begin", "commit_after_outputs", "
 RESTORE = ("restore_after_join", "restore_after_fence", "restore_after_positions", "restore_before_state",
            "restore_before_store", "restore_after_state", "restore_before_seek", "restore_after_seek", "restore_after_marks")
 EVERY = COMMIT + RESTORE
+# Passed by who copies others' tasks alone: broker/standby dies there.
+STANDBY = ("standby_after_write",)
