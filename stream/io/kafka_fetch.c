@@ -9,6 +9,8 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include "io/kafka_cpu.h"
+
 enum batch_state { BATCH_EMPTY, BATCH_FULL, BATCH_USED };
 enum { SLEEP_MS = 100 };
 
@@ -34,6 +36,7 @@ struct kafka_fetch {
     atomic_bool stop;
     atomic_bool asleep;  /* the thread is, or is about to be */
     atomic_bool waiting; /* the worker is */
+    struct kafka_cpu *cpu;
 };
 
 static const uint64_t one = 1; /* what an eventfd takes */
@@ -127,6 +130,7 @@ static void *run(void *context)
     struct kafka_fetch *fetch = context;
     while (!atomic_load(&fetch->stop)) {
         bool worked = false;
+        kafka_cpu_lead(fetch->cpu);
         for (size_t i = 0; i < fetch->count; i++) {
             (void)pthread_mutex_lock(&fetch->between);
             worked = look_at(fetch, &fetch->rings[i]) || worked;
@@ -150,6 +154,7 @@ int kafka_fetch_new(struct kafka_fetch **out, size_t partitions, struct error *e
     fetch->rings = mem_zalloc((partitions + 1) * sizeof *fetch->rings);
     fetch->count = partitions;
     (void)pthread_mutex_init(&fetch->between, NULL);
+    fetch->cpu = kafka_cpu_new();
     fetch->wake_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
     fetch->ready_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
     fetch->running =
@@ -180,8 +185,14 @@ void kafka_fetch_free(struct kafka_fetch *fetch)
     if (fetch->ready_fd >= 0)
         (void)close(fetch->ready_fd);
     (void)pthread_mutex_destroy(&fetch->between);
+    kafka_cpu_free(fetch->cpu);
     free(fetch->rings);
     free(fetch);
+}
+
+void kafka_fetch_watch(struct kafka_fetch *fetch, rd_kafka_conf_t *conf)
+{
+    kafka_cpu_watch(fetch->cpu, conf);
 }
 
 void kafka_fetch_start(struct kafka_fetch *fetch, size_t partition, rd_kafka_queue_t *queue)

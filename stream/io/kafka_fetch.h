@@ -14,7 +14,7 @@
 #include "io/kafka.h"
 #include "io/source.h"
 
-enum { FETCH_BATCH_MAX = 512, FETCH_BATCHES = 4, FETCH_BATCH_BYTES = 256 * 1024 };
+enum { FETCH_BATCH_MAX = 512, FETCH_BATCHES = 16, FETCH_BATCH_BYTES = 64 * 1024 };
 
 struct kafka_batch {
     atomic_int state;
@@ -31,6 +31,8 @@ struct kafka_fetch;
 int kafka_fetch_new(struct kafka_fetch **fetch, size_t partitions, struct error *err) MUST_CHECK;
 /* Ends the thread; every partition must have been stopped. NULL: nothing. */
 void kafka_fetch_free(struct kafka_fetch *fetch);
+/* Before the client is made whose queues it will take from (kafka_cpu.h); that one ends before kafka_fetch_free. */
+void kafka_fetch_watch(struct kafka_fetch *fetch, rd_kafka_conf_t *conf);
 /* Takes from the queue from now on; the queue must outlive kafka_fetch_stop. */
 void kafka_fetch_start(struct kafka_fetch *fetch, size_t partition, rd_kafka_queue_t *queue);
 /* Nothing of the partition is taken or held any more, not even what the worker has. */

@@ -315,8 +315,10 @@ static void reader_failed(rd_kafka_t *client, int code, const char *reason, void
 
 static void reader_prepare(rd_kafka_conf_t *conf, void *context)
 {
-    rd_kafka_conf_set_opaque(conf, context);
+    struct source_kafka *kafka = context;
+    rd_kafka_conf_set_opaque(conf, kafka);
     rd_kafka_conf_set_error_cb(conf, reader_failed);
+    kafka_fetch_watch(kafka->fetch, conf);
 }
 
 /* librdkafka has one question at a broker at a time, about the partitions of which not enough is queued. While the busy
