@@ -1,15 +1,15 @@
-"""Kills instances and brokers at random while events pour in, and then compares what came of it with a replay.
+"""Kills instances and brokers at random while events pour in, and then compares what came of it with a replay, and the
+state that is left with that of an undisturbed run.
 
 Three brokers, of which one at most is down at a time; several instances, each with a state directory and rules of its
 own. An instance that ends with status 1 and a reason is started again, as a service manager would. See load.py for what
-pours in, verdict.py for the comparison.
+pours in, verdict.py and state.py for the comparison.
 """
 
 import json
 import os
 import pathlib
 import random
-import re
 import shutil
 import signal
 import subprocess
@@ -24,10 +24,12 @@ import cluster
 import harness
 import load
 import options
+import state
 import trouble
 import verdict
 
 SETTLE_SECONDS_MAX = 240
+TASKS = 6
 
 
 class Teller:
@@ -79,13 +81,16 @@ class Run:
             "outputs": {"recommendations": {"topic": self.outputs["recommendations"], "format": "json"},
                         "scorecards": {"topic": self.outputs["scorecards"], "format": "json"},
                         "dead_letter": {"topic": self.outputs["dead-letter"]}},
-            "rules": ["rules"], "state": {"dir": "state", "tasks": 6, "replication_factor": 3}, "exchange": "kafka",
+            "rules": ["rules"], "state": {"dir": "state", "tasks": TASKS, "replication_factor": 3}, "exchange": "kafka",
             "workers": self.options.workers, "time": {"idle_lag": f"{load.IDLE_LAG_SECONDS}s"}, "commit_interval": "200ms",
         }, indent=2))
-        done = subprocess.run([self.binary, "topics", "create", "-c", self.config], capture_output=True, text=True)
-        assert done.returncode == 0, done.stdout + done.stderr
+        self.create_topics(self.config)
         for n in range(self.options.instances):
             self.add_instance(f"instance {n + 1}")
+
+    def create_topics(self, config):
+        done = subprocess.run([self.binary, "topics", "create", "-c", config], capture_output=True, text=True)
+        assert done.returncode == 0, done.stdout + done.stderr
 
     def write_rules(self, folder):
         folder.mkdir()
@@ -123,40 +128,90 @@ class Run:
         self.ended_ms = int(time.time() * 1000)
         self.teller.say(f"the load has ended, {self.load.written} records")
 
+    def places(self):
+        return [confluent_kafka.TopicPartition(topic, n) for topic in self.names.values() for n in self.topics.partitions(topic)]
+
+    def positions(self, group):
+        """What the group has committed of the sources; nothing while its coordinator is moving."""
+        try:
+            asked = self.topics.admin.list_consumer_group_offsets(
+                [confluent_kafka.ConsumerGroupTopicPartitions(group, self.places())])
+            return asked[group].result(30).topic_partitions
+        except confluent_kafka.KafkaException:
+            return []
+
     def everything_read(self):
         """The group's positions stand at the ends of the sources."""
-        admin = self.topics.admin
-        places = [confluent_kafka.TopicPartition(topic, n)
-                  for topic in self.names.values() for n in self.topics.partitions(topic)]
-        try:
-            asked = admin.list_consumer_group_offsets([confluent_kafka.ConsumerGroupTopicPartitions(self.group, places)])
-            found = asked[self.group].result(30).topic_partitions
-            ends = admin.list_offsets({place: confluent_kafka.admin.OffsetSpec.latest() for place in places})
-            positions = {(each.topic, each.partition): each.offset for each in found}
-            return all(end.result(30).offset == max(0, positions[place.topic, place.partition])
-                       for place, end in ends.items())
-        except confluent_kafka.KafkaException:  # the group's coordinator has just moved
-            return False
+        positions = {(each.topic, each.partition): each.offset for each in self.positions(self.group)}
+        ends = self.topics.admin.list_offsets({place: confluent_kafka.admin.OffsetSpec.latest() for place in self.places()})
+        return positions and all(end.result(30).offset == max(0, positions[place.topic, place.partition])
+                                 for place, end in ends.items())
 
-    def settle(self):
-        """Everything is read, nothing is due any more, and everybody has stopped."""
-        deadline = time.monotonic() + SETTLE_SECONDS_MAX
-        while not self.everything_read():
-            assert time.monotonic() < deadline, f"after {SETTLE_SECONDS_MAX} s not everything was read"
+    def wait(self, condition, what):
+        """Waits, while whoever ends by itself is started again."""
+        def looked_after():
             self.made.look_after()
-            time.sleep(0.2)
-        self.teller.say("everything is read")
-        quiet = self.ended_ms + load.SILENCE_AFTER_SECONDS * 1000
-        while time.time() * 1000 < quiet + 10_000:
-            self.made.look_after()
-            time.sleep(0.2)
+            return condition()
+        harness.wait_until(looked_after, what, SETTLE_SECONDS_MAX)
+
+    def stop(self):
         for instance in self.instances.values():
             instance.process.send_signal(signal.SIGTERM)
         for name, instance in self.instances.items():
             assert instance.wait() == 0, f"{name}\n{instance.log[-4000:]}"
-        applied = re.findall(r"msg=stopped .*applied=(\d\S+)", "\n".join(each.log for each in self.instances.values()))
-        stands = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime((quiet - 5000) / 1000))
-        assert applied and min(applied) >= stands, f"time stood still: applied up to {applied}, not {stands}"
+
+    def marked_ms(self):
+        return state.marked_ms(self.marks.drain(), sum(load.PARTITIONS.values()))
+
+    def end_logs(self):
+        """A record that is no event in each partition: a mark counts for whoever reads what comes behind it."""
+        writer = harness.Writer(self.cluster.bootstrap)
+        for place in self.places():
+            writer.bytes(place.topic, load.UNUSABLE, partition=place.partition)
+        writer.flush()
+
+    def tasks_stand_at_the_end(self, application):
+        times = state.applied_ms(state.read(self.cluster.bootstrap, application))
+        return len(times) == TASKS and all(each == {self.applied_ms} for each in times.values())
+
+    def settle(self):
+        """Everything is read, nothing is due any more, time stands still, and everybody has stopped."""
+        self.marks = harness.Reader(self.cluster.bootstrap, f"{self.group}-marks", log_level=0)
+        self.wait(self.everything_read, "everything to be read")
+        self.teller.say("everything is read")
+        quiet_ms = self.ended_ms + load.SILENCE_AFTER_SECONDS * 1000
+        self.wait(lambda: self.marked_ms() >= quiet_ms, "time to pass")
+        self.stop()
+        # With marks time goes on for ever, and whoever stops first has applied less.
+        self.applied_ms = self.marked_ms()
+        self.end_logs()
+        for instance in self.instances.values():
+            instance.env["FORESTALL_TIME__IDLE_LAG"] = "never"
+            instance.start()
+        self.wait(self.everything_read, "the ends to be read")
+        self.wait(lambda: self.tasks_stand_at_the_end(self.group), "all tasks to have applied what there is")
+        self.stop()
+        assert self.marked_ms() == self.applied_ms, "somebody has marked on"
+
+    def undisturbed(self):
+        """The state of another application, of one instance that nobody disturbs, once it has applied as much."""
+        told, name = json.loads(self.config.read_text()), self.topics.name("undisturbed")
+        told.update(application_id=name, workers=1)
+        told["time"]["idle_lag"] = "never"
+        told["state"]["dir"] = "state-undisturbed"
+        for output in told["outputs"].values():
+            output["topic"] += "-undisturbed"
+        config = self.folder / "undisturbed.yaml"
+        config.write_text(json.dumps(told, indent=2))
+        self.create_topics(config)
+        writer = harness.Writer(self.cluster.bootstrap)  # what is late depends on the marks
+        for mark in self.marks.records:
+            writer.bytes(f"{name}-marks", mark.value, key=mark.key)
+        writer.flush()
+        with harness.Forestall(self.binary, ["run", "-c", config], self.folder / "undisturbed.log") as alone:
+            harness.wait_until(lambda: self.tasks_stand_at_the_end(name), "an undisturbed run to apply as much", SETTLE_SECONDS_MAX)
+            assert alone.stop() == 0, alone.log[-4000:]
+        return state.read(self.cluster.bootstrap, name)
 
     def said(self, text):
         return sum(instance.log_path.read_text(errors="replace").count(text) for instance in self.instances.values())
@@ -165,6 +220,10 @@ class Run:
         self.teller.say("comparing with a replay")
         found = verdict.of_topics(self.cluster.bootstrap, self.outputs)
         expected = verdict.of_replay(self.binary, self.config, self.folder)
+        self.teller.say("comparing with the state of an undisturbed run")
+        rules = state.Rules.explained(self.binary, self.config, load.rule_ids())
+        for of, entries in ((found, state.read(self.cluster.bootstrap, self.group)), (expected, self.undisturbed())):
+            of["state"] = list(state.comparable(entries, rules, self.applied_ms, verdict.RETITLED))
         rows, good = verdict.compare(found, expected)
         counts = self.made.counts
         kills = counts["instances killed"] + counts["brokers killed"]

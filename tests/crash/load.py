@@ -6,6 +6,7 @@ recommended. Windows are short: what the last event brings is known a minute aft
 
 import json
 import random
+import re
 import threading
 import time
 
@@ -16,6 +17,7 @@ IDLE_LAG_SECONDS = 3
 PARTITIONS = {"telemetry": 4, "incident": 2, "feedback": 1}
 OUT_OF_ORDERNESS_SECONDS = {"telemetry": 2, "incident": 4, "feedback": 1}
 SERVICES = 16
+UNUSABLE = b'{"service": "\xff"}'
 OLD_TITLE, NEW_TITLE = "warm", "hot"  # what a change of the rules changes
 
 RULES = """
@@ -73,6 +75,19 @@ rules:
   from: {d: {stream: detection, match: {rule_id: [hopping, rows, quiet]}}}
   detect: {group_by: {service: event.group.service}, window: {size: 30s}, when: "distinct(d, event.rule_id) >= 2"}
   recommend: {category: architecture, title: "{{ count(d) }}", cooldown: 0s, spec: {problem: p, solution: s}}
+# Those below hold much when the run is over.
+- id: hour
+  from: {all: {stream: telemetry, match: {name: [cpu_usage, memory_usage]}}}
+  detect: {group_by: [service, name], window: {size: 1h, slide: 1m}, when: avg(all) > 50 && p95(all) > 90}
+  recommend: {category: architecture, title: "{{ avg(all) }} {{ p95(all) }}", cooldown: 1m, spec: {problem: p, solution: s}}
+- id: hottest
+  from: {hot: {stream: telemetry, where: event.value > 99.0}}
+  detect: {group_by: [service], window: {size: 1h}, when: max(hot) > 99.9}
+  recommend: {category: architecture, title: "{{ max(hot) }} of {{ count(hot) }}", cooldown: 1m, spec: {problem: p, solution: s}}
+- id: together
+  from: {open: {stream: incident}}
+  detect: {group_by: [severity], window: {gap: 1h, max: 12h}, when: count(open) > 3}
+  recommend: {category: architecture, title: "{{ count(open) }}", cooldown: 0s, spec: {problem: p, solution: s}}
 """
 
 CARDS = """
@@ -82,6 +97,10 @@ metadata: {name: trouble-cards}
 scorecards:
 - {id: load, from: {cpu: {stream: telemetry, match: {name: cpu_usage}}}, group_by: [service], window: {size: 20s, slide: 10s}, value: avg(cpu), target: value < 50}
 """
+
+
+def rule_ids():
+    return re.findall(r"(?<=- id: )[a-z-]+", RULES) + re.findall(r"(?<=- {id: )[a-z-]+", CARDS)
 
 
 class Load(threading.Thread):
@@ -126,7 +145,7 @@ class Load(threading.Thread):
 
     def telemetry(self, number):
         if self.dice.random() < 0.001:
-            return self.write("telemetry", 0, b'{"service": "\xff"}')
+            return self.write("telemetry", 0, UNUSABLE)
         service = self.dice.randrange(SERVICES)
         self.at_a_time("telemetry", service, {
             "event_id": f"t{number}", "service": f"s{service}", "name": self.dice.choice(["cpu_usage", "memory_usage"]),

@@ -74,6 +74,8 @@ class Trouble:
     def restart_all(self, _):
         self.teller.say("restart of one after the other")
         for instance in self.instances.values():
+            # One that has just been started is not listening yet.
+            yield lambda: not instance.running() or "msg=starting" in instance.log
             if not instance.running():
                 continue
             instance.process.send_signal(signal.SIGTERM)

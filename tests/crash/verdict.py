@@ -1,4 +1,5 @@
-"""Whether what was published is what a replay of the same topics gives: each version once, byte for byte."""
+"""Whether what was published is what a replay of the same topics gives, each version once, byte for byte; likewise the
+state (state.py)."""
 
 import collections
 import json
@@ -81,7 +82,7 @@ def compare(found, expected):
     rows, good = [], True
     newest, expected_newest = _newest(found["recommendations"]), _newest(expected["recommendations"])
     rows.append(("recommendations", f"{len(newest)}, of {len({key[0].split(':')[0] for key, _ in found['recommendations']})} rules"))
-    for kind in ("recommendations", "scorecards", "dead letters"):
+    for kind in ("recommendations", "scorecards", "dead letters", "state"):
         counts, wanted = collections.Counter(key for key, _ in found[kind]), dict(expected[kind])
         lost = sorted(wanted.keys() - counts.keys())
         unexpected = sorted(counts.keys() - wanted.keys())
@@ -93,6 +94,8 @@ def compare(found, expected):
         for what, keys in (("lost", lost), ("duplicated", twice), ("unexpected", unexpected), ("differs", differ)):
             rows += [("", f"{what}: {key}") for key in keys[:DIFFERENCES_SHOWN]]
         good = good and bool(found[kind]) and not (lost or unexpected or twice or differ)
+    held = collections.Counter(key[0] for key, _ in found["state"])
+    rows.append(("", ", ".join(f"{count} {kind}" for kind, count in sorted(held.items()))))
     wrong = sorted(key for key in newest.keys() | expected_newest.keys() if newest.get(key) != expected_newest.get(key))
     rows.append(("newest versions", f"{len(newest)}: {len(wrong)} differences"))
     return rows, good and not wrong
