@@ -9,24 +9,6 @@ import random
 
 import pytest
 
-import cluster
-
-
-@pytest.fixture(params=[1, 3], ids=["one broker", "three brokers"])
-def kafka(request, tmp_path_factory):
-    """Brokers of its own, so that no other test is disturbed."""
-    made = cluster.Cluster.create(tmp_path_factory.mktemp("kafka"), request.param)
-    try:
-        made.start()
-        yield made
-    finally:
-        made.stop()
-
-
-@pytest.fixture
-def bootstrap(kafka):
-    return kafka.bootstrap
-
 
 def start_again(run):
     """Starts what ended; it may have ended only in the way that it should."""
@@ -38,6 +20,7 @@ def start_again(run):
     run.process.wait_for_log("msg=ready")
 
 
+@pytest.mark.parametrize("brokers", [1, 3], ids=["one broker", "three brokers"])
 def test_brokers_come_back(kafka, trial):
     dice = random.Random(1)
     alone = len(kafka.nodes) == 1

@@ -5,23 +5,6 @@ A member may end on the way, with a reason; started again, as a service manager 
 
 import pytest
 
-import cluster
-
-
-@pytest.fixture
-def kafka(tmp_path_factory):
-    made = cluster.Cluster.create(tmp_path_factory.mktemp("kafka"), brokers=3)
-    try:
-        made.start()
-        yield made
-    finally:
-        made.stop()
-
-
-@pytest.fixture
-def bootstrap(kafka):
-    return kafka.bootstrap
-
 
 def start_again(group):
     for name, member in group.members.items():
@@ -30,6 +13,7 @@ def start_again(group):
             group.start(name)
 
 
+@pytest.mark.parametrize("brokers", [3])
 def test_each_broker_is_killed_once(kafka, group):
     group.set_up(alpha=4, exchange=4)
     group.start("one")

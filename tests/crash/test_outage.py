@@ -5,26 +5,9 @@ import signal
 
 import pytest
 
-import cluster
-
 
 # They wait for sessions and transactions to run out, which takes minutes.
 long = pytest.mark.skipif("TEST_LONG" not in os.environ, reason="takes minutes: set TEST_LONG=1")
-
-
-@pytest.fixture
-def kafka(tmp_path_factory):
-    made = cluster.Cluster.create(tmp_path_factory.mktemp("kafka"), 1)
-    try:
-        made.start()
-        yield made
-    finally:
-        made.stop()
-
-
-@pytest.fixture
-def bootstrap(kafka):
-    return kafka.bootstrap
 
 
 def stop_between_transactions(run, node):
