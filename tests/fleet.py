@@ -37,6 +37,12 @@ class Fleet(seeded.Trial):
             "FORESTALL_STATE__DIR": str(self.state_of(name)), "FORESTALL_RULES__0": str(self.rules_of(name)),
             **({"FORESTALL_FAILPOINT": failpoint} if failpoint else {})})
 
+    def bring_up(self, *names):
+        """Starts these, which then share everything, and nobody else does."""
+        for name in names:
+            self.start(name)
+        self.settle(*names)
+
     def shares(self):
         """How many partitions each member of the group has; None while the group is at it."""
         try:

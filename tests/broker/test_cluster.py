@@ -23,8 +23,7 @@ def feed(run, pieces):
 def test_one_joins_and_one_leaves(several):
     run = several(13)
     feed(run, 6)
-    run.start("one")
-    run.settle("one")
+    run.bring_up("one")
     feed(run, 6)
     run.start("two")
     feed(run, 6)
@@ -40,9 +39,7 @@ def test_one_is_killed_and_comes_back(several):
     """Within its session: nothing moves, and the other goes on with what it has."""
     run = several(14)
     feed(run, 6)
-    run.start("one")
-    run.start("two")
-    run.settle("one", "two")
+    run.bring_up("one", "two")
     for _ in range(3):
         feed(run, 5)
         run.instances["two"].kill()
@@ -56,9 +53,7 @@ def test_one_is_killed_and_comes_back(several):
 def test_one_is_killed_for_good(several):
     run = several(15)
     feed(run, 6)
-    for name in ("one", "two", "three"):
-        run.start(name)
-    run.settle("one", "two", "three")
+    run.bring_up("one", "two", "three")
     feed(run, 10)
     run.instances["two"].kill()
     feed(run, 4)
@@ -78,9 +73,7 @@ def test_one_sleeps_past_its_session(several):
     """What it had not committed is void when it wakes up; told to stop meanwhile, it leaves in order all the same."""
     run = several(19)
     feed(run, 6)
-    run.start("one")
-    run.start("two")
-    run.settle("one", "two")
+    run.bring_up("one", "two")
     fall_asleep(run, "two")
     sleeper = run.instances["two"]
     sleeper.process.send_signal(signal.SIGCONT)
@@ -97,9 +90,7 @@ def test_one_sleeps_past_its_session(several):
 def test_one_loses_its_disk(several):
     run = several(16)
     feed(run, 10)
-    run.start("one")
-    run.start("two")
-    run.settle("one", "two")
+    run.bring_up("one", "two")
     feed(run, 10)
     run.wait_for_states()
     run.lose_disk("one")
@@ -112,8 +103,7 @@ def test_one_loses_its_disk(several):
 def test_two_workers_in_each_of_two(several):
     run = several(17, workers=2)
     feed(run, 6)
-    run.start("one")
-    run.settle("one")
+    run.bring_up("one")
     feed(run, 10)
     run.start("two")
     feed(run, 4)
@@ -128,9 +118,7 @@ def test_two_workers_in_each_of_two(several):
 def test_rules_change_in_one_after_the_other(several):
     run = several(18)
     feed(run, 8)
-    run.start("one")
-    run.start("two")
-    run.settle("one", "two")
+    run.bring_up("one", "two")
     feed(run, 4)
     run.retitle("one", "t", "renamed")
     feed(run, 4)

@@ -58,9 +58,7 @@ def restored(instance):
 def test_only_the_tail_is_read(several, workers):
     run = several(21, workers=workers, state={"tasks": 4, "standby_replicas": 1})
     feed(run, 8)
-    run.start("one")
-    run.start("two")
-    run.settle("one", "two")
+    run.bring_up("one", "two")
     feed(run, 10)
     ends = wait_until_warm(run, "one", "two")
     before = len(restored(run.instances["one"]))
@@ -78,8 +76,7 @@ def test_only_the_tail_is_read(several, workers):
 def test_who_copies_is_killed_and_goes_on(several):
     run = several(22, state={"tasks": 4, "standby_replicas": 1})
     feed(run, 6)
-    run.start("one")
-    run.settle("one")
+    run.bring_up("one")
     feed(run, 6)
     run.wait_for_states()
     run.start("two", failpoint="standby_after_write:1")

@@ -17,9 +17,7 @@ def test_at_a_named_point(several, failpoint):
     dice = random.Random(failpoint)
     run = several(failpoint)
     run.feed()
-    run.start("one")
-    run.start("two")
-    run.settle("one", "two")
+    run.bring_up("one", "two")
     run.feed()
     run.wait_for_states()
     deaths = 0
@@ -39,9 +37,7 @@ def test_while_a_lost_disk_is_restored(several, failpoint):
     run = several(failpoint)
     for _ in range(10):
         run.feed()
-    run.start("one")
-    run.start("two")
-    run.settle("one", "two")
+    run.bring_up("one", "two")
     run.feed()
     run.wait_for_states()
     run.lose_disk("two")
