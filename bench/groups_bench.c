@@ -5,12 +5,10 @@
  * Each of GROUPS groups has a partial in each of PANES panes; then a window ends. MEMORY is state.memory in bytes.
  * FOLDER is empty, and stays so but for the state. Prints a line a figure, between tabs: name, unit, note, value.
  */
-#include <stdio.h>
-#include <stdlib.h>
 #include <sys/resource.h>
-#include <time.h>
 
 #include "engine/reduce.h"
+#include "figure.h"
 
 static const char text[] =
     "apiVersion: forestall.io/v1\n"
@@ -32,27 +30,6 @@ struct bench {
     uint64_t commits;
     double committing;
 };
-
-static void must(bool good, const char *why)
-{
-    if (good)
-        return;
-    (void)fprintf(stderr, "groups_bench: %s\n", why);
-    exit(1);
-}
-
-static double seconds(void)
-{
-    struct timespec now;
-    (void)clock_gettime(CLOCK_MONOTONIC, &now);
-    return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
-}
-
-static void report(const char *name, const char *unit, const char *note, double value)
-{
-    (void)printf("%s\t%s\t%s\t%.4g\n", name, unit, note, value);
-    (void)fflush(stdout);
-}
 
 static void report_memory(const char *when)
 {

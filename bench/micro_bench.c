@@ -4,56 +4,20 @@
  *
  * RULES is bench/rules.yaml, FOLDER an empty one for the store's files. Everything is made from the seed. Prints a line
  * a figure, between tabs: name, unit, note, and the runs' values with spaces between. Allocations (malloc, calloc,
- * realloc) and pthread_mutex_lock are counted by functions of the same names below, of this thread alone, in our code
- * and in every library.
+ * realloc) and pthread_mutex_lock are counted of this thread alone, in our code and in every library.
  */
 #define _GNU_SOURCE /* RTLD_NEXT */
-#include <dlfcn.h>
-#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
 
+#include "../tests/counted_calls.h"
 #include "codec/avro_write.h"
 #include "codec/schemas_embedded.h"
 #include "engine/combiner.h"
 #include "engine/engine.h"
 
 enum { RUNS = 7, SERVICES = 250, NAMES = 8, GROUPS = SERVICES * NAMES, RATE = 8000, PARTITIONS = 4 };
-
-static _Thread_local uint64_t allocations;
-static _Thread_local uint64_t locks;
-
-extern void *__libc_malloc(size_t n);
-extern void *__libc_calloc(size_t n, size_t size);
-extern void *__libc_realloc(void *p, size_t n);
-
-void *malloc(size_t n)
-{
-    allocations++;
-    return __libc_malloc(n);
-}
-
-void *calloc(size_t n, size_t size)
-{
-    allocations++;
-    return __libc_calloc(n, size);
-}
-
-void *realloc(void *p, size_t n)
-{
-    allocations++;
-    return __libc_realloc(p, n);
-}
-
-int pthread_mutex_lock(pthread_mutex_t *mutex)
-{
-    static int (*next)(pthread_mutex_t *mutex);
-    if (next == NULL)
-        *(void **)&next = dlsym(RTLD_NEXT, "pthread_mutex_lock");
-    locks++;
-    return next(mutex);
-}
 
 static const char *const names[NAMES] = {
     "request_latency_ms",       "cpu_usage",          "memory_usage", "error_rate",

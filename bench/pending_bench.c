@@ -6,12 +6,10 @@
  * BYTES of them are kept in memory, the others in FOLDER; without FOLDER all are. Prints a line a figure, between tabs:
  * name, unit, note, value. One way a process, since the peak of its memory is one of the figures.
  */
-#include <stdio.h>
-#include <stdlib.h>
 #include <sys/resource.h>
-#include <time.h>
 
 #include "engine/inbox.h"
+#include "figure.h"
 
 static const char text[] =
     "apiVersion: forestall.io/v1\n"
@@ -20,26 +18,6 @@ static const char text[] =
     "- id: query\n"
     "  from: {x: {stream: telemetry}}\n"
     "  detect: {group_by: [service, name], window: {size: 5m, slide: 1m}, when: count(x) < 0 && sum(x) < 0}\n";
-
-static void must(bool good, const char *why)
-{
-    if (good)
-        return;
-    (void)fprintf(stderr, "pending_bench: %s\n", why);
-    exit(1);
-}
-
-static double seconds(void)
-{
-    struct timespec now;
-    (void)clock_gettime(CLOCK_MONOTONIC, &now);
-    return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
-}
-
-static void report(const char *name, const char *unit, const char *note, double value)
-{
-    (void)printf("%s\t%s\t%s\t%.4g\n", name, unit, note, value);
-}
 
 static struct ruleset *load_rules(void)
 {

@@ -1,6 +1,5 @@
-/* No allocation and no lock an event: what the worker's thread asks of malloc and of mutexes while telemetry flows from
- * its source through decoding, matching and folding does not grow with the number of events. The functions below stand
- * in for those of libc, in our code and in every library, and count for the thread that calls.
+/* No allocation and no lock an event: what the worker's thread asks of malloc and of mutexes (counted_calls.h) while
+ * telemetry flows from its source through decoding, matching and folding does not grow with the number of events.
  *
  * The same panes of the same groups are filled by few events and by many: the difference is what events cost.
  */
@@ -12,10 +11,7 @@
 
 #include <cmocka.h>
 
-#include <dlfcn.h>
-#include <pthread.h>
-#include <stdlib.h>
-
+#include "../counted_calls.h"
 #include "base/clock.h"
 #include "codec/avro_write.h"
 #include "codec/schemas_embedded.h"
@@ -31,46 +27,6 @@ enum {
     MANY = 31,
     PANES = 1, /* of each measurement */
 };
-
-/* The sanitizers have functions of their own in these places. */
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-enum { COUNTS = 0 };
-static _Thread_local uint64_t allocations, locks;
-#else
-enum { COUNTS = 1 };
-static _Thread_local uint64_t allocations, locks;
-
-extern void *__libc_malloc(size_t n);
-extern void *__libc_calloc(size_t n, size_t size);
-extern void *__libc_realloc(void *p, size_t n);
-
-void *malloc(size_t n)
-{
-    allocations++;
-    return __libc_malloc(n);
-}
-
-void *calloc(size_t n, size_t size)
-{
-    allocations++;
-    return __libc_calloc(n, size);
-}
-
-void *realloc(void *p, size_t n)
-{
-    allocations++;
-    return __libc_realloc(p, n);
-}
-
-int pthread_mutex_lock(pthread_mutex_t *mutex)
-{
-    static int (*next)(pthread_mutex_t *mutex);
-    if (next == NULL)
-        *(void **)&next = dlsym(RTLD_NEXT, "pthread_mutex_lock");
-    locks++;
-    return next(mutex);
-}
-#endif
 
 /* One partition that gives the same records again and again, those of one pane. */
 struct stream_source {
@@ -256,7 +212,7 @@ static void flows(enum record_format format)
     assert_int_equal(engine_map_counters(fixture->engine)->matched,
                      (uint64_t)CYCLE * PANES * (WINDOW - 1 + 2 * FEW + MANY));
     assert_true(engine_reduce_counters(fixture->engine)->evaluations > RULES * SERVICES);
-    assert_true(!COUNTS || few.allocations > 0);
+    assert_true(!COUNTS_CALLS || few.allocations > 0);
     assert_true(many.allocations < few.allocations + events / 100);
     assert_true(many.locks < few.locks + events / 100);
     tear_down(fixture);

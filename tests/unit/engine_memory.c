@@ -106,60 +106,91 @@ static void test_a_moving_timer_waits_once(void **unused)
     unload(&fixture);
 }
 
+/* An engine over two partitions of telemetry in memory. */
+struct running {
+    struct fixture fixture;
+    struct arena arena;
+    struct state *state;
+    struct source *source;
+    struct commit *commit;
+    struct engine *engine;
+};
+
+static void open_engine(struct running *running, bool live)
+{
+    static const struct source_partition partitions[] = {{0, {"telemetry", 9}, 0}, {0, {"telemetry", 9}, 1}};
+    struct error err = {0};
+    *running = (struct running){0};
+    load(&running->fixture,
+         "apiVersion: forestall.io/v1\nkind: RuleSet\nmetadata: {name: test}\nrules:\n"
+         "- {id: r, from: {x: {stream: telemetry}}, detect: {group_by: [service], window: {size: 5m, slide: 1m}, when: "
+         "\"count(x) > 3 && sum(x) > 0 && max(x) > 0\"}}\n");
+    if (live)
+        running->fixture.config->sources[0].idle_lag_ms = 0; /* whoever is at the end of the log */
+    running->state = state_new(store_memory_new());
+    running->source = source_memory_new(partitions, 2);
+    running->commit = commit_plain_new(NULL, NULL);
+    struct engine_options options = {.rules = running->fixture.rules,
+                                     .config = running->fixture.config,
+                                     .source = running->source,
+                                     .state = running->state,
+                                     .commit = running->commit,
+                                     .scratch_dir = live ? "/tmp" : NULL,
+                                     .live = live,
+                                     .until_ms = INT64_MAX,
+                                     .publish_from_ms = INT64_MIN};
+    assert_int_equal(engine_new(&running->engine, &options, &err), 0);
+}
+
+static void close_engine(struct running *running)
+{
+    engine_free(running->engine);
+    state_free(running->state);
+    running->source->ops->close(running->source);
+    running->commit->ops->close(running->commit);
+    arena_fini(&running->arena);
+    unload(&running->fixture);
+}
+
+static void add(struct running *running, size_t partition, int service, int64_t time_ms)
+{
+    const char *text =
+        arena_printf(&running->arena, "{\"service\":\"s%d\",\"name\":\"n\",\"value\":1,\"occurred_at\":%lld}", service,
+                     (long long)time_ms);
+    source_memory_add(running->source, partition, str_of(text), 0);
+}
+
+static void turn(struct running *running)
+{
+    struct error err = {0};
+    bool worked;
+    assert_int_equal(engine_step(running->engine, &worked, &err), 0);
+}
+
 /* A partition far ahead of the slowest is not read on when the panes that wait fill the budget. */
 static void test_panes_ahead_hold_reading_back(void **unused)
 {
     enum { AHEAD = 60000, BATCHES = 60 };
-    static const struct source_partition partitions[] = {{0, {"telemetry", 9}, 0}, {0, {"telemetry", 9}, 1}};
-    struct fixture fixture = {0};
+    struct running running;
     struct error err = {0};
-    struct arena arena = {0};
-    struct engine *engine;
     (void)unused;
-    load(&fixture,
-         "apiVersion: forestall.io/v1\nkind: RuleSet\nmetadata: {name: test}\nrules:\n"
-         "- {id: r, from: {x: {stream: telemetry}}, detect: {group_by: [service], window: {size: 5m, slide: 1m}, when: "
-         "\"count(x) > 3 && sum(x) > 0 && max(x) > 0\"}}\n");
-    struct state *state = state_new(store_memory_new());
-    struct source *source = source_memory_new(partitions, 2);
-    struct commit *commit = commit_plain_new(NULL, NULL);
-    struct engine_options options = {.rules = fixture.rules,
-                                     .config = fixture.config,
-                                     .source = source,
-                                     .state = state,
-                                     .commit = commit,
-                                     .until_ms = INT64_MAX,
-                                     .publish_from_ms = INT64_MIN};
-    assert_int_equal(engine_new(&engine, &options, &err), 0);
-    assert_int_equal(engine_restore(engine, &err), 0);
-    source_memory_add(source, 0, str_of("{\"service\":\"s\",\"name\":\"n\",\"value\":1,\"occurred_at\":60000}"), 0);
+    open_engine(&running, false);
+    assert_int_equal(engine_restore(running.engine, &err), 0);
+    add(&running, 0, 0, 60000);
     for (int i = 0; i < AHEAD; i++)
-        source_memory_add(
-            source, 1,
-            str_of(arena_printf(&arena, "{\"service\":\"s%d\",\"name\":\"n\",\"value\":1,\"occurred_at\":%lld}",
-                                i % 500, 60000 + (long long)i * 1000)),
-            0);
-    for (int i = 0; i < BATCHES; i++) {
-        bool worked;
-        assert_int_equal(engine_step(engine, &worked, &err), 0);
-    }
-    int64_t read = engine_watermark(engine)->partitions[1].next_offset;
+        add(&running, 1, i % 500, 60000 + (int64_t)i * 1000);
+    for (int i = 0; i < BATCHES; i++)
+        turn(&running);
+    int64_t read = engine_watermark(running.engine)->partitions[1].next_offset;
     assert_true(read > 2000 && read < AHEAD / 2);
     /* Once the slow one is done, all of it is read and counted. */
-    source_memory_end(source);
-    while (!engine_finished(engine)) {
-        bool worked;
-        assert_int_equal(engine_step(engine, &worked, &err), 0);
-    }
-    assert_int_equal(engine_end(engine, true, &err), 0);
-    assert_int_equal(engine_map_counters(engine)->events, AHEAD + 1);
-    assert_true(engine_reduce_counters(engine)->panes > AHEAD / 2);
-    engine_free(engine);
-    state_free(state);
-    source->ops->close(source);
-    commit->ops->close(commit);
-    arena_fini(&arena);
-    unload(&fixture);
+    source_memory_end(running.source);
+    while (!engine_finished(running.engine))
+        turn(&running);
+    assert_int_equal(engine_end(running.engine, true, &err), 0);
+    assert_int_equal(engine_map_counters(running.engine)->events, AHEAD + 1);
+    assert_true(engine_reduce_counters(running.engine)->panes > AHEAD / 2);
+    close_engine(&running);
 }
 
 /* A partition that gives nothing any more, and whose time lies behind the others' for that, must not be the one that is
@@ -167,49 +198,19 @@ static void test_panes_ahead_hold_reading_back(void **unused)
 static void test_an_idle_partition_holds_nobody_back(void **unused)
 {
     enum { EVENTS = 60000, STEPS = 70 };
-    static const struct source_partition partitions[] = {{0, {"telemetry", 9}, 0}, {0, {"telemetry", 9}, 1}};
-    struct fixture fixture = {0};
+    struct running running;
     struct error err = {0};
-    struct arena arena = {0};
-    struct engine *engine;
     (void)unused;
-    load(&fixture,
-         "apiVersion: forestall.io/v1\nkind: RuleSet\nmetadata: {name: test}\nrules:\n"
-         "- {id: r, from: {x: {stream: telemetry}}, detect: {group_by: [service], window: {size: 5m, slide: 1m}, when: "
-         "\"count(x) > 3 && sum(x) > 0 && max(x) > 0\"}}\n");
-    fixture.config->sources[0].idle_lag_ms = 0; /* whoever is at the end of the log */
-    struct state *state = state_new(store_memory_new());
-    struct source *source = source_memory_new(partitions, 2);
-    struct commit *commit = commit_plain_new(NULL, NULL);
-    struct engine_options options = {.rules = fixture.rules,
-                                     .config = fixture.config,
-                                     .source = source,
-                                     .state = state,
-                                     .commit = commit,
-                                     .scratch_dir = "/tmp",
-                                     .live = true,
-                                     .until_ms = INT64_MAX,
-                                     .publish_from_ms = INT64_MIN};
-    assert_int_equal(engine_new(&engine, &options, &err), 0);
-    source_memory_add(source, 0, str_of("{\"service\":\"s\",\"name\":\"n\",\"value\":1,\"occurred_at\":60000}"), 0);
+    open_engine(&running, true);
+    add(&running, 0, 0, 60000);
     for (int i = 0; i < EVENTS; i++)
-        source_memory_add(
-            source, 1,
-            str_of(arena_printf(&arena, "{\"service\":\"s%d\",\"name\":\"n\",\"value\":1,\"occurred_at\":60500}", i)),
-            0);
-    assert_int_equal(engine_restore(engine, &err), 0);
-    for (int i = 0; i < STEPS; i++) {
-        bool worked;
-        assert_int_equal(engine_step(engine, &worked, &err), 0);
-    }
-    assert_int_equal(engine_watermark(engine)->partitions[1].next_offset, EVENTS);
-    assert_true(engine_reduce_counters(engine)->spilled_bytes > 8 << 20); /* more than all of the memory */
-    engine_free(engine);
-    state_free(state);
-    source->ops->close(source);
-    commit->ops->close(commit);
-    arena_fini(&arena);
-    unload(&fixture);
+        add(&running, 1, i, 60500);
+    assert_int_equal(engine_restore(running.engine, &err), 0);
+    for (int i = 0; i < STEPS; i++)
+        turn(&running);
+    assert_int_equal(engine_watermark(running.engine)->partitions[1].next_offset, EVENTS);
+    assert_true(engine_reduce_counters(running.engine)->spilled_bytes > 8 << 20); /* more than all of the memory */
+    close_engine(&running);
 }
 
 int main(void)
