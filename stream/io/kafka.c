@@ -6,7 +6,9 @@
 #include <stdio.h>
 
 #include "base/arena.h"
+#include "base/clock.h"
 #include "base/log.h"
+#include "io/kafka_lines.h"
 
 enum { REACH_MS = 30000, REACH_BRIEFLY_MS = 10000 };
 
@@ -16,6 +18,7 @@ static struct {
     bool brief; /* kafka_wait_briefly */
     bool quiet; /* lines are kept: nobody has answered yet */
     char said[256];
+    struct kafka_lines lines;
 } contact = {.lock = PTHREAD_MUTEX_INITIALIZER};
 
 static bool (*stop_is_wanted)(void); /* set before there are threads */
@@ -117,20 +120,32 @@ static bool keep_line(const char *facility, const char *text)
     return quiet;
 }
 
+static bool let_line(const char *facility, int64_t *left_out)
+{
+    (void)pthread_mutex_lock(&contact.lock);
+    bool let = kafka_lines_let(&contact.lines, facility, clock_mono_us(), left_out);
+    (void)pthread_mutex_unlock(&contact.lock);
+    return let;
+}
+
 static void log_line(const rd_kafka_t *client, int level, const char *facility, const char *text)
 {
     /* The user's properties go to consumers and producers alike, so this says nothing. */
     if (strcmp(facility, "CONFWARN") == 0)
         return;
-    if (level <= 6 && keep_line(facility, text)) /* debug lines are there because somebody asked for them */
+    int64_t left_out = 0;
+    /* debug lines are there because somebody asked for them */
+    if (level <= 6 && (keep_line(facility, text) || !let_line(facility, &left_out)))
         return;
     struct log_field fields[] = {
         LOG_S("client", client != NULL ? rd_kafka_name(client) : "?"),
         LOG_S("about", facility),
         LOG_S("text", text),
+        LOG_I("left_out", left_out),
     };
+    size_t count = sizeof fields / sizeof *fields - (left_out == 0);
     enum log_level ours = level <= 3 ? LOG_ERROR : level == 4 ? LOG_WARN : level <= 6 ? LOG_INFO : LOG_DEBUG;
-    log_write(ours, "kafka", sizeof fields / sizeof *fields, fields);
+    log_write(ours, "kafka", count, fields);
 }
 
 static int setting_put(rd_kafka_conf_t *conf, const char *name, const char *value, struct error *err)
