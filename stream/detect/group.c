@@ -3,6 +3,8 @@
 
 #include <stdlib.h>
 
+#include "detect/group_timer.h"
+
 /* A short name and a short text, as buf_text and value_encode write them, in one piece: the usual group of every event.
  */
 static void put_short_text(struct buf *out, struct str name, struct value text)
@@ -157,6 +159,7 @@ void group_remove(struct group *group, struct state *state)
     struct buf key = {0};
     group_record_key(&key, group->task, group->rule->hash, group->hash);
     del(state, &key);
+    group_timer_drop(group, state);
     group->timer_ms = INT64_MAX;
     group->evaluated_ms = INT64_MIN;
     group->dropped_ms = INT64_MIN;

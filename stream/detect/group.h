@@ -56,8 +56,10 @@ struct group {
     size_t listed_bytes;  /* were counted; 0: in none */
     struct group *older;  /* for its user: its neighbours in order of use, */
     struct group *newer;
-    size_t counted;   /* how many of its bytes are counted, */
-    int64_t armed_ms; /* and the earliest timer that waits for it; INT64_MAX: none known */
+    size_t counted;   /* and how many of its bytes are counted */
+    int64_t armed_ms; /* its entry among the timers, at or before timer_ms (group_timer.h); INT64_MAX: it has none */
+    bool fired;       /* the entry's time has come: the next group_save moves it */
+    bool armed_anew;  /* there is a new entry, or an earlier one: for its user, who clears it */
     size_t bytes;     /* of the entries' events, the panes and the notes */
 };
 
@@ -116,7 +118,8 @@ static inline bool group_lacks(const struct group *group, int64_t start_ms)
 /* The memory it takes, roughly: for the budget. */
 size_t group_bytes(const struct group *group);
 
-/* Writes the group's own record (timer, previous evaluation). */
+/* Writes the group's own record (timer, previous evaluation), and where its rule's groups are not walked its entry
+ * among the timers, if that is to be another. */
 void group_save(struct group *group, struct state *state);
 /* Removes the group and all it holds from the state; the memory is left empty. */
 void group_remove(struct group *group, struct state *state);
@@ -164,6 +167,8 @@ struct group_record {
     int64_t timer_ms;
     int64_t last_ms;
     bool detected;
+    bool timed;       /* it says where its entry among the timers is: at armed_ms */
+    int64_t armed_ms; /* INT64_MAX: nowhere; timer_ms where it does not say */
 };
 /* False: not a group's record. */
 bool group_record_read(struct str_pair entry, struct group_record *record);

@@ -1,10 +1,22 @@
 /* A group's record, and a group read from the state. */
 #include "detect/detector.h"
+#include "detect/group_timer.h"
 #include "detect/span.h"
 
 #include <stdlib.h>
 
-enum group_flag { GROUP_PREVIOUS = 1, GROUP_CAPPED = 2, GROUP_DETECTED = 4, GROUP_DORMANT = 8 };
+enum group_flag { GROUP_PREVIOUS = 1, GROUP_CAPPED = 2, GROUP_DETECTED = 4, GROUP_DORMANT = 8, GROUP_TIMED = 16 };
+
+/* How far behind the timer its entry is; both may be anything. */
+static uint64_t lag_of(int64_t timer_ms, int64_t armed_ms)
+{
+    return (uint64_t)timer_ms - (uint64_t)armed_ms;
+}
+
+static int64_t read_armed(struct reader *r, int64_t timer_ms)
+{
+    return (int64_t)((uint64_t)timer_ms - read_varint(r));
+}
 
 #define DELETE_STATE "stop, delete the state directory and start: it is restored from the changelog"
 
@@ -27,7 +39,12 @@ bool group_record_read(struct str_pair entry, struct group_record *record)
     record->timer_ms = read_zigzag(&r);
     record->last_ms = read_zigzag(&r);
     (void)read_zigzag(&r);
-    record->detected = (read_byte(&r) & GROUP_DETECTED) != 0;
+    uint8_t flags = read_byte(&r);
+    record->detected = (flags & GROUP_DETECTED) != 0;
+    record->timed = (flags & GROUP_TIMED) != 0;
+    if ((flags & GROUP_CAPPED) != 0)
+        (void)read_zigzag(&r);
+    record->armed_ms = record->timed ? read_armed(&r, record->timer_ms) : record->timer_ms;
     return !k.failed && !r.failed;
 }
 
@@ -35,15 +52,21 @@ void group_save(struct group *group, struct state *state)
 {
     struct buf key = {0};
     struct buf value = {0};
+    bool timed = !group_is_walked(group->rule);
+    if (timed)
+        group_timer_move(group, state);
     group_record_key(&key, group->task, group->rule->hash, group->hash);
     buf_text(&value, group->key);
     buf_zigzag(&value, group->timer_ms);
     buf_zigzag(&value, group->last_ms);
     buf_zigzag(&value, group->evaluated_ms);
     buf_byte(&value, (uint8_t)((group->previous ? GROUP_PREVIOUS : 0) | (group->capped ? GROUP_CAPPED : 0) |
-                               (group->detected ? GROUP_DETECTED : 0) | (group->dormant ? GROUP_DORMANT : 0)));
+                               (group->detected ? GROUP_DETECTED : 0) | (group->dormant ? GROUP_DORMANT : 0) |
+                               (timed ? GROUP_TIMED : 0)));
     if (group->capped)
         buf_zigzag(&value, group->dropped_ms);
+    if (timed)
+        buf_varint(&value, lag_of(group->timer_ms, group->armed_ms));
     state_put(state, buf_str(&key), buf_str(&value));
     buf_fini(&key);
     buf_fini(&value);
@@ -63,6 +86,8 @@ static bool decode_record(struct group *group, struct str value)
     group->dormant = (flags & GROUP_DORMANT) != 0;
     if (group->capped)
         group->dropped_ms = read_zigzag(&r);
+    if (!group_is_walked(group->rule))
+        group->armed_ms = (flags & GROUP_TIMED) != 0 ? read_armed(&r, group->timer_ms) : group->timer_ms;
     if (group->key.p == NULL && !r.failed)
         group->key = (struct str){mem_strdup(key), key.n};
     return !r.failed && str_eq(key, group->key);

@@ -94,6 +94,8 @@ static int changelog_send(struct commit_kafka *kafka, const struct str_pair *dir
     for (size_t i = 0; i < count; i++) {
         struct reader key = reader_of(dirty[i].key.p, dirty[i].key.n);
         int task = read_u16(&key);
+        if (state_is_derived(dirty[i].key))
+            continue;
         ASSERT(!key.failed && task < kafka->options.config->tasks && kafka->tasks[task].ready);
         const struct kafka_record sent = {
             .topic = kafka->changelog,

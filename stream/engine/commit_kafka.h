@@ -89,9 +89,16 @@ struct commit_kafka {
     struct arena scratch;
 };
 
-/* The store's own entries of the commit protocol, three a task, written in one batch with what they speak of. They are
- * never dirty and never in the changelog. */
-enum commit_meta { COMMIT_META_NEXT, COMMIT_META_INCARNATION, COMMIT_META_WALL_MS, COMMIT_META_COUNT };
+/* The store's own entries of the commit protocol, a few a task, written in one batch with what they speak of. They are
+ * never dirty and never in the changelog. COMMIT_META_TIMERS says as of which `next` groups' timers are there too: what
+ * wrote the others without it did not keep them. */
+enum commit_meta {
+    COMMIT_META_NEXT,
+    COMMIT_META_INCARNATION,
+    COMMIT_META_WALL_MS,
+    COMMIT_META_TIMERS,
+    COMMIT_META_COUNT
+};
 void commit_meta_key(struct buf *key, int task, enum commit_meta meta);
 /* Fills in the task's COMMIT_META_COUNT entries; in the arena. `wall_ms`: all that the store has was read or written by
  * then, and nothing below `next` is missing. */

@@ -153,7 +153,7 @@ int commit_task_parse(struct str text, struct commit_task *task, struct error *e
 
 void commit_meta_key(struct buf *key, int task, enum commit_meta meta)
 {
-    static const char *const names[] = {"commit.next", "commit.incarnation", "commit.wall_ms"};
+    static const char *const names[] = {"commit.next", "commit.incarnation", "commit.wall_ms", "commit.timers"};
     buf_reset(key);
     state_key(key, task, STATE_META);
     buf_puts(key, names[meta]);
@@ -162,7 +162,7 @@ void commit_meta_key(struct buf *key, int task, enum commit_meta meta)
 void commit_meta_entries(struct str_pair *entries, int number, const struct commit_task *task, int64_t wall_ms,
                          struct arena *arena)
 {
-    const uint64_t numbers[] = {(uint64_t)task->next, task->incarnation, (uint64_t)wall_ms};
+    const uint64_t numbers[] = {(uint64_t)task->next, task->incarnation, (uint64_t)wall_ms, (uint64_t)task->next};
     struct buf key = {0};
     struct buf value = {0};
     for (int i = 0; i < COMMIT_META_COUNT; i++) {

@@ -98,6 +98,7 @@ static struct reduce_options reduce_options(struct engine *engine)
                                    .scratch_dir = options->scratch_dir,
                                    .dirty_bytes_max = options->dirty_bytes_max,
                                    .work_max = options->work_max,
+                                   .timers_max = options->timers_max,
                                    .counted_from_ms = options->publish_from_ms,
                                    .full = is_full,
                                    .publish = publish,

@@ -25,6 +25,7 @@ struct engine_options {
     size_t mark_count;
     size_t dirty_bytes_max; /* see reduce.h; 0: as it is there */
     size_t work_max;
+    size_t timers_max;
     int64_t publish_from_ms; /* what is published before it is left out; INT64_MIN: nothing */
     /* Sees every version, beside its way to the output; may be NULL. */
     void (*observe)(void *context, struct str id, struct value record, bool detection, int64_t time_ms);

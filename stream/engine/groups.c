@@ -168,47 +168,6 @@ void groups_commit(struct groups *groups)
     groups_shrink(groups);
 }
 
-struct timers {
-    const struct rule *rule;
-    int rule_number;
-    void (*arm)(void *context, int64_t time_ms, int rule_number, uint64_t hash);
-    void *context;
-};
-
-static int arm_timer(void *context, struct str key, struct str value)
-{
-    struct timers *timers = context;
-    struct group_record record;
-    if (!group_record_read((struct str_pair){key, value}, &record))
-        return -1;
-    if (record.timer_ms != INT64_MAX)
-        timers->arm(timers->context, record.timer_ms, timers->rule_number, record.hash);
-    return 0;
-}
-
-int groups_timers(struct groups *groups, void (*arm)(void *context, int64_t time_ms, int rule_number, uint64_t hash),
-                  void *context, struct error *err)
-{
-    const struct ruleset *rules = groups->options.rules;
-    struct buf prefix = {0};
-    int result = 0;
-    err->class = ERROR_NONE;
-    for (size_t i = 0; i < rules->all_count && result == 0; i++) {
-        struct timers timers = {&rules->rules[i], (int)i, arm, context};
-        if (group_is_walked(&rules->rules[i]))
-            continue;
-        for (int task = groups->options.tasks.first; task < groups->options.tasks.end && result == 0; task++) {
-            state_key(&prefix, task, STATE_GROUP);
-            buf_u64(&prefix, rules->rules[i].hash);
-            result = state_scan(groups->options.state, buf_str(&prefix), arm_timer, &timers, err);
-        }
-    }
-    buf_fini(&prefix);
-    if (result != 0 && err->class == ERROR_NONE)
-        return error_set(err, ERROR_FATAL, damage);
-    return result;
-}
-
 struct walk *groups_walk(struct groups *groups, int rule_number)
 {
     return &groups->walks[rule_number];

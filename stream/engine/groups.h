@@ -36,9 +36,6 @@ void groups_commit(struct groups *groups);
 size_t groups_unwritten(const struct groups *groups);
 /* Forgets all; what lies below `applied_ms`, by stage, was applied. */
 int groups_restore(struct groups *groups, const int64_t *applied_ms, struct error *err) MUST_CHECK;
-/* Calls `arm` for the timer of every group in the state of a rule that is in the set and not walked. */
-int groups_timers(struct groups *groups, void (*arm)(void *context, int64_t time_ms, int rule_number, uint64_t hash),
-                  void *context, struct error *err) MUST_CHECK;
 /* Makes room where a rule and task has reached groups_max: the stalest hundredth goes. Returns how many went. */
 int groups_bound(struct groups *groups, const struct group *newcomer, size_t *evicted, struct error *err) MUST_CHECK;
 

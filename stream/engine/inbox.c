@@ -212,6 +212,12 @@ void inbox_timer(struct inbox *inbox, int64_t time_ms, enum pending_kind kind, i
                                                              .group = group});
 }
 
+void inbox_sift_timers(struct inbox *inbox, size_t stage, bool (*stays)(void *context, const struct pending_item *item),
+                       void *context)
+{
+    pending_sift_timers(inbox->stages[stage], stays, context);
+}
+
 static size_t sent_bytes(const struct inbox *inbox)
 {
     size_t bytes = 0;

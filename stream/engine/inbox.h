@@ -26,6 +26,9 @@ void inbox_free(struct inbox *inbox);
 struct exchange *inbox_exchange(struct inbox *inbox);
 /* A timer of a rule's group or recommendation; of no rule (kinds of level 0) rule and group are 0. */
 void inbox_timer(struct inbox *inbox, int64_t time_ms, enum pending_kind kind, int rule, uint64_t group);
+/* Asks of each timer of the stage, in order, whether it stays. O(n log n). */
+void inbox_sift_timers(struct inbox *inbox, size_t stage, bool (*stays)(void *context, const struct pending_item *item),
+                       void *context);
 /* Keeps what was sent within its memory: to be called, between items, after what may have sent some. ERROR_FATAL: the
  * disk is full or fails. */
 int inbox_bound(struct inbox *inbox, struct error *err) MUST_CHECK;

@@ -3,6 +3,8 @@
 
 #include <stdlib.h>
 
+#include "detect/group_timer.h"
+
 struct record {
     uint64_t hash;
     int64_t since_ms;
@@ -193,17 +195,36 @@ int64_t known_rules_since(const struct known_rules *known, int rule_number)
 struct doomed {
     struct buf keys;
     size_t count;
+    struct buf timer; /* a key */
 };
 
+/* A group's timer goes with its record, and does not count: how many steps it takes follows from the state alone. */
 static int collect(void *context, struct str key, struct str value)
 {
     struct doomed *doomed = context;
-    (void)value;
+    struct group_record record;
+    struct reader r = reader_of(key.p, key.n);
     if (doomed->count == KNOWN_RULES_STEP)
         return 1;
     buf_text(&doomed->keys, key);
     doomed->count++;
+    if (key.p[2] == STATE_GROUP && group_record_read((struct str_pair){key, value}, &record) &&
+        group_timer_of(read_u16(&r), &record, &doomed->timer))
+        buf_text(&doomed->keys, buf_str(&doomed->timer));
     return 0;
+}
+
+static void remove_doomed(struct known_rules *known, const struct doomed *doomed)
+{
+    struct reader r = reader_of(doomed->keys.p, doomed->keys.len);
+    while (reader_left(&r) > 0)
+        state_del(known->options.state, read_text(&r));
+}
+
+static void doomed_fini(struct doomed *doomed)
+{
+    buf_fini(&doomed->keys);
+    buf_fini(&doomed->timer);
 }
 
 /* Removes entries of one rule, at most KNOWN_RULES_STEP. *left: there may be more. */
@@ -219,11 +240,29 @@ static int remove_some(struct known_rules *known, uint64_t hash, bool *left, str
             result = state_scan(known->options.state, buf_str(&prefix), collect, &doomed, err);
         }
     *left = result == 1;
-    struct reader r = reader_of(doomed.keys.p, doomed.keys.len);
-    while (result >= 0 && reader_left(&r) > 0)
-        state_del(known->options.state, read_text(&r));
+    if (result >= 0)
+        remove_doomed(known, &doomed);
     buf_fini(&prefix);
-    buf_fini(&doomed.keys);
+    doomed_fini(&doomed);
+    return result < 0 ? -1 : 0;
+}
+
+/* Timers that a crash has left, of groups that are gone. Should there be more than a step, they stay: nobody reads
+ * them.
+ */
+static int remove_timers(struct known_rules *known, uint64_t hash, struct error *err)
+{
+    struct doomed doomed = {0};
+    struct buf prefix = {0};
+    int result = 0;
+    for (int task = known->options.tasks.first; task < known->options.tasks.end && result == 0; task++) {
+        group_timer_prefix(&prefix, task, hash);
+        result = state_scan(known->options.state, buf_str(&prefix), collect, &doomed, err);
+    }
+    if (result >= 0)
+        remove_doomed(known, &doomed);
+    buf_fini(&prefix);
+    doomed_fini(&doomed);
     return result < 0 ? -1 : 0;
 }
 
@@ -244,10 +283,12 @@ int known_rules_expire(struct known_rules *known, int64_t time_ms, struct error 
         bool left = true;
         if (goes_ms(&record) <= time_ms) {
             TRY(remove_some(known, record.hash, &left, err));
-            if (left)
+            if (left) {
                 known->options.arm(known->options.context, time_ms + 1);
-            else
+            } else {
+                TRY(remove_timers(known, record.hash, err));
                 forget(known, record.hash);
+            }
         }
         if (left)
             known->removed[kept++] = record;

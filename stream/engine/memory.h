@@ -17,7 +17,8 @@ enum memory_part {
     MEMORY_FOLDS = 3,           /* partials until they are sent; then they are sent sooner */
     MEMORY_DIRTY = 2,           /* state changed since the last commit; then one is due */
     MEMORY_RECOMMENDATIONS = 2, /* decoded ones */
-    MEMORY_FETCH = 6,           /* messages fetched ahead, of all partitions */
+    MEMORY_TIMERS = 1,          /* of groups, those that are due next; others are read from the store */
+    MEMORY_FETCH = 5,           /* messages fetched ahead, of all partitions */
     MEMORY_PRODUCE = 2,         /* records of a commit on their way */
     MEMORY_WHOLE = 32,
 };

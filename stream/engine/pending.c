@@ -271,6 +271,25 @@ int pending_spill(struct pending *pending, struct error *err)
     return 0;
 }
 
+static int by_order(const void *a, const void *b)
+{
+    return pending_before(a, b) ? -1 : pending_before(b, a);
+}
+
+/* In order it is a heap as well. */
+void pending_sift_timers(struct pending *pending, bool (*stays)(void *context, const struct pending_item *item),
+                         void *context)
+{
+    struct heap *timers = &pending->timers;
+    size_t stayed = 0;
+    if (timers->count > 0)
+        qsort(timers->items, timers->count, sizeof *timers->items, by_order);
+    for (size_t i = 0; i < timers->count; i++)
+        if (stays(context, &timers->items[i]))
+            timers->items[stayed++] = timers->items[i];
+    timers->count = stayed;
+}
+
 void pending_clear(struct pending *pending)
 {
     waiting_panes_clear(&pending->panes);

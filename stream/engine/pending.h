@@ -76,6 +76,9 @@ void pending_clear(struct pending *pending);
 /* Writes what was sent to the scratch file, and frees its memory. No item may be between pop and done. ERROR_FATAL: the
  * disk is full or fails. */
 int pending_spill(struct pending *pending, struct error *err) MUST_CHECK;
+/* Asks of each timer, in order, whether it stays. O(n log n). */
+void pending_sift_timers(struct pending *pending, bool (*stays)(void *context, const struct pending_item *item),
+                         void *context);
 /* Bytes that pending_spill would free; those of timers. */
 size_t pending_bytes(const struct pending *pending);
 size_t pending_timer_bytes(const struct pending *pending);

@@ -87,6 +87,13 @@ struct reduce *reduce_new(const struct reduce_options *options)
                                             .tasks = options->tasks,
                                             .memory_bytes = memory_share(options->memory_bytes, MEMORY_GROUPS),
                                             .groups_max = config->groups_max});
+    size_t timers_room = (size_t)memory_share(options->memory_bytes, MEMORY_TIMERS) / sizeof(struct pending_item);
+    reduce->timers = timers_new(
+        &(struct timers_options){.rules = options->rules,
+                                 .state = options->state,
+                                 .tasks = options->tasks,
+                                 .inbox = reduce->inbox,
+                                 .waiting_max = options->timers_max > 0 ? options->timers_max : timers_room});
     reduce->rows = rows_new(&(struct rows_options){
         .state = options->state, .config = config, .tasks = options->tasks, .arm = arm_rows, .context = reduce});
     reduce->recommender = recommender_new(
@@ -112,6 +119,7 @@ void reduce_free(struct reduce *reduce)
     instant_free(reduce->instant);
     inbox_free(reduce->inbox);
     groups_free(reduce->groups);
+    timers_free(reduce->timers);
     rows_free(reduce->rows);
     touches_free(reduce->touches);
     detections_free(reduce->detections);
@@ -438,6 +446,11 @@ void reduce_before_commit(struct reduce *reduce)
 size_t reduce_unwritten(const struct reduce *reduce)
 {
     return groups_unwritten(reduce->groups);
+}
+
+size_t reduce_timers(const struct reduce *reduce)
+{
+    return timers_waiting(reduce->timers);
 }
 
 size_t reduce_pending_bytes(const struct reduce *reduce)

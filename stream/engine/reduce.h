@@ -52,6 +52,7 @@ struct reduce_options {
     const char *scratch_dir; /* where pending beyond that goes; NULL: it stays in memory */
     size_t dirty_bytes_max;  /* so much changed state asks for a commit; 0: REDUCE_DIRTY_BYTES_MAX */
     size_t work_max;         /* items of one reduce_advance; 0: REDUCE_WORK_MAX */
+    size_t timers_max;       /* of groups that wait in memory; 0: what the memory has room for */
     int64_t counted_from_ms; /* firings and detections before it do not count; INT64_MIN: all do */
     /* So much was handed out that a commit is due; NULL: it never is for that. */
     bool (*full)(void *context);
@@ -105,6 +106,8 @@ void reduce_before_commit(struct reduce *reduce);
 /* Bytes that reduce_before_commit will add to the state. */
 size_t reduce_unwritten(const struct reduce *reduce);
 
+/* Timers of groups that wait in memory. */
+size_t reduce_timers(const struct reduce *reduce);
 /* What waits for its time, in memory and on the disk. */
 size_t reduce_pending_bytes(const struct reduce *reduce);
 const struct reduce_counters *reduce_counters(const struct reduce *reduce);

@@ -4,14 +4,6 @@
 
 enum { WALK_STEP = 256 }; /* records of groups that a walk looks at before others have their turn */
 
-static void arm_group(void *context, int64_t time_ms, int rule_number, uint64_t hash)
-{
-    const struct reduce *reduce = context;
-    const struct detector_ops *detector = detector_of(&reduce->options.rules->rules[rule_number]);
-    inbox_timer(reduce->inbox, time_ms, detector->deadline ? PENDING_DEADLINE : PENDING_WINDOW_CLOSE, rule_number,
-                hash);
-}
-
 static struct detector_context detector_context(struct reduce *reduce, int rule_number)
 {
     return (struct detector_context){.state = reduce->options.state,
@@ -91,24 +83,13 @@ static void ask_walk(const struct reduce *reduce, const struct group *group)
     arm_walk(reduce, group->rule_number);
 }
 
-/* Sees to it that a timer waits for the group no later than its own. One that comes too early is armed again then, so
- * that a timer that moves on with each event waits once, and not once an event. */
-static void arm(struct reduce *reduce, struct group *group)
-{
-    if (group_is_walked(group->rule)) {
-        ask_walk(reduce, group);
-        return;
-    }
-    if (group->timer_ms >= group->armed_ms)
-        return;
-    group->armed_ms = group->timer_ms;
-    arm_group(reduce, group->timer_ms, group->rule_number, group->hash);
-}
-
-/* Arms the group's timer, bounds the number of groups, and forgets an empty one. */
+/* Has the group's timer waited for, bounds the number of groups, and forgets an empty one. */
 static int settle(struct reduce *reduce, struct group *group, bool newcomer, struct error *err)
 {
-    arm(reduce, group);
+    if (group_is_walked(group->rule))
+        ask_walk(reduce, group);
+    else
+        timers_arm(reduce->timers, group);
     if (newcomer && !group_is_empty(group)) {
         size_t evicted = 0;
         TRY(groups_bound(reduce->groups, group, &evicted, err));
@@ -138,17 +119,23 @@ int reduce_pane(struct reduce *reduce, struct pending_item *item, struct error *
 int reduce_group_timer(struct reduce *reduce, const struct pending_item *item, struct error *err)
 {
     struct group *group = NULL;
-    TRY(groups_get(reduce->groups, item->rule, item->group, (struct str){NULL, 0}, &group, err));
-    if (group == NULL)
+    bool due;
+    TRY(timers_take(reduce->timers, item, &due, err));
+    if (due)
+        TRY(groups_get(reduce->groups, item->rule, item->group, (struct str){NULL, 0}, &group, err));
+    if (due && (group == NULL || group->armed_ms != item->time_ms))
+        timers_drop(reduce->timers, item);
+    if (group == NULL || group->armed_ms != item->time_ms)
         return 0;
-    if (group->armed_ms == item->time_ms)
-        group->armed_ms = INT64_MAX;
-    if (group->timer_ms != item->time_ms) { /* it has moved since */
-        arm(reduce, group);
+    group->fired = true;
+    if (group->timer_ms != item->time_ms) { /* it has moved on since */
+        group_save(group, reduce->options.state);
+        timers_arm(reduce->timers, group);
         return 0;
     }
     struct detector_context context = detector_context(reduce, group->rule_number);
     detector_of(group->rule)->on_timer(&context, group, item->time_ms);
+    ASSERT(!group->fired); /* it has saved the group, or removed it */
     TRY(evaluated(reduce, group, &context, err));
     return settle(reduce, group, false, err);
 }
@@ -244,5 +231,5 @@ int reduce_arm_groups(struct reduce *reduce, struct error *err)
             resume_walk(reduce, (int)i, place);
         arm_walk(reduce, (int)i);
     }
-    return groups_timers(reduce->groups, arm_group, reduce, err);
+    return timers_restore(reduce->timers, err);
 }

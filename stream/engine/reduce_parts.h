@@ -10,6 +10,7 @@
 #include "engine/known_rules.h"
 #include "engine/reduce.h"
 #include "engine/rows.h"
+#include "engine/timers.h"
 #include "engine/touch.h"
 
 struct reduce {
@@ -18,6 +19,7 @@ struct reduce {
     struct instant *instant;
     struct detection_ways ways; /* outside: to all tasks, the same as inside where this drives them all */
     struct groups *groups;
+    struct timers *timers;
     struct rows *rows;
     struct touches *touches;
     struct detections *detections;

@@ -11,6 +11,7 @@
 #include "base/log.h"
 #include "engine/commit_kafka.h"
 #include "engine/restore.h"
+#include "engine/restored_timers.h"
 #include "io/kafka_admin.h"
 
 enum { BATCH_BYTES = 4 << 20, BATCH_ENTRIES = 20000, PROGRESS_US = 2000000, RANGE_US = 30000000 };
@@ -99,6 +100,7 @@ struct replay {
     struct arena arena; /* the batch's bytes */
     struct str_pair *entries;
     size_t count;
+    bool all;     /* the store had nothing of it */
     int64_t next; /* offsets below it are in the batch or in the store */
     int64_t records;
     int64_t from;
@@ -130,11 +132,16 @@ static int store_position(struct replay *replay, struct error *err)
             "remove that folder to restore it from the changelog",
             STR_ARG(way->config->state_dir));
     bool old = known && now_ms - (int64_t)numbers[COMMIT_META_WALL_MS] > STORE_AGE_MAX_MS;
-    replay->from = known && !old ? (int64_t)numbers[COMMIT_META_NEXT] : 0;
+    bool timers = found[COMMIT_META_TIMERS] && numbers[COMMIT_META_TIMERS] == numbers[COMMIT_META_NEXT];
+    replay->from = known && !old && timers ? (int64_t)numbers[COMMIT_META_NEXT] : 0;
     replay->wall_ms = replay->from > 0 ? (int64_t)numbers[COMMIT_META_WALL_MS] : now_ms;
     if (old)
         log_info("the local state is older than the changelog keeps deletions; restoring all of it",
                  LOG_I("task", replay->task));
+    else if (known && !timers)
+        log_info("another version has written the local state, which did not keep timers; restoring all of it",
+                 LOG_I("task", replay->task));
+    replay->all = replay->from == 0;
     return replay->from == 0 ? store_clear(way, replay->task, err) : 0;
 }
 
@@ -144,6 +151,8 @@ static int replay_flush(struct replay *replay, struct error *err)
     const struct restore_way *way = replay->way;
     const struct commit_task reached = {.incarnation = replay->incarnation, .next = replay->next};
     size_t bytes = replay->arena.used;
+    const struct restored_timers timers = {way->store, replay->task, replay->all, &replay->arena};
+    TRY(restored_timers_add(&timers, replay->entries, &replay->count, err));
     commit_meta_entries(&replay->entries[replay->count], replay->task, &reached, replay->wall_ms, &replay->arena);
     TRY(claim(way, replay->task, err));
     int result = way->store->ops->write(way->store, replay->entries, replay->count + COMMIT_META_COUNT, err);
@@ -242,7 +251,8 @@ int restore_task(const struct restore_way *way, int task, const struct commit_ta
     TRY(store_position(&replay, err));
     failpoint("restore_before_state");
     replay.next = replay.from;
-    replay.entries = mem_alloc((BATCH_ENTRIES + COMMIT_META_COUNT) * sizeof *replay.entries);
+    replay.entries =
+        mem_alloc((BATCH_ENTRIES * (1 + RESTORED_TIMERS_MAX) + COMMIT_META_COUNT) * sizeof *replay.entries);
     int result = replay_run(&replay, err);
     failpoint("restore_after_state");
     *outcome = (struct restore_outcome){.from = replay.from, .records = replay.records};

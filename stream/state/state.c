@@ -6,7 +6,7 @@
 #include "state/cursor.h"
 
 /* The kinds of entries that have a cursor. */
-static const enum state_kind cursor_kinds[] = {STATE_GROUP, STATE_PART};
+static const enum state_kind cursor_kinds[] = {STATE_GROUP, STATE_PART, STATE_TIMER};
 enum { CURSOR_KINDS = sizeof cursor_kinds / sizeof *cursor_kinds };
 
 struct state {

@@ -34,11 +34,18 @@ enum state_kind {
     STATE_ROW_EXPIRY = 'x',
     STATE_GROUP = 'g',
     STATE_GROUP_COUNT = 'k',
-    STATE_PART = 'p', /* what a group holds, one after the other: see group.h */
+    STATE_TIMER = 'T', /* follows from the groups' records: see group_timer.h */
+    STATE_PART = 'p',  /* what a group holds, one after the other: see group.h */
     STATE_RECOMMENDATION = 'R',
     STATE_CONTRIBUTION = 'c',
     STATE_TRACE = 't'
 };
+
+/* What follows from other entries of the state: it is in the store beside them, but in no changelog. */
+static inline bool state_is_derived(struct str key)
+{
+    return key.n > 2 && key.p[2] == STATE_TIMER;
+}
 
 /* Takes the store. */
 struct state *state_new(struct store *store);

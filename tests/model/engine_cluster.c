@@ -382,6 +382,9 @@ static void compare_disks(struct history *history, struct store *alone)
         compare_states(&states, logged, history->instances[kafka->owner[PARTITIONS + task]].store);
     }
     logged->ops->close(logged);
+    check_timers(alone);
+    for (int i = 0; i < kafka->instances; i++)
+        check_timers(history->instances[i].store);
 }
 
 static const struct selected *draw_rules(struct fixtures *fixtures)

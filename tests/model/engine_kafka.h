@@ -12,6 +12,7 @@
 #define FORESTALL_TESTS_ENGINE_KAFKA_H
 
 #include "engine_story.h"
+#include "engine_topic.h"
 
 enum { TASKS_MAX = 4, INSTANCES_MAX = 4, ALL_MAX = PARTITIONS + TASKS_MAX, ONE_IN = 40 };
 
@@ -42,21 +43,6 @@ struct transaction {
     enum outcome outcome;
     bool positioned;
     bool owned[ALL_MAX];
-};
-
-struct logged {
-    struct str key;
-    struct str value;
-    int64_t offset;
-    size_t transaction;
-    bool gone; /* compacted: a later entry has its key */
-};
-
-struct topic {
-    struct logged *entries;
-    size_t count;
-    size_t cap;
-    int64_t next;
 };
 
 /* What is in Kafka. */
@@ -118,27 +104,6 @@ static struct instance *instance_of(struct source *source)
 static struct instance *instance_of_commit(struct commit *commit)
 {
     return (struct instance *)((char *)commit - offsetof(struct instance, commit));
-}
-
-/* The first entry at or after the offset. */
-static size_t topic_find(const struct topic *topic, int64_t offset)
-{
-    size_t low = 0;
-    for (size_t high = topic->count; low < high;) {
-        size_t middle = low + (high - low) / 2;
-        if (topic->entries[middle].offset < offset)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return low;
-}
-
-static struct logged *topic_add(struct topic *topic)
-{
-    topic->entries = mem_grow(topic->entries, topic->count, &topic->cap, sizeof *topic->entries);
-    topic->entries[topic->count] = (struct logged){.offset = topic->next++};
-    return &topic->entries[topic->count++];
 }
 
 /* Readers of the exchange see what is committed, and nothing beyond the first record that is not decided. */
@@ -267,6 +232,8 @@ static void log_changes(struct kafka *kafka, const struct str_pair *dirty, size_
     for (size_t i = 0; i < n; i++) {
         struct reader r = reader_of(dirty[i].key.p, dirty[i].key.n);
         int task = read_u16(&r);
+        if (state_is_derived(dirty[i].key))
+            continue;
         struct logged *entry = topic_add(&kafka->changelog[task]);
         kafka->settled[task] = kafka->settled[task] || says_in_force(r, dirty[i].value);
         entry->key = arena_str(&kafka->arena, dirty[i].key);
@@ -338,18 +305,33 @@ static void end(struct instance *instance)
     kafka->counts->late += instance->generation != kafka->generation;
 }
 
+static struct disk disk_of(struct instance *instance, int task)
+{
+    return (struct disk){instance->store, &instance->kafka->changelog[task], &instance->store_next[task]};
+}
+
 static int follow(struct instance *instance, struct error *err)
 {
     for (int task = 0; task < instance->kafka->tasks; task++) {
-        const struct topic *changelog = &instance->kafka->changelog[task];
-        size_t *next = &instance->store_next[task];
-        for (; instance->owned[PARTITIONS + task] && *next < changelog->count; ++*next) {
-            struct str_pair pair = {changelog->entries[*next].key, changelog->entries[*next].value};
-            if (!changelog->entries[*next].gone)
-                TRY(instance->store->ops->write(instance->store, &pair, 1, err));
-        }
+        if (!instance->owned[PARTITIONS + task])
+            continue;
+        const struct disk disk = disk_of(instance, task);
+        TRY(bring(&disk, task, disk.changelog->count, err));
+        if (!instance->calm && disk.changelog->count > 0 && below(4) == 0)
+            leave_timer(&disk, task);
     }
     return 0;
+}
+
+/* What was committed goes into the store as it is; nobody else has written to the changelogs. */
+static int store_committed(struct instance *instance, struct error *err)
+{
+    const struct str_pair *dirty;
+    size_t n = state_dirty(instance->state, &dirty);
+    for (int task = 0; task < instance->kafka->tasks; task++)
+        if (instance->owned[PARTITIONS + task])
+            instance->store_next[task] = instance->kafka->changelog[task].count;
+    return instance->store->ops->write(instance->store, dirty, n, err);
 }
 
 /* A process that is killed says nothing more; what was on its way to the coordinator may still arrive. */
@@ -385,7 +367,7 @@ static int step(struct instance *instance, bool *over, struct error *err)
         kafka->counts->unknown++;
         return error_set(err, ERROR_ABORT, "it is not known how it ended");
     }
-    TRY(follow(instance, err));
+    TRY(store_committed(instance, err));
     state_settle(instance->state);
     *over = true;
     return 0;
@@ -496,17 +478,6 @@ static void move_partitions(struct kafka *kafka, bool all)
     kafka->counts->moves++;
 }
 
-static void compact(struct topic *changelog)
-{
-    struct map newest = {0};
-    for (size_t i = changelog->count; i-- > 0;) {
-        void **slot = map_slot(&newest, changelog->entries[i].key);
-        changelog->entries[i].gone = *slot != NULL;
-        *slot = changelog;
-    }
-    map_fini(&newest);
-}
-
 /* The disk as it was when the changelog of one task was shorter, to its beginning where it is lost. */
 static void set_back(struct instance *instance, int task, size_t next)
 {
@@ -516,12 +487,9 @@ static void set_back(struct instance *instance, int task, size_t next)
     buf_u16(&from, (uint16_t)task);
     buf_u16(&to, (uint16_t)(task + 1));
     must(instance->store->ops->clear(instance->store, buf_str(&from), buf_str(&to), &err), &err);
-    for (size_t i = 0; i < next; i++) {
-        const struct logged *entry = &instance->kafka->changelog[task].entries[i];
-        struct str_pair pair = {entry->key, entry->value};
-        must(instance->store->ops->write(instance->store, &pair, 1, &err), &err);
-    }
-    instance->store_next[task] = next;
+    instance->store_next[task] = 0;
+    const struct disk disk = disk_of(instance, task);
+    must(bring(&disk, task, next, &err), &err);
     buf_fini(&from);
     buf_fini(&to);
 }

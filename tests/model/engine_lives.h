@@ -244,13 +244,15 @@ static void must(int result, const struct error *err)
         fail_msg("%s", err->message);
 }
 
-/* Commits come within instants, too. */
+/* Commits come within instants, too, and few timers are in memory. */
 static void stop_often(struct engine_options *options)
 {
     if (below(3) > 0)
         options->work_max = 1 + (size_t)below(below(2) == 0 ? 5 : 200);
     if (below(3) > 0)
         options->dirty_bytes_max = 1 + (size_t)below(20000);
+    if (below(4) > 0)
+        options->timers_max = 1 + (size_t)below(below(2) == 0 ? 4 : 40);
 }
 
 /* One life of the engine: true when it came to the end of the log, false when it was killed. */

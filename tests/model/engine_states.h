@@ -2,7 +2,7 @@
 #ifndef FORESTALL_TESTS_ENGINE_STATES_H
 #define FORESTALL_TESTS_ENGINE_STATES_H
 
-#include "detect/group.h"
+#include "detect/group_timer.h"
 #include "engine_lives.h"
 
 struct states {
@@ -34,7 +34,7 @@ static const struct rule *rule_of_key(const struct ruleset *rules, struct str ke
 static bool is_compared(const struct states *states, struct str key)
 {
     enum state_kind kind = (enum state_kind)key.p[2];
-    return kind != STATE_META &&
+    return kind != STATE_META && kind != STATE_TIMER &&
            (kind == STATE_ROW || kind == STATE_ROW_EXPIRY || rule_of_key(states->rules, key) != NULL);
 }
 
@@ -76,6 +76,30 @@ static void state_fails(const struct side *side, const char *how)
     const struct rule *rule = rule_of_key(side->states->rules, side->key);
     struct str id = rule == NULL ? STR_LIT("-") : rule->id;
     fail_msg("%s: kind '%c', rule %.*s, %.*s", how, side->key.p[2], STR_ARG(id), STR_ARG(buf_str(&text)));
+}
+
+/* Each group's timer has an entry where its record says. */
+static void check_timers(struct store *store)
+{
+    struct store_iterator *iterator = store->ops->scan(store, (struct str){0}, (struct str){0});
+    struct buf key = {0};
+    struct buf value = {0};
+    struct group_record record;
+    struct str_pair entry;
+    struct error err;
+    while (store->ops->next(iterator, &entry.key, &entry.value, &err) == 0) {
+        struct reader r = reader_of(entry.key.p, entry.key.n);
+        int task = read_u16(&r);
+        if (read_byte(&r) != STATE_GROUP)
+            continue;
+        assert_true(group_record_read(entry, &record));
+        assert_true(!record.timed || record.armed_ms <= record.timer_ms);
+        if (record.timed && group_timer_of(task, &record, &key))
+            assert_int_equal(store->ops->get(store, buf_str(&key), &value, &err), 0);
+    }
+    store->ops->scan_end(iterator);
+    buf_fini(&key);
+    buf_fini(&value);
 }
 
 static void compare_states(const struct states *states, struct store *expected, struct store *actual)

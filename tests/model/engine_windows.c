@@ -16,6 +16,8 @@
 
 #include "engine_windows.h"
 
+enum { TASKS = 3 };
+
 static uint64_t seed = 1;
 static int rounds = 25;
 
@@ -27,9 +29,8 @@ static int64_t below(int64_t n)
     return (int64_t)(seed % (uint64_t)n);
 }
 
-static void arm(void *context, int64_t time_ms, int rule_number, uint64_t hash)
+static void arm(int64_t time_ms, int rule_number, uint64_t hash)
 {
-    (void)context;
     assert_true(model->timer_count < TIMERS_MAX);
     model->timers[model->timer_count++] = (struct timer){time_ms, rule_number, hash};
 }
@@ -57,7 +58,7 @@ static void arm_walk(int rule)
 {
     const struct walk *walk = groups_walk(model->groups, rule);
     if (walk->next_ms != INT64_MAX)
-        arm(NULL, walk->next_ms, rule, walk->from);
+        arm(walk->next_ms, rule, walk->from);
 }
 
 static void ask_walk(const struct group *group)
@@ -87,7 +88,7 @@ static void settle(struct group *group, int64_t timer_ms, bool newcomer)
     if (group_is_walked(group->rule))
         ask_walk(group);
     else if (group->timer_ms != timer_ms && group->timer_ms != INT64_MAX)
-        arm(NULL, group->timer_ms, group->rule_number, group->hash);
+        arm(group->timer_ms, group->rule_number, group->hash);
     check_bytes(group);
     groups_settle(model->groups, group, newcomer);
     if (below(20) == 0)
@@ -356,6 +357,27 @@ static void telemetry(void)
     arena_fini(&arena);
 }
 
+static int arm_record(void *context, struct str key, struct str value)
+{
+    struct group_record record;
+    assert_true(group_record_read((struct str_pair){key, value}, &record));
+    if (record.timer_ms != INT64_MAX)
+        arm(record.timer_ms, *(const int *)context, record.hash);
+    return 0;
+}
+
+static void arm_records(int rule)
+{
+    struct buf prefix = {0};
+    struct error err;
+    for (int task = 0; task < TASKS; task++) {
+        state_key(&prefix, task, STATE_GROUP);
+        buf_u64(&prefix, model->rules->rules[rule].hash);
+        assert_int_equal(state_scan(model->state, buf_str(&prefix), arm_record, &rule, &err), 0);
+    }
+    buf_fini(&prefix);
+}
+
 /* Memory is gone; what was applied below `restored_ms` is in the state. Panes still open are read again. */
 static void restart(int64_t restored_ms)
 {
@@ -365,10 +387,11 @@ static void restart(int64_t restored_ms)
     for (size_t i = 0; i < RULE_LEVELS_MAX; i++)
         applied_ms[i] = restored_ms;
     assert_int_equal(groups_restore(model->groups, applied_ms, &err), 0);
-    assert_int_equal(groups_timers(model->groups, arm, NULL, &err), 0);
     for (size_t rule = 0; rule < model->rules->all_count; rule++)
         if (group_is_walked(&model->rules->rules[rule]))
             arm_walk((int)rule);
+        else
+            arm_records((int)rule);
 }
 
 static void play(void)
@@ -427,7 +450,7 @@ static void test_windows(void **unused)
         model->touches = touches_new(rules);
         model->groups = groups_new(&(struct groups_options){.rules = rules,
                                                             .state = model->state,
-                                                            .tasks = task_range_all(3),
+                                                            .tasks = task_range_all(TASKS),
                                                             .memory_bytes = 100,
                                                             .groups_max = 1000});
         play();
