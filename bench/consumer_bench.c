@@ -3,8 +3,8 @@
  *     consumer_bench BOOTSTRAP TOPIC
  *
  * Reads every partition from its beginning to its end as of the start, with the fetch settings and the calls of
- * stream/io/source_kafka.c (a queue a partition, rd_kafka_consume_batch_queue), and only adds up bytes. Prints one
- * line: records, bytes, seconds.
+ * stream/io/source_kafka.c (a queue a partition, rd_kafka_consume_batch_queue), and only adds up bytes. Its threads
+ * run where the kernel puts them, as anybody's would (stream/io/kafka_cpu.h). Prints one line: records, bytes, seconds.
  */
 #include <librdkafka/rdkafka.h>
 #include <stdbool.h>
