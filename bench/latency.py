@@ -27,11 +27,12 @@ def options(parser):
     parser.add_argument("--groups", type=rig.number, default=2000, help="default 2,000")
     parser.add_argument("--seconds", type=rig.number, default=30, help="of a round, after ten to warm up (default 30)")
     parser.add_argument("--rounds", type=rig.number, default=3)
+    parser.add_argument("--exchange", choices=["kafka", "local"], default="kafka", help="default kafka")
 
 
-def full_rate(session, groups):
-    load = rig.fill(session.kafka, session.topic("full"), groups, 3_000_000, 8000)
-    rate = pipeline.measure_one(session, load, "query", "full")[0]
+def full_rate(session, options):
+    load = rig.fill(session.kafka, session.topic("full"), options.groups, 3_000_000, 8000)
+    rate = pipeline.measure_one(session, load, "query", "full", options)[0]
     session.kafka.delete(load.topic)
     return rate
 
@@ -51,7 +52,7 @@ def measure_round(session, options, rate, number):
     load = rig.Load(topic, int(rate * (options.seconds + WARM_SECONDS)), options.groups, rate, 0, 0, [], 0)
     rules = f"{rig.HERE}/query.yaml, {rig.HERE}/latency.yaml"
     own = rig.Forestall(session.kafka, load, session.folder, f"{topic}-app", rules,
-                        source=f", out_of_orderness: {OUT_OF_ORDERNESS_MS}ms", more="")
+                        source=f", out_of_orderness: {OUT_OF_ORDERNESS_MS}ms", more=f"exchange: {options.exchange}")
     own.start()
     own.started()
     consumer = session.kafka.consumer(f"{own.name}-recommendations", **{"fetch.wait.max.ms": 10})
@@ -80,7 +81,7 @@ def measure_round(session, options, rate, number):
 
 
 def measure(session, options):
-    rate = options.rate or int(full_rate(session, options.groups) * options.load)
+    rate = options.rate or int(full_rate(session, options) * options.load)
     rounds = [measure_round(session, options, rate, number) for number in range(1, options.rounds + 1)]
     note = f"{rate:,} events/s, {min(map(len, rounds)):,} probes a round or more"
     lines = []
