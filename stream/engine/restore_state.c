@@ -196,28 +196,49 @@ static int replay_meanwhile(void *context, struct error *err)
     return replay->way->meanwhile(replay->way->context, err);
 }
 
-/* The changelog must hold all that is missing. Brokers that do not answer are asked for a while. */
-static int range_check(const struct replay *replay, struct error *err)
+/* Brokers that do not answer are asked for a while. */
+static int range_ask(const struct replay *replay, struct kafka_log *log, int64_t *low, int64_t *high, struct error *err)
 {
     const struct restore_way *way = replay->way;
     int64_t deadline_us = clock_mono_us() + RANGE_US;
-    int64_t low, high;
-    for (;;) {
-        if (kafka_log_range_ask(kafka_log_client(way->log), way->changelog, replay->task, &low, &high, err) == 0)
-            break;
+    while (kafka_log_range_ask(kafka_log_client(log), way->changelog, replay->task, low, high, err) != 0) {
         if (err->class != ERROR_RETRY || clock_mono_us() > deadline_us)
             return -1;
         TRY(way->meanwhile(way->context, err));
     }
+    return 0;
+}
+
+/* Up to where the changelog goes, be it to be read yet or not. */
+static int range_of_all(const struct replay *replay, int64_t *low, int64_t *high, struct error *err)
+{
+    const struct config *config = replay->way->config;
+    const struct kafka_log_options options = {
+        .properties = config->kafka, .property_count = config->kafka_count, .uncommitted = true};
+    struct kafka_log *log;
+    TRY(kafka_log_open(&log, &options, err));
+    int result = range_ask(replay, log, low, high, err);
+    kafka_log_close(log);
+    return result;
+}
+
+/* The changelog must hold all that is missing. That a transaction is committed says its coordinator; a partition shows
+ * it, and what comes after it, only when it has been told, which on a busy cluster is later: kafka_log_read waits. */
+static int range_check(const struct replay *replay, struct error *err)
+{
+    int64_t low, high;
     if (replay->from > replay->to)
         return error_set(err, ERROR_FATAL,
                          "the state is newer than the group's positions (did somebody move them back?); %s",
                          reset_advice);
+    TRY(range_ask(replay, replay->way->log, &low, &high, err));
+    if (high < replay->to)
+        TRY(range_of_all(replay, &low, &high, err));
     if (high < replay->to || low > replay->from)
         return error_set(err, ERROR_FATAL,
                          "%s [%d] holds offsets %lld to %lld, but %lld to %lld are needed (was it deleted, or its "
                          "cleanup.policy changed?); %s",
-                         way->changelog, replay->task, (long long)low, (long long)high, (long long)replay->from,
+                         replay->way->changelog, replay->task, (long long)low, (long long)high, (long long)replay->from,
                          (long long)replay->to, reset_advice);
     return 0;
 }

@@ -26,7 +26,7 @@ int kafka_log_open(struct kafka_log **log, const struct kafka_log_options *optio
     const struct kafka_setting fixed[] = {
         {"enable.auto.commit", "false"},
         {"enable.auto.offset.store", "false"},
-        {"isolation.level", "read_committed"},
+        {"isolation.level", options->uncommitted ? "read_uncommitted" : "read_committed"},
         {"auto.offset.reset", "error"},
         {"enable.partition.eof", "true"},
         {options->group_id != NULL ? "group.id" : NULL, options->group_id},

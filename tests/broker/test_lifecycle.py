@@ -40,6 +40,7 @@ class App:
 
     def __init__(self, bootstrap, binary, topics, writer, reader, forestall, write_config, tmp_path):
         self.admin = confluent_kafka.admin.AdminClient({"bootstrap.servers": bootstrap})
+        self.bootstrap = bootstrap
         self.binary, self.topics, self.writer, self.forestall = binary, topics, writer, forestall
         self.write_config, self.reader, self.state = write_config, reader, tmp_path / "state"
         self.topic = topics.create("incidents")
@@ -256,6 +257,38 @@ def test_deleted_positions_are_refused_while_there_is_state(app):
     shutil.rmtree(app.state)
     app.refused("there is state, but group .* has no positions.*another application_id")
     assert len(app.output.drain()) == app.sent - 1
+
+
+def test_what_the_changelog_does_not_show_yet_is_waited_for(app):
+    """Someone else's open transaction stands for a broker that has not been told yet of how ours ended."""
+    app.create_topics().send(5)
+    process = app.start()
+    app.applied()
+    assert process.stop() == 0
+    blind = confluent_kafka.Producer({"bootstrap.servers": app.bootstrap, "transactional.id": app.topics.name("blind")})
+    blind.init_transactions(harness.TIMEOUT_SECONDS)
+    blind.begin_transaction()
+    changelog = f"{app.name}-changelog"
+    for partition in app.admin.list_topics(changelog, timeout=10).topics[changelog].partitions:
+        blind.produce(changelog, b"", key=b"nobody", partition=partition)
+    blind.flush(harness.TIMEOUT_SECONDS)
+    process = app.start()
+    app.send(5)
+    app.applied()
+    assert process.stop() == 0
+    process = app.start()  # the store has everything: there is nothing to read
+    app.send(5)
+    app.applied()
+    assert process.stop() == 0
+    shutil.rmtree(app.state)
+    process = app.forestall(app.config)
+    process.wait_for_log("msg=restoring")
+    assert "msg=ready" not in process.log
+    blind.abort_transaction(harness.TIMEOUT_SECONDS)
+    process.wait_for_log("msg=ready")
+    app.send(5)
+    app.applied()
+    assert process.stop() == 0
 
 
 def test_a_deleted_changelog_is_refused(app):
