@@ -78,7 +78,7 @@ class Peer:
 
 def forestall(session, load, number):
     own = rig.Forestall(session.kafka, load, session.folder, f"{load.topic}-forestall-{number}", rig.HERE / "query.yaml",
-                        more="time: {idle_lag: never}\nexchange: kafka")
+                        more=f"time: {{idle_lag: never}}\nexchange: kafka\nworkers: {rig.CPUS}")
     own.start()
     started = own.started()
     own.wait_committed(load.ends)

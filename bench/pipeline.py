@@ -23,14 +23,19 @@ def options(parser):
                         help="events a second of event time (default 8,000: with 2,000 groups 240 events a partial)")
     parser.add_argument("--rounds", type=rig.number, default=3)
     parser.add_argument("--exchange", choices=["kafka", "local"], default="kafka", help="default kafka")
+    parser.add_argument("--workers", type=rig.number, default=rig.CPUS, help="default: as many as there are CPUs; 1 with --exchange local")
     parser.add_argument("--set", action="append", choices=list(SETS), help="only this one: query (count and sum) or 'ten rules'")
     parser.add_argument("--under", default="", help="a program that the processor runs under, such as 'perf record'")
+
+
+def workers_of(options):
+    return options.workers if options.exchange == "kafka" else 1
 
 
 def measure_one(session, load, rules, number, options, under=()):
     """Events a second, CPU microseconds an event, peak memory in MiB."""
     own = rig.Forestall(session.kafka, load, session.folder, f"{load.topic}-{number}", rig.HERE / SETS[rules],
-                        more=f"time: {{idle_lag: never}}\nexchange: {options.exchange}")
+                        more=f"time: {{idle_lag: never}}\nexchange: {options.exchange}\nworkers: {workers_of(options)}")
     own.start(under)
     started = own.started()
     seconds = own.wait_committed(load.ends) - started
@@ -39,10 +44,10 @@ def measure_one(session, load, rules, number, options, under=()):
     cpu, peak = own.process.cpu_seconds(), own.process.peak_mib()
     counters = own.stop(bool(under))
     # It may have ended before it read the last of the events that only close windows.
-    if not load.events < int(counters["events"]) <= load.events + rig.CLOSING_EVENTS:
-        rig.fail(f"{counters['events']} events were read, not {load.events:,} and a few")
+    if not load.events < counters["events"] <= load.events + rig.CLOSING_EVENTS:
+        rig.fail(f"{counters['events']:,} events were read, not {load.events:,} and a few")
     for name in ("late", "undecodable"):
-        if counters[name] != "0":
+        if counters[name] != 0:
             rig.fail(f"{name} is {counters[name]}")
     if rules == "query":
         counted, total, last_ms = own.counted()
@@ -78,5 +83,5 @@ def measure(session, options):
         counted = f"counted {load.events:,} of {load.events:,}" if each == "query" else "all read, none late"
         lines.append(rig.Line(f"forestall, {each}", "events/s", list(rates), ratio=rig.ratio_of(rates, bare, "bare"),
                               note=f"{counted}; {rig.figure(rig.statistics.median(cpus))} us CPU an event; "
-                                   f"{max(peaks):,.0f} MiB at most"))
+                                   f"{max(peaks):,.0f} MiB at most; {workers_of(options)} workers"))
     return lines

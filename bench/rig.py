@@ -21,6 +21,7 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent
 HERE = ROOT / "bench"
 BIN = ROOT / "build" / "release"
 PARTITIONS = 4
+CPUS = len(os.sched_getaffinity(0))
 CLOSING_EVENTS = 200
 POLL_SECONDS = 0.02
 SECONDS_MAX = 3600
@@ -350,7 +351,8 @@ class Forestall:
         """Ends it in good order; returns its counters. What it runs under may end in its own way."""
         if self.process.stop() != 0 and not under:
             fail(f"forestall run ended with {self.process.process.returncode}:\n{self.process.log[-3000:]}")
-        return dict(re.findall(r"(\w+)=(\S+)", self.lines("msg=stopped")[-1]))
+        workers = [dict(re.findall(r"(\w+)=(\S+)", line)) for line in self.lines("msg=stopped")]
+        return {name: sum(int(each[name]) for each in workers) for name, value in workers[0].items() if value.isdecimal()}
 
     def counted(self):
         """What the published scorecards of bench/query.yaml say: how many events were counted, the sum of their values,

@@ -108,7 +108,7 @@ void kafka_cpu_lead(struct kafka_cpu *cpu)
     if (now_us < cpu->next_us)
         return;
     if (cpu->next_us == 0)
-        cpu->usable = sched_getaffinity(0, sizeof cpu->allowed, &cpu->allowed) == 0;
+        cpu->usable = sched_getaffinity(0, sizeof cpu->allowed, &cpu->allowed) == 0 && CPU_COUNT(&cpu->allowed) > 1;
     if (cpu->free)
         together(cpu);
     else if (cpu->usable)

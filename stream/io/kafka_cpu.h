@@ -6,8 +6,8 @@
  * each other the two threads still take less than a core of what a worker can use.
  *
  * The thread that takes the messages leads. For a moment of each second it is free, and the kernel puts it where there
- * is room, within what the process is allowed; for the rest of it they all stay there. Where affinity may not be set
- * nothing happens.
+ * is room, within what the process is allowed; for the rest of it they all stay there. Where affinity may not be set,
+ * or the leader was started on one CPU alone, nothing happens.
  */
 #ifndef FORESTALL_IO_KAFKA_CPU_H
 #define FORESTALL_IO_KAFKA_CPU_H
