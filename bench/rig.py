@@ -30,6 +30,7 @@ QUIET_SECONDS = 10  # no new results for so long, after all was read: it is done
 MINUTE_MS = 60_000
 START_MS = int(datetime.datetime(2026, 1, 31, tzinfo=datetime.timezone.utc).timestamp() * 1000)
 FIVE_MINUTES = tuple(f":{minute:02}:00.000Z" for minute in range(0, 60, 5))
+COUNTED = 1_000_000_000  # of bench/query.yaml: a figure is so much for each event, and the sum of their values
 VALUES = 1000  # of load_bench.c: event i has the value i mod VALUES
 
 CONFIGURATION = """\
@@ -357,13 +358,15 @@ class Forestall:
     def counted(self):
         """What the published scorecards of bench/query.yaml say: how many events were counted, the sum of their values,
         and when the last was appended, in milliseconds. Of the windows only those count that lie side by side."""
-        counts, last_ms = {"events": 0.0, "total": 0.0}, 0
+        events, total, last_ms = 0, 0, 0
         for _, value, appended_ms in self.kafka.records(f"{self.name}-scorecards"):
             card = json.loads(value)
             last_ms = max(last_ms, appended_ms)
             if card["window_to"].endswith(FIVE_MINUTES):
-                counts[card["id"]] += card["value"] or 0
-        return counts["events"], counts["total"], last_ms
+                count, of_values = divmod(int(card["value"] or 0), COUNTED)
+                events += count
+                total += of_values
+        return events, total, last_ms
 
     def state_mib(self):
         return sum(each.stat().st_size for each in self.state.rglob("*") if each.is_file()) / 2**20
