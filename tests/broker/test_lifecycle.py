@@ -2,6 +2,7 @@
 
 import json
 import os
+import pathlib
 import re
 import shutil
 import subprocess
@@ -127,6 +128,26 @@ def test_sigterm_while_it_reads_a_backlog(app):
     assert time.monotonic() - begun < STOP_SECONDS_MAX
     process = app.start()
     app.applied()
+    assert process.stop() == 0
+
+
+def test_with_a_worker_for_each_cpu_each_keeps_to_its_own(app):
+    allowed = os.sched_getaffinity(0)
+    two = set(sorted(allowed)[:2])
+    app.config = app.configure(exchange="kafka", workers=2)
+    app.create_topics().send(5)
+    os.sched_setaffinity(0, two)
+    try:
+        process = app.start()
+    finally:
+        os.sched_setaffinity(0, allowed)
+    app.applied()
+    places = {}
+    for thread in os.listdir(f"/proc/{process.pid}/task"):
+        name = pathlib.Path(f"/proc/{process.pid}/task/{thread}/comm").read_text()
+        if name.startswith("rdk:"):
+            places.setdefault(frozenset(os.sched_getaffinity(int(thread))), []).append(name)
+    assert set(places) == {frozenset({each}) for each in two}
     assert process.stop() == 0
 
 
