@@ -97,6 +97,7 @@ def measure(session, options):
     for project in {PEERS[each][0] for each in chosen}:
         build(project)
     load = rig.fill(session.kafka, session.topic("peers"), options.groups, options.events, options.rate)
+    rig.warm_up(session, load)
     rates = {each: [] for each in ("bare", "forestall", *chosen)}
     peaks = {each: [] for each in rates}
     counts = {each: [] for each in rates}

@@ -375,6 +375,18 @@ class Forestall:
         self.kafka.delete_of(self.name)
 
 
+def warm_up(session, load):
+    """Has the topic read once, unmeasured. For its first minutes a broker's machine code is being made, on the same cores, at
+    the cost of whoever is measured first."""
+    bare(session.kafka, load.topic)
+    own = Forestall(session.kafka, load, session.folder, f"{load.topic}-warm-up", HERE / "query.yaml",
+                    more=f"time: {{idle_lag: never}}\nexchange: kafka\nworkers: {CPUS}")
+    own.start()
+    own.wait_committed(load.ends)
+    own.stop()
+    own.clean()
+
+
 def log_time(line):
     text = re.search(r"time=(\S+)", line).group(1)
     return datetime.datetime.fromisoformat(text.replace("Z", "+00:00")).timestamp()
