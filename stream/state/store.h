@@ -15,11 +15,12 @@ struct store_ops {
     int (*get)(struct store *store, struct str key, struct buf *value, struct error *err);
     /* One atomic batch: n entries; a value with p NULL deletes. Not synced: what a crash loses, the changelog has. */
     int (*write)(struct store *store, const struct str_pair *entries, size_t n, struct error *err);
-    /* Keys from `from` on, in order, until `to` (exclusive; empty: to the last one). */
+    /* Keys from `from` on, in order, until `to` (exclusive; empty: to the last one). They are looked for among those of
+     * the kind of `from` (state.h); whether others come after the last of a task's is left open. */
     struct store_iterator *(*scan)(struct store *store, struct str from, struct str to);
     /* The next entry, valid until the next call: 0; 1 at the end; -1. */
     int (*next)(struct store_iterator *iterator, struct str *key, struct str *value, struct error *err);
-    /* Goes on from `from`, wherever it stood. */
+    /* Goes on from `from`, of the same kind, wherever it stood. */
     void (*seek)(struct store_iterator *iterator, struct str from);
     void (*scan_end)(struct store_iterator *iterator);
     /* Deletes the keys from `from` on until `to` (exclusive; empty: to the last one). */

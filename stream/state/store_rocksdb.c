@@ -1,19 +1,28 @@
 /* The store in RocksDB, by its C interface as of 7.8.
  *
- * One column family. The write-ahead log is on and unsynced: after a crash of the process nothing is lost, after one of
- * the machine the store is some consistent earlier state, and the changelog brings the rest. Writing fails only when
- * the disk does, and then the process ends: what was committed is in the changelog.
+ * A column family for each kind of entry that there are many of, since each is written in order of key, and rewritten
+ * in that order later: in a table file of two kinds lies all between them too, and each compaction would merge that.
+ * They are flushed together. The write-ahead log is on and unsynced: after a crash of the process nothing is lost,
+ * after one of the machine the store is some consistent earlier state, and the changelog brings the rest. Writing fails
+ * only when the disk does, and then the process ends: what was committed is in the changelog.
  */
 #include <rocksdb/c.h>
 #include <stdlib.h>
 
-#include "state/store.h"
+#include "base/log.h"
+#include "state/state.h"
+
+enum { FAMILIES = 4 };
+
+/* The first has all the rest. */
+static const char *const family_names[FAMILIES] = {"default", "groups", "parts", "timers"};
 
 struct store_rocksdb {
     struct store base;
     char *dir;
     int64_t memory_bytes;
     rocksdb_t *db;
+    rocksdb_column_family_handle_t *families[FAMILIES];
     rocksdb_options_t *options;
     rocksdb_block_based_table_options_t *table_options;
     rocksdb_cache_t *cache;
@@ -22,11 +31,26 @@ struct store_rocksdb {
 };
 
 struct store_iterator {
+    rocksdb_column_family_handle_t *family;
     rocksdb_iterator_t *iterator;
     rocksdb_readoptions_t *read;
     bool started;
     char *to; /* the upper bound, which RocksDB borrows */
 };
+
+static rocksdb_column_family_handle_t *family_of(const struct store_rocksdb *store, struct str key)
+{
+    switch (key.n > 2 ? key.p[2] : STATE_META) {
+    case STATE_GROUP:
+        return store->families[1];
+    case STATE_PART:
+        return store->families[2];
+    case STATE_TIMER:
+        return store->families[3];
+    default:
+        return store->families[0];
+    }
+}
 
 /* Takes RocksDB's message. */
 static int rocksdb_failed(const struct store_rocksdb *store, char *message, struct error *err)
@@ -48,7 +72,8 @@ static int rocksdb_store_get(struct store *base, struct str key, struct buf *val
 {
     struct store_rocksdb *store = (struct store_rocksdb *)base;
     char *message = NULL;
-    rocksdb_pinnableslice_t *slice = rocksdb_get_pinned(store->db, store->read, key.p, key.n, &message);
+    rocksdb_pinnableslice_t *slice =
+        rocksdb_get_pinned_cf(store->db, store->read, family_of(store, key), key.p, key.n, &message);
     if (message != NULL)
         return rocksdb_failed(store, message, err);
     if (slice == NULL)
@@ -67,10 +92,11 @@ static int rocksdb_store_write(struct store *base, const struct str_pair *entrie
     rocksdb_writebatch_t *batch = rocksdb_writebatch_create();
     for (size_t i = 0; i < n; i++) {
         const struct str_pair *entry = &entries[i];
+        rocksdb_column_family_handle_t *family = family_of(store, entry->key);
         if (entry->value.p == NULL)
-            rocksdb_writebatch_delete(batch, entry->key.p, entry->key.n);
+            rocksdb_writebatch_delete_cf(batch, family, entry->key.p, entry->key.n);
         else
-            rocksdb_writebatch_put(batch, entry->key.p, entry->key.n, entry->value.p, entry->value.n);
+            rocksdb_writebatch_put_cf(batch, family, entry->key.p, entry->key.n, entry->value.p, entry->value.n);
     }
     char *message = NULL;
     rocksdb_write(store->db, store->write, batch, &message);
@@ -88,12 +114,13 @@ static struct store_iterator *rocksdb_store_scan(struct store *base, struct str 
 {
     struct store_rocksdb *store = (struct store_rocksdb *)base;
     struct store_iterator *iterator = mem_zalloc(sizeof *iterator);
+    iterator->family = family_of(store, from);
     iterator->read = rocksdb_readoptions_create();
     if (to.n > 0) {
         iterator->to = mem_strdup(to);
         rocksdb_readoptions_set_iterate_upper_bound(iterator->read, iterator->to, to.n);
     }
-    iterator->iterator = rocksdb_create_iterator(store->db, iterator->read);
+    iterator->iterator = rocksdb_create_iterator_cf(store->db, iterator->read, iterator->family);
     rocksdb_store_seek(iterator, from);
     return iterator;
 }
@@ -129,16 +156,44 @@ static void rocksdb_store_scan_end(struct store_iterator *iterator)
     free(iterator);
 }
 
+/* A database of one column family is another version's: its entries lie where nobody would look for them. */
+static int old_one_remove(struct store_rocksdb *store, struct error *err)
+{
+    char *message = NULL;
+    size_t count = 0;
+    char **names = rocksdb_list_column_families(store->options, store->dir, &count, &message);
+    if (message != NULL) { /* there is none yet; or opening it says what is wrong */
+        rocksdb_free(message);
+        return 0;
+    }
+    rocksdb_list_column_families_destroy(names, count);
+    if (count == FAMILIES)
+        return 0;
+    log_info("another version has written the local state, in another form; restoring all of it",
+             LOG_S("dir", store->dir));
+    rocksdb_destroy_db(store->options, store->dir, &message);
+    return message == NULL ? 0 : rocksdb_failed(store, message, err);
+}
+
+static rocksdb_t *families_open(struct store_rocksdb *store, int compression, char **message)
+{
+    const rocksdb_options_t *options[FAMILIES];
+    rocksdb_options_set_compression(store->options, compression);
+    for (int i = 0; i < FAMILIES; i++)
+        options[i] = store->options;
+    return rocksdb_open_column_families(store->options, store->dir, FAMILIES, family_names, options, store->families,
+                                        message);
+}
+
 static int database_open(struct store_rocksdb *store, struct error *err)
 {
     char *message = NULL;
-    rocksdb_options_set_compression(store->options, rocksdb_lz4_compression);
-    store->db = rocksdb_open(store->options, store->dir, &message);
+    TRY(old_one_remove(store, err));
+    store->db = families_open(store, rocksdb_lz4_compression, &message);
     if (message != NULL && strstr(message, "not linked") != NULL) {
         rocksdb_free(message);
         message = NULL;
-        rocksdb_options_set_compression(store->options, rocksdb_no_compression);
-        store->db = rocksdb_open(store->options, store->dir, &message);
+        store->db = families_open(store, rocksdb_no_compression, &message);
     }
     return message == NULL ? 0 : rocksdb_failed(store, message, err);
 }
@@ -152,9 +207,11 @@ static int rocksdb_store_clear(struct store *base, struct str from, struct str t
     const char *end = to.n > 0 ? to.p : last;
     size_t end_n = to.n > 0 ? to.n : sizeof last - 1;
     char *message = NULL;
-    rocksdb_delete_file_in_range(store->db, start, from.n, end, end_n, &message);
     rocksdb_writebatch_t *batch = rocksdb_writebatch_create();
-    rocksdb_writebatch_delete_range(batch, start, from.n, end, end_n);
+    for (int i = 0; i < FAMILIES && message == NULL; i++) {
+        rocksdb_delete_file_in_range_cf(store->db, store->families[i], start, from.n, end, end_n, &message);
+        rocksdb_writebatch_delete_range_cf(batch, store->families[i], start, from.n, end, end_n);
+    }
     if (message == NULL)
         rocksdb_write(store->db, store->write, batch, &message);
     rocksdb_writebatch_destroy(batch);
@@ -164,6 +221,8 @@ static int rocksdb_store_clear(struct store *base, struct str from, struct str t
 static void rocksdb_store_close(struct store *base)
 {
     struct store_rocksdb *store = (struct store_rocksdb *)base;
+    for (int i = 0; store->db != NULL && i < FAMILIES; i++)
+        rocksdb_column_family_handle_destroy(store->families[i]);
     if (store->db != NULL)
         rocksdb_close(store->db);
     rocksdb_writeoptions_destroy(store->write);
@@ -184,6 +243,9 @@ static void options_set(struct store_rocksdb *store)
     size_t memory = (size_t)store->memory_bytes;
     rocksdb_options_t *options = store->options;
     rocksdb_options_set_create_if_missing(options, 1);
+    rocksdb_options_set_create_missing_column_families(options, 1);
+    /* Else a crash of the machine, which takes the end of the log, could leave them as of different times. */
+    rocksdb_options_set_atomic_flush(options, 1);
     rocksdb_options_set_db_write_buffer_size(options, memory / 4);
     rocksdb_options_set_write_buffer_size(options, memory / 8);
     rocksdb_options_set_max_write_buffer_number(options, 3);

@@ -11,7 +11,7 @@
 #include "../remove_folder.h"
 #include "state/state.h"
 
-enum { KEYS = 300, KEY_BYTES_MAX = 6, VALUE_BYTES_MAX = 12, STEPS = 60000 };
+enum { KEYS = 300, HEAD_BYTES = 3, KEY_BYTES_MAX = 6, VALUE_BYTES_MAX = 12, STEPS = 60000 };
 
 /* What one key holds: as committed, and as seen now. */
 struct model_value {
@@ -40,14 +40,17 @@ static int key_order(const void *left, const void *right)
     return str_cmp(*(const struct str *)left, *(const struct str *)right);
 }
 
-/* Keys of few different bytes, so that prefixes are shared, with the greatest byte among them. */
-static void keys_make(struct model *model, struct arena *arena)
+/* Keys of one task and kind, of few different bytes, so that prefixes are shared, with the greatest byte among them. */
+static void keys_make(struct model *model, enum state_kind kind, struct arena *arena)
 {
+    struct buf head = {0};
+    state_key(&head, 0xFFFF, kind);
     static const unsigned char alphabet[] = {0x00, 0x01, 'a', 'b', 0xFE, 0xFF};
     for (size_t i = 0; i < KEYS; i++) {
-        unsigned char key[KEY_BYTES_MAX];
-        size_t n = 1 + draw(KEY_BYTES_MAX);
-        for (size_t b = 0; b < n; b++)
+        unsigned char key[HEAD_BYTES + KEY_BYTES_MAX];
+        size_t n = HEAD_BYTES + 1 + draw(KEY_BYTES_MAX);
+        memcpy(key, head.p, HEAD_BYTES);
+        for (size_t b = HEAD_BYTES; b < n; b++)
             key[b] = alphabet[draw(sizeof alphabet)];
         model->keys[i] = arena_str(arena, (struct str){(const char *)key, n});
         for (size_t before = 0; before < i; before++)
@@ -56,6 +59,7 @@ static void keys_make(struct model *model, struct arena *arena)
                 break;
             }
     }
+    buf_fini(&head);
     qsort(model->keys, KEYS, sizeof *model->keys, key_order);
 }
 
@@ -115,7 +119,7 @@ static void step_scan(struct model *model, struct state *state)
 {
     struct error err;
     struct str key = model->keys[draw(KEYS)];
-    struct scan scan = {.model = model, .prefix = {key.p, draw((uint32_t)key.n + 1)}};
+    struct scan scan = {.model = model, .prefix = {key.p, HEAD_BYTES + draw((uint32_t)key.n - HEAD_BYTES + 1)}};
     scan.visits_left = draw(3) == 0 ? 1 + (int)draw(5) : -1;
     int result = state_scan(state, scan.prefix, scan_visit, &scan, &err);
     ASSERT(result == 0 || (result == 42 && scan.visits_left == 0));
@@ -186,13 +190,13 @@ static void step_abort(struct model *model, struct state *state)
     memset(model->dirty, 0, sizeof model->dirty);
 }
 
-static void run(struct store *store, int steps)
+static void run(struct store *store, enum state_kind kind, int steps)
 {
     static struct model model;
     struct arena arena = {0};
     struct cursor_model cursor = {.last = SIZE_MAX};
     memset(&model, 0, sizeof model);
-    keys_make(&model, &arena);
+    keys_make(&model, kind, &arena);
     struct state *state = state_new(store);
     for (int i = 0; i < steps; i++) {
         size_t key = draw(KEYS);
@@ -226,13 +230,16 @@ int main(int argc, char **argv)
     (void)printf("seed %" PRIu64 "\n", seed);
     (void)fflush(stdout);
     random_state = seed;
-    run(store_memory_new(), steps);
-    char dir[] = "/tmp/forestall-state-XXXXXX";
-    ASSERT(mkdtemp(dir) != NULL);
-    struct store *store;
-    struct error err;
-    ASSERT(store_rocksdb_open(&store, dir, 8 << 20, &err) == 0);
-    run(store, steps);
-    remove_folder(dir);
+    run(store_memory_new(), STATE_PART, steps);
+    static const enum state_kind kinds[] = {STATE_ROW, STATE_GROUP, STATE_PART, STATE_TIMER};
+    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
+        char dir[] = "/tmp/forestall-state-XXXXXX";
+        ASSERT(mkdtemp(dir) != NULL);
+        struct store *store;
+        struct error err;
+        ASSERT(store_rocksdb_open(&store, dir, 8 << 20, &err) == 0);
+        run(store, kinds[i], steps / 2);
+        remove_folder(dir);
+    }
     return 0;
 }

@@ -5,6 +5,7 @@
 #include <stdint.h>
 
 #include <cmocka.h>
+#include <rocksdb/c.h>
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -156,6 +157,41 @@ static void test_database_lasts_and_clears(void **unused)
     remove_folder(dir);
 }
 
+/* As versions before wrote it: all entries in one column family. */
+static void test_a_database_of_another_form_is_made_anew(void **unused)
+{
+    (void)unused;
+    char dir[] = "/tmp/forestall-store-XXXXXX";
+    char *message = NULL;
+    assert_non_null(mkdtemp(dir));
+    rocksdb_options_t *options = rocksdb_options_create();
+    rocksdb_writeoptions_t *write = rocksdb_writeoptions_create();
+    rocksdb_options_set_create_if_missing(options, 1);
+    rocksdb_t *db = rocksdb_open(options, dir, &message);
+    assert_null(message);
+    rocksdb_put(db, write, "\0\0g1", 4, "v", 1, &message);
+    rocksdb_put(db, write, "\0\0\0next", 7, "v", 1, &message);
+    assert_null(message);
+    rocksdb_close(db);
+    rocksdb_writeoptions_destroy(write);
+    rocksdb_options_destroy(options);
+
+    struct store *store;
+    struct buf value = {0};
+    const struct str_pair entry = {STR_LIT("\0\0g1"), STR_LIT("new")};
+    assert_int_equal(store_rocksdb_open(&store, dir, 16 << 20, &err), 0);
+    assert_int_equal(store->ops->get(store, STR_LIT("\0\0g1"), &value, &err), 1);
+    assert_int_equal(store->ops->get(store, STR_LIT("\0\0\0next"), &value, &err), 1);
+    assert_int_equal(store->ops->write(store, &entry, 1, &err), 0);
+    store->ops->close(store);
+    assert_int_equal(store_rocksdb_open(&store, dir, 16 << 20, &err), 0);
+    assert_int_equal(store->ops->get(store, STR_LIT("\0\0g1"), &value, &err), 0);
+    assert_text(buf_str(&value), "new");
+    buf_fini(&value);
+    store->ops->close(store);
+    remove_folder(dir);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -164,6 +200,7 @@ int main(void)
         cmocka_unit_test(test_scan_ends_with_the_visits_result),
         cmocka_unit_test(test_keys_sort_by_task_and_kind),
         cmocka_unit_test(test_database_lasts_and_clears),
+        cmocka_unit_test(test_a_database_of_another_form_is_made_anew),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
