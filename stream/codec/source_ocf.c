@@ -142,9 +142,8 @@ const struct stream *source_ocf_stream(const char *path, struct arena *arena, st
 int source_ocf_open(struct source **out, const char *path, const struct stream *stream, int64_t now_ms,
                     struct error *err)
 {
-    static const struct source_ops ops = {
-        ocf_poll,     ocf_release,         ocf_wait, ocf_seek,        ocf_end_offset, NULL,
-        ocf_finished, ocf_source_progress, NULL,     ocf_source_close};
+    static const struct source_ops ops = {ocf_poll,     ocf_release,         ocf_wait, ocf_seek, ocf_end_offset,  NULL,
+                                          ocf_finished, ocf_source_progress, NULL,     NULL,     ocf_source_close};
     struct source_ocf *in = mem_zalloc(sizeof *in);
     in->base = (struct source){.ops = &ops, .partitions = &in->partition, .partition_count = 1};
     in->partition.topic_name = arena_str(&in->path, str_of(path));

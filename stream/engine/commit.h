@@ -103,6 +103,9 @@ struct commit_ops {
     /* Whether the state of an owned task is in the store, as of its committed position; NULL: it always is after a
      * restore. */
     int (*ready)(struct commit *commit, int task, bool *ready, struct error *err);
+    /* The greatest time that the committed positions of others' inputs have, marks included; INT64_MIN: none. It asks
+     * the cluster. NULL: there are no others. */
+    int (*others)(struct commit *commit, int64_t *greatest_ms, struct error *err);
     void (*close)(struct commit *commit);
 };
 

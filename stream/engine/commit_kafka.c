@@ -289,8 +289,10 @@ static int kafka_start(struct commit *commit, const struct commit_batch *batch, 
     size_t dirty_count = state_dirty(state, &dirty);
     ASSERT(batch->position_count == kafka->position_count && !flight->under_way);
     *under_way = false;
-    if (nothing_new(kafka, batch, dirty_count))
+    if (nothing_new(kafka, batch, dirty_count)) {
+        kafka->restores = 0; /* it came as far as one that commits */
         return 0;
+    }
     if (kafka->producer == NULL || kafka_producer_dead(kafka->producer) || source_kafka_revoked(kafka->options.source))
         return error_set(err, ERROR_ABORT, "the group took the partitions away");
     arena_reset(&kafka->scratch);
@@ -345,14 +347,37 @@ static int kafka_commit(struct commit *commit, const struct commit_batch *batch,
 static int kafka_ready(struct commit *commit, int task, bool *ready, struct error *err)
 {
     struct commit_kafka *kafka = kafka_of(commit);
-    if (!kafka->tasks[task].ready && kafka->restorer != NULL)
-        TRY(restorer_ready(kafka->restorer, task, &kafka->tasks[task].ready, err));
+    if (!kafka->tasks[task].ready && kafka->restorer != NULL &&
+        restorer_ready(kafka->restorer, task, &kafka->tasks[task].ready, err) != 0) {
+        if (err->class == ERROR_RETRY)
+            kafka->restores = 0;
+        return -1;
+    }
     *ready = kafka->tasks[task].ready;
     for (int i = 0; i < kafka->options.config->tasks; i++)
         if (kafka->tasks[i].owned && !kafka->tasks[i].ready)
             return 0;
     restorer_stop(kafka->restorer);
     kafka->restorer = NULL;
+    return 0;
+}
+
+static int kafka_others(struct commit *commit, int64_t *greatest_ms, struct error *err)
+{
+    struct commit_kafka *kafka = kafka_of(commit);
+    *greatest_ms = INT64_MIN;
+    arena_reset(&kafka->asked);
+    struct kafka_committed *committed = commit_positions_ask(kafka, &kafka->asked, err);
+    if (committed == NULL)
+        return -1;
+    for (size_t i = 0; i < kafka->input_count; i++) {
+        struct commit_position position;
+        if (kafka->positions[i].owned || committed[i].offset < 0)
+            continue;
+        TRY(commit_input_parse(committed[i].metadata, &position, err));
+        if (position.max_time_ms > *greatest_ms)
+            *greatest_ms = position.max_time_ms;
+    }
     return 0;
 }
 
@@ -366,6 +391,7 @@ static void kafka_close(struct commit *commit)
     kafka_trim_free(kafka->trim);
     kafka_producer_close(kafka->producer);
     arena_fini(&kafka->scratch);
+    arena_fini(&kafka->asked);
     free(kafka->positions);
     free(kafka->transactional_id);
     free(kafka->changelog);
@@ -390,6 +416,7 @@ int commit_kafka_open(struct commit **commit, const struct commit_kafka_options 
                                           .finish = kafka_finish,
                                           .restore = restore_run,
                                           .ready = kafka_ready,
+                                          .others = kafka_others,
                                           .close = kafka_close};
     if (options->config->tasks < 1 || options->config->tasks > COMMIT_TASKS_MAX)
         return error_set(err, ERROR_FATAL, "state.tasks is %d; it is 1 to %d", options->config->tasks,

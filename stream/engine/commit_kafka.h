@@ -87,6 +87,7 @@ struct commit_kafka {
     int64_t restores_since_us;
     /* Buffers reused by every commit. */
     struct arena scratch;
+    struct arena asked; /* what the group said last */
 };
 
 /* The store's own entries of the commit protocol, a few a task, written in one batch with what they speak of. They are
@@ -134,6 +135,9 @@ int restore_task_told(const struct restore_way *way, int task, const struct comm
                       struct error *err) MUST_CHECK;
 /* The task has no committed position: neither may it have state, here or in the changelog. */
 int restore_first_check(const struct restore_way *way, int task, struct error *err) MUST_CHECK;
+
+/* What the group has committed of each partition of the source, in the arena; NULL: `err` says why. */
+struct kafka_committed *commit_positions_ask(struct commit_kafka *kafka, struct arena *arena, struct error *err);
 
 int restore_run(struct commit *commit, struct state *state, struct arena *arena, struct commit_restored *out,
                 struct error *err) MUST_CHECK;

@@ -69,13 +69,29 @@ static int mark_order(const void *left, const void *right)
     return (a->time_ms > b->time_ms) - (a->time_ms < b->time_ms);
 }
 
-static int topic_read(struct kafka_log *log, const char *topic, struct marks_read *read, struct error *err)
+/* Up to where marks were written by now. A commit that is over may not be visible on the topic yet, and no mark of it
+ * may be missed: kafka_log_read waits. */
+static int end_ask(const struct config *config, const char *topic, int64_t *end, struct error *err)
+{
+    const struct kafka_log_options options = {
+        .properties = config->kafka, .property_count = config->kafka_count, .uncommitted = true};
+    struct kafka_log *log;
+    int64_t low;
+    TRY(kafka_log_open(&log, &options, err));
+    int result = kafka_log_range(kafka_log_client(log), topic, 0, &low, end, err);
+    kafka_log_close(log);
+    return result;
+}
+
+static int topic_read(const struct config *config, struct kafka_log *log, const char *topic, struct marks_read *read,
+                      struct error *err)
 {
     int partitions = 0;
     TRY(kafka_topic_partitions(kafka_log_client(log), topic, &partitions, err));
     if (partitions == 0)
         return 0;
-    const struct kafka_stretch stretch = {.topic = topic, .to = INT64_MAX, .visit = mark_take, .context = read};
+    struct kafka_stretch stretch = {.topic = topic, .visit = mark_take, .context = read};
+    TRY(end_ask(config, topic, &stretch.to, err));
     return kafka_log_read(log, &stretch, err);
 }
 
@@ -86,7 +102,8 @@ int commit_marks_read(const struct config *config, struct source *source, struct
     const struct kafka_log_options options = {.properties = config->kafka, .property_count = config->kafka_count};
     TRY(kafka_log_open(&log, &options, err));
     struct marks_read read = {.source = source};
-    int result = topic_read(log, arena_printf(arena, "%.*s-marks", STR_ARG(config->application_id)), &read, err);
+    int result =
+        topic_read(config, log, arena_printf(arena, "%.*s-marks", STR_ARG(config->application_id)), &read, err);
     kafka_log_close(log);
     *count = 0;
     *marks = arena_alloc(arena, (read.count + 1) * sizeof **marks);

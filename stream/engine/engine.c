@@ -160,6 +160,7 @@ int engine_new(struct engine **out, const struct engine_options *options, struct
     size_t n = options->source->partition_count - (options->shared ? (size_t)options->config->tasks : 0);
     struct halves halves = {0};
     engine->options = *options;
+    engine->others_ms = TIME_NONE;
     engine->input_count = n;
     engine->order = mem_alloc((n + 1) * sizeof *engine->order);
     watermark_init(&engine->watermark, n);
@@ -402,16 +403,40 @@ static int advance_all(struct engine *engine, bool *more, struct error *err)
     return may && time_ms != TIME_END ? advance(engine, time_ms, more, err) : 0;
 }
 
+/* What others' inputs have come to stands in the tasks' logs. A worker that drives none asks for the committed
+ * positions, which say the same, but for who is idle. */
+static int ask_others(struct engine *engine, struct idle_others *others, struct error *err)
+{
+    struct commit *commit = engine->options.commit;
+    if (!tasks_any(engine->tasks)) {
+        int64_t now_us = clock_mono_us();
+        if (commit->ops->others != NULL && now_us - engine->others_us > OTHERS_EVERY_US) {
+            TRY(commit->ops->others(commit, &engine->others_ms, err));
+            engine->others_us = now_us;
+        }
+        *others = (struct idle_others){engine->others_ms, false};
+        return 0;
+    }
+    struct tasks_others known = tasks_others(engine->tasks);
+    *others = (struct idle_others){known.greatest_ms, known.idle};
+    return 0;
+}
+
 static int look_for_idle(struct engine *engine, struct error *err)
 {
     struct idle_others others = {TIME_NONE, true};
     if (engine->idle == NULL)
         return 0;
-    if (engine->tasks != NULL) {
-        struct tasks_others known = tasks_others(engine->tasks);
-        others = (struct idle_others){known.greatest_ms, known.idle};
-    }
+    if (engine->tasks != NULL)
+        TRY(ask_others(engine, &others, err));
     return idle_look(engine->idle, &others, &engine->outbox, &engine->counters.marks, err);
+}
+
+/* What is not driven here any more must not be applied: the same store may be another worker's now. */
+static int still_owned(struct engine *engine, struct error *err)
+{
+    struct source *source = engine->options.source;
+    return source->ops->still_owned != NULL ? source->ops->still_owned(source, err) : 0;
 }
 
 int engine_step(struct engine *engine, bool *worked, struct error *err)
@@ -421,11 +446,13 @@ int engine_step(struct engine *engine, bool *worked, struct error *err)
     *worked = false;
     TRY(read_all(engine, worked, err));
     TRY(engine_commit_finish(engine, false, &over, err));
+    TRY(still_owned(engine, err));
     if (engine->tasks != NULL)
         TRY(tasks_read(engine->tasks, over, worked, err));
     TRY(look_for_idle(engine, err));
     if (!over)
         return 0;
+    TRY(still_owned(engine, err));
     engine->turn_us = clock_mono_us();
     TRY(engine->tasks != NULL ? tasks_advance(engine->tasks, &more, err) : advance_all(engine, &more, err));
     *worked = *worked || more;

@@ -14,6 +14,7 @@ enum {
     BATCH_MAX = 1024,                  /* records of one poll */
     SENT_BYTES_MAX = 32 * 1024 * 1024, /* sent to logs, with what has changed: makes a commit due at once */
     ASK_EMPTY_EVERY_US = 100 * 1000,
+    OTHERS_EVERY_US = 1000 * 1000,
     TURN_MAX_US = 200000,   /* of applying, before the worker looks up */
     OUTBOX_MAX = 50000,     /* records, likewise */
     COMMITTING_WAIT_MS = 2, /* for records, while a commit is under way */
@@ -44,6 +45,8 @@ struct engine {
     struct source_record records[BATCH_MAX];
     size_t *order;        /* partitions, slowest first */
     int64_t committed_us; /* when the last commit ended */
+    int64_t others_ms;    /* the greatest time of others' inputs, as far as was asked; TIME_NONE: none */
+    int64_t others_us;    /* when that was */
     int64_t asked_us;     /* when the logs of empty partitions were last asked for their ends */
     struct engine_counters counters;
 };

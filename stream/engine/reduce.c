@@ -273,7 +273,9 @@ static int apply_next(struct reduce *reduce, const int64_t *before_ms, bool *any
     TRY(inbox_next(reduce->inbox, before_ms, &item, any, err));
     if (!*any)
         return 0;
-    instant_reach(reduce->instant, item.time_ms);
+    /* A timer that a crash left, of a time that is applied, finds nothing to do and reaches nothing. */
+    if (item.time_ms >= inbox_applied(reduce->inbox, item.stage))
+        instant_reach(reduce->instant, item.time_ms);
     int result = apply_settled(reduce, &item, err);
     reduce->last = item;
     reduce->work++;

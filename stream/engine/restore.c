@@ -26,6 +26,10 @@
  * does not answer are not counted. */
 enum { RESTORES_MAX = 8, RESTORES_SPAN_S = 600 };
 
+/* What does not fit together may be a broker that leads no more and does not know it yet: for so long it is asked
+ * again. */
+enum { STALE_US = 10 * 1000000 };
+
 static const char reset_advice[] = "another application_id, with a state.dir of its own, starts anew";
 
 static struct kafka_log_options log_options(const struct commit_kafka *kafka)
@@ -95,10 +99,7 @@ static int position_read(struct commit_kafka *kafka, size_t number, const struct
     return 0;
 }
 
-/* Reads the committed positions into out->positions, kafka->tasks and kafka->last. kafka->committed: some partition of
- * the group has one. */
-static int positions_read(struct commit_kafka *kafka, struct arena *arena, struct commit_restored *out,
-                          struct error *err)
+struct kafka_committed *commit_positions_ask(struct commit_kafka *kafka, struct arena *arena, struct error *err)
 {
     struct source *source = kafka->options.source;
     struct kafka_committed *committed = arena_zalloc(arena, (source->partition_count + 1) * sizeof *committed);
@@ -106,8 +107,19 @@ static int positions_read(struct commit_kafka *kafka, struct arena *arena, struc
         committed[i].topic = source->partitions[i].topic_name.p;
         committed[i].partition = source->partitions[i].partition;
     }
-    TRY(kafka_member_committed(source_kafka_member(kafka->options.source), committed, source->partition_count, arena,
-                               err));
+    struct kafka_member *member = source_kafka_member(source);
+    return kafka_member_committed(member, committed, source->partition_count, arena, err) == 0 ? committed : NULL;
+}
+
+/* Reads the committed positions into out->positions, kafka->tasks and kafka->last. kafka->committed: some partition of
+ * the group has one. */
+static int positions_read(struct commit_kafka *kafka, struct arena *arena, struct commit_restored *out,
+                          struct error *err)
+{
+    struct source *source = kafka->options.source;
+    struct kafka_committed *committed = commit_positions_ask(kafka, arena, err);
+    if (committed == NULL)
+        return -1;
     kafka->committed = false;
     for (int task = 0; task < COMMIT_TASKS_MAX; task++)
         kafka->tasks[task] = (struct commit_task){.next = -1};
@@ -127,8 +139,42 @@ static int positions_read(struct commit_kafka *kafka, struct arena *arena, struc
     return 0;
 }
 
+/* Before a position is refused: this program may have stood still since it was read, and be a member no more. Whoever
+ * has the partition has then moved it on, and removed what lies before. ERROR_ABORT: so it is. */
+static int moved_check(struct commit_kafka *kafka, size_t number, int64_t offset, struct arena *arena,
+                       struct error *err)
+{
+    struct error why;
+    const struct kafka_committed *now = commit_positions_ask(kafka, arena, &why);
+    if (now == NULL) {
+        *err = why;
+        return -1;
+    }
+    if (now[number].offset != offset)
+        return error_set(err, ERROR_ABORT, "the group's position has moved meanwhile");
+    return 0;
+}
+
+/* The range of a partition's log, which has the position within it unless something is wrong. */
+static int range_of(struct commit_kafka *kafka, size_t number, int64_t offset, int64_t *low, int64_t *high,
+                    struct arena *arena, struct error *err)
+{
+    struct source *source = kafka->options.source;
+    int64_t deadline_us = clock_mono_us() + STALE_US;
+    for (;;) {
+        TRY(source_kafka_range(source, number, low, high, err));
+        if (offset < 0 || (offset >= *low && offset <= *high))
+            return 0;
+        TRY(moved_check(kafka, number, offset, arena, err));
+        if (offset < *low || clock_mono_us() > deadline_us)
+            return 0;
+        TRY(source->ops->wait(source, 100, err));
+    }
+}
+
 /* Checks each position against its log, gives new partitions one, and seeks. */
-static int positions_take(struct commit_kafka *kafka, struct commit_restored *out, struct error *err)
+static int positions_take(struct commit_kafka *kafka, struct commit_restored *out, struct arena *arena,
+                          struct error *err)
 {
     struct source *source = kafka->options.source;
     for (size_t i = 0; i < source->partition_count; i++) {
@@ -137,7 +183,7 @@ static int positions_take(struct commit_kafka *kafka, struct commit_restored *ou
         int64_t low, high;
         if (!position->owned)
             continue;
-        TRY(source_kafka_range(source, i, &low, &high, err));
+        TRY(range_of(kafka, i, position->offset, &low, &high, arena, err));
         if (position->offset < 0) {
             bool latest = out->first_start && kafka->options.config->start_latest && i < kafka->input_count;
             position->offset = position->read_offset = latest ? high : low;
@@ -233,7 +279,8 @@ static int serve(void *context, struct error *err)
 }
 
 /* What has no state yet is ready at once; the rest is restored now, or, where others can go on meanwhile, beside. */
-static int state_bring(struct commit_kafka *kafka, struct state *state, struct kafka_log *log, struct error *err)
+static int state_bring(struct commit_kafka *kafka, struct state *state, struct kafka_log *log, struct arena *arena,
+                       struct error *err)
 {
     const struct restore_way way = {.config = kafka->options.config,
                                     .changelog = kafka->changelog,
@@ -252,8 +299,13 @@ static int state_bring(struct commit_kafka *kafka, struct state *state, struct k
         left = left || !of->ready;
         if (of->next >= 0 && !kafka->options.shared)
             TRY(restore_task_told(&way, task, of, err));
-        if (of->next < 0 && !kafka->options.mock)
-            TRY(restore_first_check(&way, task, err));
+        if (of->next < 0 && !kafka->options.mock && restore_first_check(&way, task, err) != 0) {
+            struct error found = *err;
+            if (kafka->options.shared)
+                TRY(moved_check(kafka, kafka->input_count + (size_t)task, -1, arena, err));
+            *err = found;
+            return -1;
+        }
         if (of->next < 0)
             of->next = 0;
     }
@@ -284,11 +336,11 @@ static int go_back(struct commit_kafka *kafka, struct state *state, struct arena
     struct kafka_log *log;
     const struct kafka_log_options options = log_options(kafka);
     TRY(kafka_log_open(&log, &options, err));
-    int result = state_bring(kafka, state, log, err);
+    int result = state_bring(kafka, state, log, arena, err);
     kafka_log_close(log);
     TRY(result);
     failpoint("restore_before_seek");
-    TRY(positions_take(kafka, out, err));
+    TRY(positions_take(kafka, out, arena, err));
     failpoint("restore_after_seek");
     out->applied_ms = kafka->last.applied_ms;
     out->rules_digest = kafka->last.rules_digest;

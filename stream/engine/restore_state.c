@@ -16,6 +16,9 @@
 
 enum { BATCH_BYTES = 4 << 20, BATCH_ENTRIES = 20000, PROGRESS_US = 2000000, RANGE_US = 30000000 };
 
+/* A broker that leads no more and does not know it yet has a log that ends too soon: for so long it is asked again. */
+enum { STALE_US = 10 * 1000000 };
+
 static const char reset_advice[] = "another application_id, with a state.dir of its own, starts anew";
 
 static int meta_get(struct store *store, const struct buf *key, bool *found, uint64_t *number, struct error *err)
@@ -227,13 +230,21 @@ static int range_of_all(const struct replay *replay, int64_t *low, int64_t *high
 static int range_check(const struct replay *replay, struct error *err)
 {
     int64_t low, high;
+    int64_t deadline_us = clock_mono_us() + STALE_US;
+    if (replay->from > replay->to && replay->way->worker == CLAIMS_NOBODY)
+        return error_set(err, ERROR_ABORT, "a worker had task %d meanwhile", replay->task);
     if (replay->from > replay->to)
         return error_set(err, ERROR_FATAL,
                          "the state is newer than the group's positions (did somebody move them back?); %s",
                          reset_advice);
     TRY(range_ask(replay, replay->way->log, &low, &high, err));
-    if (high < replay->to)
+    while (high < replay->to) {
+        bool last = clock_mono_us() > deadline_us;
         TRY(range_of_all(replay, &low, &high, err));
+        if (last)
+            break;
+        TRY(replay->way->meanwhile(replay->way->context, err));
+    }
     if (high < replay->to || low > replay->from)
         return error_set(err, ERROR_FATAL,
                          "%s [%d] holds offsets %lld to %lld, but %lld to %lld are needed (was it deleted, or its "

@@ -219,6 +219,11 @@ static const struct task *any_task(const struct tasks *tasks)
     return NULL;
 }
 
+bool tasks_any(const struct tasks *tasks)
+{
+    return any_task(tasks) != NULL;
+}
+
 /* The newest that any task here knows. */
 static struct exchange_source newest_of(const struct tasks *tasks, size_t input)
 {

@@ -43,6 +43,8 @@ struct tasks_others {
     bool idle;
 };
 struct tasks_others tasks_others(const struct tasks *tasks);
+/* Some task is driven here, and its state is there. */
+bool tasks_any(const struct tasks *tasks);
 /* The least time of the inputs that are not idle (those follow the others) as the tasks know it; INT64_MAX: all are
  * idle; TIME_NONE: none, or no task is driven here. */
 int64_t tasks_time(const struct tasks *tasks);

@@ -66,8 +66,11 @@ static int message_take(const struct kafka_stretch *stretch, int64_t to, const r
         return message->offset >= to;
     if (kafka_passing(message->err))
         return 0;
+    /* The range was looked at before, and will be again. */
+    bool gone =
+        message->err == RD_KAFKA_RESP_ERR__AUTO_OFFSET_RESET || message->err == RD_KAFKA_RESP_ERR_OFFSET_OUT_OF_RANGE;
     if (message->err != RD_KAFKA_RESP_ERR_NO_ERROR)
-        return error_set(err, ERROR_FATAL, "%s [%d]: %s", stretch->topic, (int)stretch->partition,
+        return error_set(err, gone ? ERROR_RETRY : ERROR_FATAL, "%s [%d]: %s", stretch->topic, (int)stretch->partition,
                          rd_kafka_message_errstr(message));
     if (message->offset < stretch->from)
         return 0;

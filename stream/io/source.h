@@ -50,6 +50,8 @@ struct source_ops {
     /* This instance reads the partition, as of the last join; the others are never polled or sought. NULL: it reads
      * all of them. */
     bool (*owned)(struct source *source, size_t partition);
+    /* ERROR_ABORT: that has changed. NULL: it never does. */
+    int (*still_owned)(struct source *source, struct error *err);
     void (*close)(struct source *source);
 };
 

@@ -313,8 +313,8 @@ int source_file_open(struct source **source, const struct source_file_input *inp
                      struct error *err)
 {
     static const struct source_ops ops = {
-        file_poll, file_release,  file_wait,     file_seek, file_end_offset,
-        NULL,      file_finished, file_progress, NULL,      file_close,
+        file_poll,     file_release,  file_wait, file_seek, file_end_offset, NULL,
+        file_finished, file_progress, NULL,      NULL,      file_close,
     };
     struct source_file *file = mem_zalloc(sizeof *file);
     file->now_ms = now_ms;

@@ -87,7 +87,8 @@ static int clients_serve(struct source_kafka *kafka, struct error *err)
 }
 
 /* Something in the queue that is no record. */
-static int event_take(struct kafka_partition *partition, const rd_kafka_message_t *message, struct error *err)
+static int event_take(const struct source_kafka *kafka, struct kafka_partition *partition,
+                      const rd_kafka_message_t *message, struct error *err)
 {
     const struct kafka_code *about = kafka_code(message->err);
     const char *topic = rd_kafka_topic_name(partition->topic);
@@ -103,8 +104,13 @@ static int event_take(struct kafka_partition *partition, const rd_kafka_message_
         return 0;
     }
     const char *advice = about->advice != NULL ? about->advice : "see the broker's log";
-    return error_set(err, ERROR_FATAL, "%s [%d] at %lld: %s (%s)", topic, (int)partition->number,
-                     (long long)partition->next, rd_kafka_message_errstr(message), advice);
+    bool gone =
+        message->err == RD_KAFKA_RESP_ERR__AUTO_OFFSET_RESET || message->err == RD_KAFKA_RESP_ERR_OFFSET_OUT_OF_RANGE;
+    /* Who stood still may find removed what others have read since. The way back looks whether that is all. */
+    if (gone && kafka->member != NULL)
+        kafka_member_doubt(kafka->member);
+    return error_set(err, gone && kafka->member != NULL ? ERROR_ABORT : ERROR_FATAL, "%s [%d] at %lld: %s (%s)", topic,
+                     (int)partition->number, (long long)partition->next, rd_kafka_message_errstr(message), advice);
 }
 
 static int membership_check(struct source_kafka *kafka, struct error *err)
@@ -137,7 +143,7 @@ static int kafka_poll_records(struct source *source, size_t partition, struct so
     for (; batch->at < batch->count && n < max && !from->finished; batch->at++) {
         const struct source_record *record = &batch->records[batch->at];
         if (batch->others > 0 && batch->messages[batch->at]->err != RD_KAFKA_RESP_ERR_NO_ERROR) {
-            TRY(event_take(from, batch->messages[batch->at], err));
+            TRY(event_take(kafka, from, batch->messages[batch->at], err));
             continue;
         }
         if (record->offset < from->next)
@@ -248,6 +254,11 @@ static void kafka_progress(struct source *source, int64_t *done, int64_t *total)
         *done += (in->finished ? in->end : in->next) - in->start;
         *total += in->end - in->start;
     }
+}
+
+static int kafka_still_owned(struct source *source, struct error *err)
+{
+    return membership_check(kafka_of(source), err);
 }
 
 static bool kafka_owned(struct source *source, size_t partition)
@@ -480,8 +491,8 @@ static int parts_open(struct source_kafka *kafka, const struct source_kafka_opti
 int source_kafka_open(struct source **source, const struct source_kafka_options *options, struct error *err)
 {
     static const struct source_ops ops = {
-        kafka_poll_records, kafka_release,  kafka_wait,     kafka_seek,  kafka_end_offset,
-        kafka_read_to,      kafka_finished, kafka_progress, kafka_owned, kafka_close,
+        kafka_poll_records, kafka_release,  kafka_wait,  kafka_seek,        kafka_end_offset, kafka_read_to,
+        kafka_finished,     kafka_progress, kafka_owned, kafka_still_owned, kafka_close,
     };
     struct source_kafka *kafka = mem_zalloc(sizeof *kafka);
     kafka->base.ops = &ops;

@@ -107,8 +107,8 @@ static void memory_close(struct source *source)
 struct source *source_memory_new(const struct source_partition *partitions, size_t count)
 {
     static const struct source_ops ops = {
-        memory_poll,    memory_release,  memory_wait,     memory_seek, memory_end_offset,
-        memory_read_to, memory_finished, memory_progress, NULL,        memory_close,
+        memory_poll,     memory_release,  memory_wait, memory_seek, memory_end_offset, memory_read_to,
+        memory_finished, memory_progress, NULL,        NULL,        memory_close,
     };
     struct source_memory *memory = mem_zalloc(sizeof *memory);
     memory->described = mem_alloc((count + 1) * sizeof *memory->described);

@@ -90,7 +90,8 @@ struct source *source_union_new(const struct source_partition *partitions, const
                                 size_t count, struct source *const *sources, size_t source_count)
 {
     static const struct source_ops ops = {union_poll, union_release,  union_wait,     union_seek, union_end_offset,
-                                          NULL,       union_finished, union_progress, NULL,       union_close};
+                                          NULL,       union_finished, union_progress, NULL,       NULL,
+                                          union_close};
     struct source_union *all = mem_zalloc(sizeof *all);
     all->partitions = mem_alloc((count + 1) * sizeof *all->partitions);
     all->parts = mem_alloc((count + 1) * sizeof *all->parts);

@@ -143,11 +143,26 @@ def test_with_a_worker_for_each_cpu_each_keeps_to_its_own(app):
         os.sched_setaffinity(0, allowed)
     app.applied()
     places = {}
-    for thread in os.listdir(f"/proc/{process.pid}/task"):
-        name = pathlib.Path(f"/proc/{process.pid}/task/{thread}/comm").read_text()
+    for thread in os.listdir(f"/proc/{process.process.pid}/task"):
+        name = pathlib.Path(f"/proc/{process.process.pid}/task/{thread}/comm").read_text()
         if name.startswith("rdk:"):
             places.setdefault(frozenset(os.sched_getaffinity(int(thread))), []).append(name)
     assert set(places) == {frozenset({each}) for each in two}
+    assert process.stop() == 0
+
+
+def test_workers_without_a_task_hold_nothing_back(app):
+    """Of four workers one has the task, one the incidents, and two have nothing but a topic that never had an event."""
+    quiet = app.topics.create("quiet", 2)
+    app.config = app.write_config([{"topic": app.topic, "stream": "incident", "format": "json"},
+                                   {"topic": quiet, "stream": "telemetry", "format": "json"}],
+                                  {"lifecycle.yaml": RULES}, time={"idle_lag": "never"}, commit_interval="50ms",
+                                  exchange="kafka", workers=4, state={"dir": str(app.state), "tasks": 1})
+    app.create_topics().send(5)
+    process = app.start()
+    app.applied()
+    app.send(5)
+    app.applied()
     assert process.stop() == 0
 
 

@@ -118,8 +118,12 @@ static void start(struct history *history, int number)
                                                  .read_to = sim_read_to,
                                                  .finished = sim_finished,
                                                  .owned = sim_owned};
-    static const struct commit_ops commit_ops = {
-        .commit = sim_commit, .start = sim_start, .finish = sim_finish, .restore = sim_restore, .ready = sim_ready};
+    static const struct commit_ops commit_ops = {.commit = sim_commit,
+                                                 .start = sim_start,
+                                                 .finish = sim_finish,
+                                                 .restore = sim_restore,
+                                                 .ready = sim_ready,
+                                                 .others = sim_others};
     struct instance *instance = &history->instances[number];
     *instance = (struct instance){
         .source = {.ops = &source_ops, .partitions = history->kafka.described, .partition_count = history->kafka.all},
@@ -538,6 +542,7 @@ static const char *const names[COUNTS] = {"commits",
                                           "rebalances",
                                           "reloads",
                                           "marks",
+                                          "questions for others' times",
                                           "dead letters",
                                           "recommendations",
                                           "versions"};

@@ -32,6 +32,7 @@ struct counts {
     uint64_t moves;
     uint64_t reloads;
     uint64_t marks;
+    uint64_t others;
     uint64_t dead_letters;
     uint64_t recommendations;
     uint64_t versions;
@@ -456,6 +457,19 @@ static int sim_ready(struct commit *commit, int task, bool *ready, struct error 
     struct instance *instance = instance_of_commit(commit);
     (void)err;
     *ready = instance->not_ready[task]-- <= 0;
+    return 0;
+}
+
+static int sim_others(struct commit *commit, int64_t *greatest_ms, struct error *err)
+{
+    const struct instance *instance = instance_of_commit(commit);
+    const struct kafka *kafka = instance->kafka;
+    (void)err;
+    *greatest_ms = INT64_MIN;
+    for (size_t i = 0; i < PARTITIONS; i++)
+        if (!instance->owned[i] && kafka->has_position[i] && kafka->positions[i].max_time_ms > *greatest_ms)
+            *greatest_ms = kafka->positions[i].max_time_ms;
+    kafka->counts->others++;
     return 0;
 }
 
