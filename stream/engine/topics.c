@@ -199,15 +199,31 @@ static void setting_compare(void *context, const char *name, const char *value)
     }
 }
 
-static int topic_check(rd_kafka_t *client, const struct topic_wanted *wanted, struct topic_status *status,
-                       struct arena *arena, struct error *err)
+/* Of what the program writes: how often a source is kept is its owner's to say. */
+static int replicas_check(rd_kafka_t *client, const struct config *config, struct comparison *comparison,
+                          struct arena *arena, struct error *err)
+{
+    int replicas = 0;
+    if (comparison->wanted->role == TOPIC_SOURCE)
+        return 0;
+    TRY(kafka_topic_replicas(client, comparison->wanted->name, &replicas, err));
+    if (replicas > 0 && replicas < config->replication_factor)
+        wrong_add(comparison, "replication factor", arena_printf(arena, "%d", replicas),
+                  arena_printf(arena, "%d", config->replication_factor), false);
+    return 0;
+}
+
+static int topic_check(rd_kafka_t *client, const struct config *config, const struct topic_wanted *wanted,
+                       struct topic_status *status, struct arena *arena, struct error *err)
 {
     struct comparison comparison = {wanted, status, {0}};
     if (wanted->partitions_exact && status->partitions != wanted->partitions) {
         const char *is = arena_printf(arena, "%d", status->partitions);
         wrong_add(&comparison, "partitions", is, arena_printf(arena, "%d", wanted->partitions), true);
     }
-    int result = kafka_topic_settings(client, wanted->name, setting_compare, &comparison, err);
+    int result = replicas_check(client, config, &comparison, arena, err);
+    if (result == 0)
+        result = kafka_topic_settings(client, wanted->name, setting_compare, &comparison, err);
     if (result == 0 && comparison.wrong.len > 0)
         status->wrong = arena_str(arena, buf_str(&comparison.wrong)).p;
     buf_fini(&comparison.wrong);
@@ -231,7 +247,7 @@ static int topic_settle(rd_kafka_t *client, const struct config *config, const s
     }
     if (status->partitions == 0)
         return 0;
-    return topic_check(client, wanted, status, arena, err);
+    return topic_check(client, config, wanted, status, arena, err);
 }
 
 int topics_settle(const struct config *config, const struct topics_options *options, struct arena *arena,

@@ -38,9 +38,25 @@ static rd_kafka_event_t *request_end(struct request *request, const char *what, 
     return event;
 }
 
-static rd_kafka_resp_err_t partitions_ask(rd_kafka_t *client, const char *topic, int *count)
+/* What metadata says of a topic. */
+struct topic_shape {
+    int partitions; /* 0: there is no such topic */
+    int replicas;   /* of the partition with the fewest */
+};
+
+static struct topic_shape shape_of(const rd_kafka_metadata_topic_t *topic)
+{
+    struct topic_shape shape = {.partitions = topic->partition_cnt};
+    for (int i = 0; i < topic->partition_cnt; i++)
+        if (i == 0 || topic->partitions[i].replica_cnt < shape.replicas)
+            shape.replicas = topic->partitions[i].replica_cnt;
+    return shape;
+}
+
+static rd_kafka_resp_err_t shape_ask(rd_kafka_t *client, const char *topic, struct topic_shape *shape)
 {
     const struct rd_kafka_metadata *metadata;
+    *shape = (struct topic_shape){0};
     rd_kafka_topic_t *handle = rd_kafka_topic_new(client, topic, NULL);
     if (handle == NULL)
         return rd_kafka_last_error();
@@ -49,7 +65,8 @@ static rd_kafka_resp_err_t partitions_ask(rd_kafka_t *client, const char *topic,
     if (code != RD_KAFKA_RESP_ERR_NO_ERROR)
         return code;
     code = metadata->topic_cnt == 1 ? metadata->topics[0].err : RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART;
-    *count = code == RD_KAFKA_RESP_ERR_NO_ERROR ? metadata->topics[0].partition_cnt : 0;
+    if (code == RD_KAFKA_RESP_ERR_NO_ERROR)
+        *shape = shape_of(&metadata->topics[0]);
     rd_kafka_metadata_destroy(metadata);
     return code;
 }
@@ -60,17 +77,15 @@ static void pause_ms(int ms)
     (void)nanosleep(&span, NULL);
 }
 
-int kafka_topic_partitions(rd_kafka_t *client, const char *topic, int *count, struct error *err)
+static int shape_get(rd_kafka_t *client, const char *topic, struct topic_shape *shape, struct error *err)
 {
     int64_t reach_ms = kafka_reach_ms();
     int64_t deadline_us = clock_mono_us() + reach_ms * 1000;
     for (;;) {
-        rd_kafka_resp_err_t code = partitions_ask(client, topic, count);
+        rd_kafka_resp_err_t code = shape_ask(client, topic, shape);
         bool missing = kafka_code(code)->about == KAFKA_ABOUT_TOPIC;
         if (missing || !kafka_passing(code))
             kafka_reached();
-        if (missing)
-            *count = 0;
         if (missing || code == RD_KAFKA_RESP_ERR_NO_ERROR)
             return 0;
         if (!kafka_passing(code))
@@ -82,6 +97,22 @@ int kafka_topic_partitions(rd_kafka_t *client, const char *topic, int *count, st
                 topic, (int)(reach_ms / 1000));
         pause_ms(RETRY_MS);
     }
+}
+
+int kafka_topic_partitions(rd_kafka_t *client, const char *topic, int *count, struct error *err)
+{
+    struct topic_shape shape;
+    TRY(shape_get(client, topic, &shape, err));
+    *count = shape.partitions;
+    return 0;
+}
+
+int kafka_topic_replicas(rd_kafka_t *client, const char *topic, int *count, struct error *err)
+{
+    struct topic_shape shape;
+    TRY(shape_get(client, topic, &shape, err));
+    *count = shape.replicas;
+    return 0;
 }
 
 /* One end of a log. Not by rd_kafka_query_watermark_offsets, which of a broker that stands still returns after minutes
@@ -103,7 +134,7 @@ static rd_kafka_resp_err_t offset_ask(rd_kafka_t *client, const char *topic, int
 static rd_kafka_resp_err_t range_ask(rd_kafka_t *client, const char *topic, int32_t partition, int64_t *low,
                                      int64_t *high)
 {
-    int count;
+    struct topic_shape ignored;
     rd_kafka_resp_err_t code = offset_ask(client, topic, partition, RD_KAFKA_OFFSET_BEGINNING, low);
     if (code == RD_KAFKA_RESP_ERR_NO_ERROR)
         code = offset_ask(client, topic, partition, RD_KAFKA_OFFSET_END, high);
@@ -111,7 +142,7 @@ static rd_kafka_resp_err_t range_ask(rd_kafka_t *client, const char *topic, int3
         return code;
     /* A client that does not read the topic learns of another leader only when it is asked about it; else it asks the
      * old one for a quarter of an hour (metadata.max.age.ms). */
-    (void)partitions_ask(client, topic, &count);
+    (void)shape_ask(client, topic, &ignored);
     pause_ms(RETRY_MS);
     return code;
 }
@@ -141,6 +172,19 @@ int kafka_log_range(rd_kafka_t *client, const char *topic, int32_t partition, in
     return kafka_failed(err, code, "the range of %s [%d]", topic, (int)partition);
 }
 
+static int create_failed(const struct kafka_topic_new *topic, rd_kafka_resp_err_t code, const char *text,
+                         struct error *err)
+{
+    enum error_class class = kafka_passing(code) ? ERROR_RETRY : ERROR_FATAL;
+    const char *advice = kafka_code(code)->advice;
+    if (code == RD_KAFKA_RESP_ERR_INVALID_REPLICATION_FACTOR)
+        return error_set(err, class, "topic %s cannot be made: %s (state.replication_factor is %d: %s)", topic->name,
+                         text, topic->replication_factor, advice);
+    if (advice == NULL)
+        return error_set(err, class, "topic %s cannot be made: %s", topic->name, text);
+    return error_set(err, class, "topic %s cannot be made: %s (%s)", topic->name, text, advice);
+}
+
 static int create_result(const rd_kafka_event_t *event, const struct kafka_topic_new *topic, struct error *err)
 {
     size_t count;
@@ -150,8 +194,7 @@ static int create_result(const rd_kafka_event_t *event, const struct kafka_topic
         rd_kafka_resp_err_t code = rd_kafka_topic_result_error(results[i]);
         const char *text = rd_kafka_topic_result_error_string(results[i]);
         if (code != RD_KAFKA_RESP_ERR_NO_ERROR && code != RD_KAFKA_RESP_ERR_TOPIC_ALREADY_EXISTS)
-            return error_set(err, kafka_passing(code) ? ERROR_RETRY : ERROR_FATAL, "topic %s cannot be made: %s",
-                             topic->name, text != NULL ? text : rd_kafka_err2str(code));
+            return create_failed(topic, code, text != NULL ? text : rd_kafka_err2str(code), err);
     }
     return 0;
 }

@@ -11,8 +11,10 @@ enum { KAFKA_REQUEST_MS = 15000 };
 /* How many partitions a topic has; 0: one broker says that there is no such topic. Retried while the cluster cannot be
  * reached, for kafka_reach_ms, then ERROR_RETRY. */
 int kafka_topic_partitions(rd_kafka_t *client, const char *topic, int *count, struct error *err) MUST_CHECK;
-/* The same of a topic that should be there: that there is none is believed after a few seconds, since a broker that has
- * just started does not know all of them. */
+/* How many copies there are of it, of the partition with the fewest; 0: no such topic. Likewise. */
+int kafka_topic_replicas(rd_kafka_t *client, const char *topic, int *count, struct error *err) MUST_CHECK;
+/* kafka_topic_partitions of a topic that should be there: that there is none is believed after a few seconds, since a
+ * broker that has just started does not know all of them. */
 int kafka_topic_await(rd_kafka_t *client, const char *topic, int *count, struct error *err) MUST_CHECK;
 /* The log of one partition: its first offset, and the one after its last. ERROR_RETRY: nobody answered for half a
  * minute. */
