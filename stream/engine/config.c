@@ -3,6 +3,7 @@
 
 #include "base/time_text.h"
 #include "engine/config_load.h"
+#include "io/kafka.h"
 
 #include <stdlib.h>
 
@@ -81,21 +82,18 @@ void config_format(struct config_load *load, const struct yaml_node *mapping, en
 
 static void read_kafka(struct config_load *load, const struct yaml_node *node)
 {
-    static const char *const ours[] = {"group.id",           "group.instance.id",  "transactional.id",
-                                       "enable.auto.commit", "auto.offset.reset",  "partition.assignment.strategy",
-                                       "isolation.level",    "enable.idempotence", NULL};
     struct config *config = load->config;
     if (!check_map(load->diagnostics, node, "kafka"))
         return;
     config->kafka = arena_alloc(load->arena, (node->count + 1) * sizeof *config->kafka);
     for (size_t i = 0; i < node->count; i++) {
         struct str_pair pair = {.key = node->keys[i]->text};
-        for (const char *const *name = ours; *name != NULL; name++)
-            if (str_is(pair.key, *name))
-                diagnostic_at(load->diagnostics, node->keys[i], false,
-                              "'%s' is Forestall's to set, since its guarantees depend on it", *name);
-        if (check_text(load->diagnostics, node->items[i], "a property", &pair.value))
-            config->kafka[config->kafka_count++] = pair;
+        struct error err = {0};
+        if (!check_text(load->diagnostics, node->items[i], "a property", &pair.value))
+            continue;
+        if (kafka_property_check(pair.key, pair.value, &err) != 0)
+            diagnostic_at(load->diagnostics, node->keys[i], false, "%s", err.message);
+        config->kafka[config->kafka_count++] = pair;
     }
 }
 
@@ -202,6 +200,13 @@ static void read_time(struct config_load *load, const struct yaml_node *node)
     config_late(load, yaml_get(node, "late"), &config->late);
 }
 
+/* A size of digits alone counts bytes, which is rarely meant. */
+static const char *bytes_hint(struct str size)
+{
+    int64_t bytes;
+    return integer_parse(size, &bytes) ? " bytes; did you mean MiB?" : "";
+}
+
 static void read_state(struct config_load *load, const struct yaml_node *node)
 {
     static const char *const keys[] = {"dir",           "memory",           "tasks", "replication_factor",
@@ -219,13 +224,15 @@ static void read_state(struct config_load *load, const struct yaml_node *node)
         const struct yaml_node *memory = yaml_get(node, "memory");
         if (check_size(diagnostics, memory, "memory", &config->state_memory_bytes) &&
             config->state_memory_bytes < (INT64_C(8) << 20))
-            diagnostic_at(diagnostics, memory, false, "memory must be at least 8MiB");
+            diagnostic_at(diagnostics, memory, false, "memory must be at least 8MiB, not %.*s%s", STR_ARG(memory->text),
+                          bytes_hint(memory->text));
         (void)check_int(diagnostics, yaml_get(node, "tasks"), "tasks", 1, TASKS_MAX, &tasks);
         (void)check_int(diagnostics, yaml_get(node, "replication_factor"), "replication_factor", 1, 100, &replication);
         const struct yaml_node *retention = yaml_get(node, "row_retention");
         if (check_duration(diagnostics, retention, "row_retention", &config->row_retention_ms) &&
             config->row_retention_ms < DAY_MS)
-            diagnostic_at(diagnostics, retention, false, "row_retention must be at least 1d");
+            diagnostic_at(diagnostics, retention, false, "row_retention must be at least 1d, not %.*s",
+                          STR_ARG(retention->text));
         const struct yaml_node *replicas = yaml_get(node, "standby_replicas");
         if (check_int(diagnostics, replicas, "standby_replicas", 0, STANDBY_MAX, &standby) && standby > 0 &&
             config->exchange == EXCHANGE_LOCAL)
@@ -249,7 +256,8 @@ static void read_impact(struct config_load *load, const struct yaml_node *node)
     (void)check_double(load->diagnostics, yaml_get(node, "high"), "high", &config->impact_high);
     (void)check_double(load->diagnostics, yaml_get(node, "medium"), "medium", &config->impact_medium);
     if (config->impact_medium < 0 || config->impact_medium > config->impact_high)
-        diagnostic_at(load->diagnostics, node, false, "medium must be from 0 to high");
+        diagnostic_at(load->diagnostics, node, false, "medium must be from 0 to high, which is %g, not %g",
+                      config->impact_high, config->impact_medium);
 }
 
 static void read_limits(struct config_load *load, const struct yaml_node *node)
@@ -273,7 +281,8 @@ static void read_limits(struct config_load *load, const struct yaml_node *node)
     const struct yaml_node *bytes = yaml_get(node, "record_bytes");
     if (check_size(diagnostics, bytes, "record_bytes", &config->record_bytes_max) &&
         (config->record_bytes_max < 1024 || config->record_bytes_max > (INT64_C(256) << 20)))
-        diagnostic_at(diagnostics, bytes, false, "record_bytes must be from 1KiB to 256MiB");
+        diagnostic_at(diagnostics, bytes, false, "record_bytes must be from 1KiB to 256MiB, not %.*s%s",
+                      STR_ARG(bytes->text), config->record_bytes_max < 1024 ? bytes_hint(bytes->text) : "");
 }
 
 static bool listen_good(struct str text)
@@ -334,7 +343,8 @@ static void read_scalars(struct config_load *load, const struct yaml_node *root)
     if (check_text(diagnostics, node, "application_id", &config->application_id) &&
         !kafka_name(config->application_id, 100))
         diagnostic_at(diagnostics, node, false,
-                      "application_id must be letters, digits, '.', '_' and '-', at most 100 of them");
+                      "application_id must be letters, digits, '.', '_' and '-', at most 100 of them, not '%.*s'",
+                      STR_ARG(config->application_id));
     node = yaml_get(root, "exchange");
     if (node != NULL && check_symbol(diagnostics, node, "exchange", exchanges) == EXCHANGE_KAFKA)
         config->exchange = EXCHANGE_KAFKA;
@@ -351,7 +361,8 @@ static void read_scalars(struct config_load *load, const struct yaml_node *root)
     node = yaml_get(root, "commit_interval");
     if (check_duration(diagnostics, node, "commit_interval", &config->commit_interval_ms) &&
         (config->commit_interval_ms < 10 || config->commit_interval_ms > MINUTE_MS))
-        diagnostic_at(diagnostics, node, false, "commit_interval must be from 10ms to 1m");
+        diagnostic_at(diagnostics, node, false, "commit_interval must be from 10ms to 1m, not %.*s",
+                      STR_ARG(node->text));
     node = yaml_get(root, "schema_registry");
     if (node != NULL && !yaml_is_null(node))
         diagnostic_at(diagnostics, node, false,

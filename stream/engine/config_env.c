@@ -99,9 +99,6 @@ static bool segment_is_key(struct str segment, struct str key)
 /* A key that the file does not have: in lower case; below `kafka`, where names have points, with points. */
 static struct str key_of(struct arena *arena, struct str segment, bool kafka)
 {
-    static const char *const underscored[] = {"SSL_KEY", "SSL_CERTIFICATE", "SSL_CA"};
-    for (size_t i = 0; i < sizeof underscored / sizeof *underscored; i++)
-        kafka &= !str_is(segment, underscored[i]);
     struct str key = arena_str(arena, segment);
     char *p = arena_alloc(arena, key.n + 1);
     for (size_t i = 0; i < key.n; i++) {
@@ -175,6 +172,18 @@ static void apply(struct arena *arena, struct yaml_node *root, const struct vari
     }
 }
 
+/* STATE_DIR: a key, and what would be below it. */
+static const char *levels_hint(struct arena *arena, struct str segment)
+{
+    for (const char *const *key = config_keys; *key != NULL; key++) {
+        size_t n = strlen(*key);
+        if (segment.n > n + 1 && segment.p[n] == '_' && segment_is_key((struct str){segment.p, n}, str_of(*key)))
+            return arena_printf(arena, "; with __ between levels it is %s%.*s_%.*s", PREFIX, (int)n, segment.p,
+                                (int)(segment.n - n), segment.p + n);
+    }
+    return "";
+}
+
 /* Other programs' variables may begin with the same word, so a single word that is no key is a warning. */
 static bool known_key(struct arena *arena, const struct variable *variable, struct diagnostics *diagnostics)
 {
@@ -182,9 +191,11 @@ static bool known_key(struct arena *arena, const struct variable *variable, stru
         if (segment_is_key(variable->segments[0], str_of(*key)))
             return true;
     struct str key = key_of(arena, variable->segments[0], false);
+    const char *hint = levels_hint(diagnostics->arena, variable->segments[0]);
+    if (*hint == '\0')
+        hint = check_suggest(diagnostics->arena, key, config_keys, NULL);
     diagnostic_at(diagnostics, new_node(arena, variable, YAML_SCALAR), variable->count == 1 ? "variable" : NULL,
-                  "'%.*s' is no key of the configuration%s", STR_ARG(key),
-                  check_suggest(diagnostics->arena, key, config_keys, NULL));
+                  "'%.*s' is no key of the configuration%s", STR_ARG(key), hint);
     return false;
 }
 

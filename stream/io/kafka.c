@@ -64,7 +64,7 @@ static const struct kafka_setting newer_defaults[] = {
     {NULL, NULL},
 };
 
-bool kafka_property_reserved(struct str name)
+static bool property_reserved(struct str name)
 {
     for (size_t i = 0; i < sizeof reserved / sizeof *reserved; i++)
         if (str_is(name, reserved[i]))
@@ -153,6 +153,7 @@ static int setting_put(rd_kafka_conf_t *conf, const char *name, const char *valu
     char text[256];
     if (rd_kafka_conf_set(conf, name, value, text, sizeof text) == RD_KAFKA_CONF_OK)
         return 0;
+    text[strcspn(text, "\n")] = '\0';
     return error_set(err, ERROR_FATAL, "kafka: %s: %s", name, text);
 }
 
@@ -173,19 +174,35 @@ static int newer_settings_put(rd_kafka_conf_t *conf, const struct kafka_setting 
     return 0;
 }
 
-static int properties_put(rd_kafka_conf_t *conf, const struct kafka_client *options, struct error *err)
+static int property_put(rd_kafka_conf_t *conf, struct str name, struct str value, struct error *err)
 {
     struct arena arena = {0};
-    int result = 0;
-    for (size_t i = 0; i < options->property_count && result == 0; i++) {
-        const struct str_pair *property = &options->properties[i];
-        if (kafka_property_reserved(property->key))
-            result = error_set(err, ERROR_FATAL, "kafka: %.*s is the program's own to set: remove it",
-                               STR_ARG(property->key));
-        else
-            result = setting_put(conf, arena_str(&arena, property->key).p, arena_str(&arena, property->value).p, err);
-    }
+    int result;
+    if (property_reserved(name))
+        result = error_set(err, ERROR_FATAL,
+                           "kafka: '%.*s' is Forestall's to set, since its guarantees depend on it: remove it",
+                           STR_ARG(name));
+    else
+        result = setting_put(conf, arena_str(&arena, name).p, arena_str(&arena, value).p, err);
     arena_fini(&arena);
+    return result;
+}
+
+static int properties_put(rd_kafka_conf_t *conf, const struct kafka_client *options, struct error *err)
+{
+    for (size_t i = 0; i < options->property_count; i++)
+        TRY(property_put(conf, options->properties[i].key, options->properties[i].value, err));
+    return 0;
+}
+
+int kafka_property_check(struct str name, struct str value, struct error *err)
+{
+    /* Set, these libraries are loaded, which is not for who only looks. */
+    if (str_is(name, "plugin.library.paths"))
+        return 0;
+    rd_kafka_conf_t *conf = rd_kafka_conf_new();
+    int result = property_put(conf, name, value, err);
+    rd_kafka_conf_destroy(conf);
     return result;
 }
 

@@ -49,8 +49,10 @@ int kafka_silence(struct error *err, rd_kafka_resp_err_t code, const char *forma
 void kafka_stop_when(bool (*wanted)(void));
 bool kafka_stopping(void);
 
-/* Only the program sets it (isolation.level, group.id, …). */
-bool kafka_property_reserved(struct str name);
+/* Whether the user may set the property to this value: it is not one that only the program sets (isolation.level,
+ * group.id, …), and librdkafka knows it and takes the value. No client is made. ERROR_FATAL: what is wrong, naming the
+ * property. */
+int kafka_property_check(struct str name, struct str value, struct error *err) MUST_CHECK;
 
 /* What was done, librdkafka's text for the code, and what a person can do about it; returns -1. The class is what the
  * table says to who reads: whoever can try again does so before, and ERROR_RETRY is left for who waits for longer. Not

@@ -155,7 +155,7 @@ static void test_environment(void **state)
                                               "FORESTALL_APPLICATION_ID=other",
                                               "FORESTALL_KAFKA__BOOTSTRAP_SERVERS=c:3",
                                               "FORESTALL_KAFKA__SASL_USERNAME=u",
-                                              "FORESTALL_KAFKA__SSL_CA=x",
+                                              "FORESTALL_KAFKA__SSL_CA_LOCATION=x",
                                               "FORESTALL_SOURCES__1__LATE=dead_letter",
                                               "FORESTALL_SOURCES__2__TOPIC=deployments",
                                               "FORESTALL_SOURCES__2__STREAM=deployment",
@@ -170,7 +170,7 @@ static void test_environment(void **state)
     assert_true(str_is(config->application_id, "other"));
     assert_int_equal(config->kafka_count, 4);
     assert_true(str_is(config->kafka[0].value, "c:3"));
-    assert_true(str_is(config->kafka[2].key, "sasl.username") && str_is(config->kafka[3].key, "ssl_ca"));
+    assert_true(str_is(config->kafka[2].key, "sasl.username") && str_is(config->kafka[3].key, "ssl.ca.location"));
     assert_int_equal(config->source_count, 3);
     assert_true(str_is(config->sources[0].topic, "deployments"));
     assert_int_equal(config->sources[1].late, LATE_DEAD_LETTER);
@@ -205,6 +205,9 @@ static void test_bad_environment(void **state)
          "FORESTALL_SOURCE:1:1: warning: 'source' is no key of the configuration; did you mean 'sources'?\n"},
         {"FORESTALL_SOURCE__0__TOPIC=t",
          "FORESTALL_SOURCE__0__TOPIC:1:1: error: 'source' is no key of the configuration; did you mean 'sources'?\n"},
+        {"FORESTALL_STATE_DIR=/s",
+         "FORESTALL_STATE_DIR:1:1: warning: 'state_dir' is no key of the configuration; with __ "
+         "between levels it is FORESTALL_STATE__DIR\n"},
         {"FORESTALL_SOURCES__5__TOPIC=t",
          "FORESTALL_SOURCES__5__TOPIC:1:1: error: '5' is no index of a list of 2 items; the next is 2\n"},
         {"FORESTALL_RULES__FIRST=t",
@@ -224,9 +227,15 @@ static const char *const bad[][2] = {
     {"aplication_id: x",
      "1:1: error: unknown key 'aplication_id' in the configuration; did you mean 'application_id'?"},
     {"application_id: a b",
-     "1:17: error: application_id must be letters, digits, '.', '_' and '-', at most 100 of them"},
+     "1:17: error: application_id must be letters, digits, '.', '_' and '-', at most 100 of them, not 'a b'"},
     {"[]", "1:1: error: the configuration must be a mapping, not a list"},
-    {"kafka: {group.id: x}", "1:9: error: 'group.id' is Forestall's to set, since its guarantees depend on it"},
+    {"kafka: {group.id: x}",
+     "1:9: error: kafka: 'group.id' is Forestall's to set, since its guarantees depend on it: remove it"},
+    {"kafka: {acks: 1}",
+     "1:9: error: kafka: 'acks' is Forestall's to set, since its guarantees depend on it: remove it"},
+    {"kafka: {linger.sm: 5}", "1:9: error: kafka: linger.sm: No such configuration property: \"linger.sm\""},
+    {"kafka: {linger.ms: soon}",
+     "1:9: error: kafka: linger.ms: Invalid value for configuration property \"queue.buffering.max.ms\""},
     {"kafka: {a: [b]}", "1:12: error: a property must be text, not a list"},
     {"schema_registry: {url: x}",
      "1:18: error: the schema registry is not built yet; name each source's schema file by 'schema'"},
@@ -273,14 +282,15 @@ static const char *const bad[][2] = {
     {"exchange: kafka\nstate: {standby_replicas: 8}", "2:27: error: standby_replicas must be from 0 to 7, not 8"},
     {"exchange: kafka\nstate: {tasks: 33}", "2:16: error: tasks must be from 1 to 32, not 33"},
     {"state: {tasks: 33}", "1:16: error: tasks must be from 1 to 32, not 33"},
-    {"state: {memory: 1MiB}", "1:17: error: memory must be at least 8MiB"},
+    {"state: {memory: 1MiB}", "1:17: error: memory must be at least 8MiB, not 1MiB"},
+    {"state: {memory: 256}", "1:17: error: memory must be at least 8MiB, not 256 bytes; did you mean MiB?"},
     {"state: {memory: lots}", "1:17: error: memory: 'lots' is no size; write one such as 512KiB or 256MiB"},
-    {"state: {row_retention: 1h}", "1:24: error: row_retention must be at least 1d"},
-    {"impact: {high: 1, medium: 2}", "1:9: error: medium must be from 0 to high"},
+    {"state: {row_retention: 1h}", "1:24: error: row_retention must be at least 1d, not 1h"},
+    {"impact: {high: 1, medium: 2}", "1:9: error: medium must be from 0 to high, which is 1, not 2"},
     {"limits: {groups: 0}", "1:18: error: groups must be from 1 to 100000000, not 0"},
-    {"limits: {record_bytes: 1B}", "1:24: error: record_bytes must be from 1KiB to 256MiB"},
+    {"limits: {record_bytes: 1B}", "1:24: error: record_bytes must be from 1KiB to 256MiB, not 1B"},
     {"start: now", "1:8: error: unknown start 'now'; known are earliest or latest"},
-    {"commit_interval: 1ms", "1:18: error: commit_interval must be from 10ms to 1m"},
+    {"commit_interval: 1ms", "1:18: error: commit_interval must be from 10ms to 1m, not 1ms"},
     {"http: {listen: 8080}", "1:16: error: listen must be HOST:PORT, such as 127.0.0.1:8080, not '8080'"},
     {"log: {level: loud}", "1:14: error: unknown log level 'loud'; known are debug, info, warn or error"},
 };

@@ -238,11 +238,13 @@ static void test_kafka_properties(void **unused)
     (void)unused;
     assert_int_equal(client_try("bootstrap.servers", "127.0.0.1:1"), 0);
     assert_int_equal(client_try("isolation.level", "read_uncommitted"), -1);
-    assert_non_null(strstr(err.message, "isolation.level is the program's own to set"));
+    assert_non_null(strstr(err.message, "'isolation.level' is Forestall's to set"));
     assert_int_equal(client_try("bootstrap.server", "127.0.0.1:1"), -1);
     assert_non_null(strstr(err.message, "bootstrap.server: No such configuration property"));
-    assert_true(kafka_property_reserved(STR_LIT("group.id")));
-    assert_false(kafka_property_reserved(STR_LIT("client.id")));
+    assert_int_equal(kafka_property_check(STR_LIT("acks"), STR_LIT("1"), &err), -1);
+    assert_int_equal(kafka_property_check(STR_LIT("linger.ms"), STR_LIT("soon"), &err), -1);
+    assert_non_null(strstr(err.message, "linger.ms"));
+    assert_int_equal(kafka_property_check(STR_LIT("client.id"), STR_LIT("x"), &err), 0);
 }
 
 int main(void)
