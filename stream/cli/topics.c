@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include "cli/diagnostics.h"
+#include "cli/options.h"
 #include "engine/topics.h"
 #include "io/kafka.h"
 #include "rule/yaml.h"
@@ -28,20 +29,8 @@ struct options {
     const char *config;
     bool create;
     bool json;
-    bool help;
     int partitions;
 };
-
-/* The value of an option written `--name value` or `--name=value`; NULL: this argument is another. */
-static const char *option_value(const char *name, int argc, char **argv, int *i)
-{
-    size_t n = strlen(name);
-    if (strncmp(argv[*i], name, n) != 0)
-        return NULL;
-    if (argv[*i][n] == '=')
-        return argv[*i] + n + 1;
-    return argv[*i][n] == '\0' && *i + 1 < argc ? argv[++*i] : NULL;
-}
 
 static bool partitions_parse(const char *text, int *partitions)
 {
@@ -51,33 +40,28 @@ static bool partitions_parse(const char *text, int *partitions)
     return *text != '\0' && *end == '\0' && n >= 1 && n <= 10000;
 }
 
-static bool options_parse(int argc, char **argv, struct options *options)
+static enum cli_parsed arguments_read(int argc, char **argv, struct options *options)
 {
-    const char *verb = NULL;
-    for (int i = 1; i < argc; i++) {
-        const char *value;
-        if (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0) {
-            options->help = true;
-        } else if ((value = option_value("-c", argc, argv, &i)) != NULL ||
-                   (value = option_value("--config", argc, argv, &i)) != NULL) {
-            options->config = value;
-        } else if ((value = option_value("--partitions", argc, argv, &i)) != NULL) {
-            if (!partitions_parse(value, &options->partitions))
-                return false;
-        } else if ((value = option_value("--output", argc, argv, &i)) != NULL) {
-            options->json = strcmp(value, "json") == 0;
-            if (!options->json && strcmp(value, "table") != 0)
-                return false;
-        } else if (verb == NULL && argv[i][0] != '-') {
-            verb = argv[i];
-        } else {
-            return false;
-        }
-    }
-    if (options->help)
-        return true;
-    options->create = verb != NULL && strcmp(verb, "create") == 0;
-    return options->create || (verb != NULL && strcmp(verb, "list") == 0);
+    const char *partitions = NULL;
+    const char *output = "table";
+    const struct cli_option table[] = {{.name = "config", .short_name = 'c', .value = &options->config},
+                                       {.name = "partitions", .value = &partitions},
+                                       {.name = "output", .value = &output},
+                                       {.name = NULL}};
+    struct cli_arguments arguments = {.rest_max = 1};
+    enum cli_parsed parsed = options_parse(argc, argv, table, usage, &arguments);
+    if (parsed != CLI_GO)
+        return parsed;
+    const char *verb = arguments.rest_count > 0 ? arguments.rest[0] : "";
+    options->create = strcmp(verb, "create") == 0;
+    options->json = strcmp(output, "json") == 0;
+    if (!options->create && strcmp(verb, "list") != 0)
+        return options_wrong(usage, "say create or list%s%s", *verb != '\0' ? ", not " : "", verb);
+    if (partitions != NULL && !partitions_parse(partitions, &options->partitions))
+        return options_wrong(usage, "--partitions is a number from 1 to 10000, not '%s'", partitions);
+    if (!options->json && strcmp(output, "table") != 0)
+        return options_wrong(usage, "--output is table or json, not '%s'", output);
+    return CLI_GO;
 }
 
 static const char *role_text(enum topic_role role)
@@ -176,14 +160,9 @@ static int topics_run(const struct config *config, const struct options *options
 int cli_topics(int argc, char **argv)
 {
     struct options options = {.config = "forestall.yaml"};
-    if (!options_parse(argc, argv, &options)) {
-        (void)fputs(usage, stderr);
-        return 2;
-    }
-    if (options.help) {
-        (void)fputs(usage, stdout);
-        return 0;
-    }
+    enum cli_parsed parsed = arguments_read(argc, argv, &options);
+    if (parsed != CLI_GO)
+        return parsed == CLI_HELP ? 0 : 2;
     struct arena arena = {0};
     struct diagnostics diagnostics = {.arena = &arena};
     struct config *config = config_load(options.config, environ, CONFIG_NEED_KAFKA | CONFIG_NEED_SOURCES, &diagnostics);

@@ -65,6 +65,10 @@ def test_help_and_usage(forestall_does):
         assert forestall_does(command, "--help").stdout.startswith(f"usage: forestall {command}")
         if command != "eval":  # whose argument may begin with a minus
             assert "usage: forestall" in forestall_does(command, "--no-such-option", status=2).stderr
+    for wrong, said in [(["list", "--ouput", "json"], "no such option '--ouput'; did you mean '--output'?"), ([], "say create or list"),
+                        (["show"], "say create or list, not show"), (["list", "--output", "xml"], "--output is table or json, not 'xml'"),
+                        (["create", "--partitions", "0"], "--partitions is a number from 1 to 10000, not '0'")]:
+        assert said in forestall_does("topics", *wrong, status=2).stderr
     assert "no command 'reprot'; did you mean 'report'?" in forestall_does("reprot", status=2).stderr
     assert "no command 'runn'" in forestall_does("runn", status=2).stderr
     forestall_does(status=2)
