@@ -35,7 +35,8 @@ struct store_iterator {
     rocksdb_iterator_t *iterator;
     rocksdb_readoptions_t *read;
     bool started;
-    char *to; /* the upper bound, which RocksDB borrows */
+    const char *dir; /* the store's */
+    char *to;        /* the upper bound, which RocksDB borrows */
 };
 
 static rocksdb_column_family_handle_t *family_of(const struct store_rocksdb *store, struct str key)
@@ -52,18 +53,36 @@ static rocksdb_column_family_handle_t *family_of(const struct store_rocksdb *sto
     }
 }
 
-/* Takes RocksDB's message. */
-static int rocksdb_failed(const struct store_rocksdb *store, char *message, struct error *err)
+/* What RocksDB says, by a part of its words, and what to do. The state is given up only where it is damaged, which it
+ * calls corruption: restoring a large one takes long, and mends no disk. */
+static const char *advice_for(const char *message)
 {
-    const char *advice = "restore it from the changelog: remove the folder and start again";
-    if (strstr(message, "No space left") != NULL || strstr(message, "quota exceeded") != NULL ||
-        strstr(message, "File too large") != NULL)
-        advice = "no space: free some and start again; nothing is lost";
-    else if (strstr(message, "lock") != NULL)
-        advice = "another process has it open";
-    else if (strstr(message, "Permission denied") != NULL)
-        advice = "let this user write there";
-    error_set(err, ERROR_FATAL, "state in %s: %.200s (%s)", store->dir, message, advice);
+    static const char no_space[] = "no space: free some and start again; nothing is lost";
+    static const char disk[] = "see to the disk and start again; nothing is lost";
+    static const struct {
+        const char *said;
+        const char *advice;
+    } known[] = {
+        {"Corruption", "it is damaged; restore it from the changelog: remove the folder and start again"},
+        {"No space left", no_space},
+        {"quota exceeded", no_space},
+        {"File too large", no_space},
+        {"Too many open files", "raise the limit on open files (ulimit -n, LimitNOFILE) and start again"},
+        {"Read-only file system", disk},
+        {"Input/output error", disk},
+        {"Permission denied", "let this user write there"},
+        {"lock", "another process has it open"},
+    };
+    for (size_t i = 0; i < sizeof known / sizeof *known; i++)
+        if (strstr(message, known[i].said) != NULL)
+            return known[i].advice;
+    return "start again; if that does not help, restore it from the changelog: remove the folder first";
+}
+
+/* Takes RocksDB's message. */
+static int rocksdb_failed(const char *dir, char *message, struct error *err)
+{
+    error_set(err, ERROR_FATAL, "state in %s: %.200s (%s)", dir, message, advice_for(message));
     rocksdb_free(message);
     return -1;
 }
@@ -75,7 +94,7 @@ static int rocksdb_store_get(struct store *base, struct str key, struct buf *val
     rocksdb_pinnableslice_t *slice =
         rocksdb_get_pinned_cf(store->db, store->read, family_of(store, key), key.p, key.n, &message);
     if (message != NULL)
-        return rocksdb_failed(store, message, err);
+        return rocksdb_failed(store->dir, message, err);
     if (slice == NULL)
         return 1;
     size_t n;
@@ -101,7 +120,7 @@ static int rocksdb_store_write(struct store *base, const struct str_pair *entrie
     char *message = NULL;
     rocksdb_write(store->db, store->write, batch, &message);
     rocksdb_writebatch_destroy(batch);
-    return message == NULL ? 0 : rocksdb_failed(store, message, err);
+    return message == NULL ? 0 : rocksdb_failed(store->dir, message, err);
 }
 
 static void rocksdb_store_seek(struct store_iterator *iterator, struct str from)
@@ -114,6 +133,7 @@ static struct store_iterator *rocksdb_store_scan(struct store *base, struct str 
 {
     struct store_rocksdb *store = (struct store_rocksdb *)base;
     struct store_iterator *iterator = mem_zalloc(sizeof *iterator);
+    iterator->dir = store->dir;
     iterator->family = family_of(store, from);
     iterator->read = rocksdb_readoptions_create();
     if (to.n > 0) {
@@ -140,12 +160,7 @@ static int rocksdb_store_next(struct store_iterator *iterator, struct str *key, 
     iterator->started = false;
     char *message = NULL;
     rocksdb_iter_get_error(iterator->iterator, &message);
-    if (message == NULL)
-        return 1;
-    error_set(err, ERROR_FATAL, "the state cannot be read: %.200s (remove the state's folder and start again)",
-              message);
-    rocksdb_free(message);
-    return -1;
+    return message == NULL ? 1 : rocksdb_failed(iterator->dir, message, err);
 }
 
 static void rocksdb_store_scan_end(struct store_iterator *iterator)
@@ -172,7 +187,7 @@ static int old_one_remove(struct store_rocksdb *store, struct error *err)
     log_info("another version has written the local state, in another form; restoring all of it",
              LOG_S("dir", store->dir));
     rocksdb_destroy_db(store->options, store->dir, &message);
-    return message == NULL ? 0 : rocksdb_failed(store, message, err);
+    return message == NULL ? 0 : rocksdb_failed(store->dir, message, err);
 }
 
 static rocksdb_t *families_open(struct store_rocksdb *store, int compression, char **message)
@@ -195,7 +210,7 @@ static int database_open(struct store_rocksdb *store, struct error *err)
         message = NULL;
         store->db = families_open(store, rocksdb_no_compression, &message);
     }
-    return message == NULL ? 0 : rocksdb_failed(store, message, err);
+    return message == NULL ? 0 : rocksdb_failed(store->dir, message, err);
 }
 
 /* Whole files go first, so that little is left for a tombstone of the range. */
@@ -215,7 +230,7 @@ static int rocksdb_store_clear(struct store *base, struct str from, struct str t
     if (message == NULL)
         rocksdb_write(store->db, store->write, batch, &message);
     rocksdb_writebatch_destroy(batch);
-    return message == NULL ? 0 : rocksdb_failed(store, message, err);
+    return message == NULL ? 0 : rocksdb_failed(store->dir, message, err);
 }
 
 static void rocksdb_store_close(struct store *base)
