@@ -22,6 +22,7 @@ static const char old_broker[] = "the brokers are too old";
 static const char deleted[] = "was the topic deleted?";
 static const char size[] = "raise the topic's max.message.bytes";
 static const char gone[] = "its records are gone (retention?): start again to be told the choices";
+static const char replicas[] = "fewer replicas are in sync than min.insync.replicas asks for: are brokers down?";
 static const char damaged[] = "the broker's log is damaged: see its own log";
 
 static const struct kafka_code codes[] = {
@@ -33,7 +34,8 @@ static const struct kafka_code codes[] = {
     {LOCAL(TRANSPORT), RETRY, RETRY, NOTHING, NULL},
     {LOCAL(CRIT_SYS_RESOURCE), FATAL, FATAL, NOTHING, "the system refuses threads or memory"},
     {LOCAL(RESOLVE), RETRY, RETRY, NOTHING, NULL},
-    {LOCAL(MSG_TIMED_OUT), FATAL, ABORT, NOTHING, NULL},
+    {LOCAL(MSG_TIMED_OUT), FATAL, ABORT, NOTHING,
+     "the partition has no leader, or fewer replicas in sync than min.insync.replicas: are brokers down?"},
     {LOCAL(PARTITION_EOF), NONE, NONE, NOTHING, NULL},
     /* Said to be permanent, of topics and partitions that are there: until 2.10.0 (#4970) what one broker answers
      * while it starts or stops is handed on. */
@@ -120,8 +122,8 @@ static const struct kafka_code codes[] = {
     {BROKER(NOT_COORDINATOR), RETRY, RETRY, NOTHING, NULL},
     {BROKER(TOPIC_EXCEPTION), FATAL, FATAL, NOTHING, NULL},
     {BROKER(RECORD_LIST_TOO_LARGE), FATAL, FATAL, NOTHING, "raise the topic's segment.bytes"},
-    {BROKER(NOT_ENOUGH_REPLICAS), RETRY, RETRY, NOTHING, NULL},
-    {BROKER(NOT_ENOUGH_REPLICAS_AFTER_APPEND), RETRY, RETRY, NOTHING, NULL},
+    {BROKER(NOT_ENOUGH_REPLICAS), RETRY, RETRY, NOTHING, replicas},
+    {BROKER(NOT_ENOUGH_REPLICAS_AFTER_APPEND), RETRY, RETRY, NOTHING, replicas},
     {BROKER(INVALID_REQUIRED_ACKS), FATAL, FATAL, NOTHING, NULL},
     {BROKER(ILLEGAL_GENERATION), ABORT, ABORT, GROUP, NULL},
     {BROKER(INCONSISTENT_GROUP_PROTOCOL), FATAL, ABORT, NOTHING, "another program is in this group"},

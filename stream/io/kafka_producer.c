@@ -149,8 +149,10 @@ int kafka_producer_open(struct kafka_producer **producer, const struct kafka_pro
     while (error != NULL && !kafka_stopping() && step_again(error, deadline_us));
     if (error != NULL) {
         enum error_class class = kafka_error_judge(error).class == ERROR_RETRY ? ERROR_RETRY : ERROR_FATAL;
-        error_set(err, class, "transactions of %s cannot start: %s (brokers down, or no right to the id?)",
-                  options->transactional_id, rd_kafka_error_string(error));
+        const char *advice = kafka_code(rd_kafka_error_code(error))->advice;
+        error_set(err, class, "transactions of %s cannot start: %s (%s)", options->transactional_id,
+                  rd_kafka_error_string(error),
+                  advice != NULL ? advice : "are brokers down, or has this user no right to the id?");
         rd_kafka_error_destroy(error);
         kafka_producer_close(self);
         return -1;

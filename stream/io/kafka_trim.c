@@ -26,11 +26,21 @@ struct kafka_trim *kafka_trim_new(rd_kafka_t *client)
     return trim;
 }
 
+static const char *follows(rd_kafka_resp_err_t code)
+{
+    if (code == RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED)
+        return "the topic grows until this user has the right DELETE on it";
+    if (kafka_passing(code))
+        return "it is asked again in a while";
+    return "the topic grows until it works: is the right DELETE on it missing?";
+}
+
 static void answer_take(rd_kafka_event_t *event)
 {
-    if (rd_kafka_event_error(event) != RD_KAFKA_RESP_ERR_NO_ERROR) {
+    rd_kafka_resp_err_t failed = rd_kafka_event_error(event);
+    if (failed != RD_KAFKA_RESP_ERR_NO_ERROR) {
         log_warn("records that are no longer needed could not be deleted",
-                 LOG_S("text", rd_kafka_event_error_string(event)));
+                 LOG_S("text", rd_kafka_event_error_string(event)), LOG_S("follows", follows(failed)));
         return;
     }
     const rd_kafka_topic_partition_list_t *done =
@@ -38,7 +48,8 @@ static void answer_take(rd_kafka_event_t *event)
     for (int i = 0; i < done->cnt; i++)
         if (done->elems[i].err != RD_KAFKA_RESP_ERR_NO_ERROR)
             log_warn("records that are no longer needed could not be deleted", LOG_S("topic", done->elems[i].topic),
-                     LOG_I("partition", done->elems[i].partition), LOG_S("text", rd_kafka_err2str(done->elems[i].err)));
+                     LOG_I("partition", done->elems[i].partition), LOG_S("text", rd_kafka_err2str(done->elems[i].err)),
+                     LOG_S("follows", follows(done->elems[i].err)));
 }
 
 size_t kafka_trim_serve(struct kafka_trim *trim)

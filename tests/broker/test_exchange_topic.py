@@ -94,4 +94,4 @@ def test_what_fails_is_only_logged(bootstrap, topics, writer):
                                     ("127.0.0.1:1", (topic, 0, 5, 0, 6), "Failed to query partition leaders")]:
         done = trim(broker, *arguments)
         assert done.returncode == 0
-        assert "could not be deleted" in done.stderr and text in done.stderr
+        assert "could not be deleted" in done.stderr and text in done.stderr and "follows=" in done.stderr
