@@ -10,12 +10,18 @@
 
 static enum log_level level_min = LOG_INFO;
 static enum log_format line_format = LOG_LOGFMT;
+static _Thread_local struct log_field context; /* key NULL: none */
 static const char *const level_names[] = {"debug", "info", "warn", "error"};
 
 void log_setup(enum log_level level, enum log_format format)
 {
     level_min = level;
     line_format = format;
+}
+
+void log_context(const char *name, int64_t number)
+{
+    context = LOG_I(name, number);
 }
 
 bool log_level_parse(struct str text, enum log_level *level)
@@ -70,6 +76,16 @@ static void put_field(struct buf *line, const char *key, struct str text, bool i
         buf_str_put(line, text);
 }
 
+static void put_log_field(struct buf *line, const struct log_field *field)
+{
+    char digits[32];
+    if (field->key == NULL)
+        return;
+    int length = snprintf(digits, sizeof digits, "%lld", (long long)field->number);
+    struct str number = {digits, (size_t)(length > 0 ? length : 0)};
+    put_field(line, field->key, field->is_text ? field->text : number, field->is_text);
+}
+
 void log_write(enum log_level level, const char *message, size_t n, const struct log_field *fields)
 {
     if (level < level_min)
@@ -82,14 +98,9 @@ void log_write(enum log_level level, const char *message, size_t n, const struct
     put_field(&line, "time", buf_str(&time), true);
     put_field(&line, "level", str_of(level_names[level]), true);
     put_field(&line, "msg", str_of(message), true);
-    for (size_t i = 0; i < n; i++) {
-        if (fields[i].key == NULL)
-            continue;
-        char digits[32];
-        int length = snprintf(digits, sizeof digits, "%lld", (long long)fields[i].number);
-        struct str number = {digits, (size_t)(length > 0 ? length : 0)};
-        put_field(&line, fields[i].key, fields[i].is_text ? fields[i].text : number, fields[i].is_text);
-    }
+    for (size_t i = 0; i < n; i++)
+        put_log_field(&line, &fields[i]);
+    put_log_field(&line, &context);
     buf_puts(&line, line_format == LOG_JSON ? "}\n" : "\n");
     ssize_t written = write(STDERR_FILENO, line.p, line.len);
     (void)written; /* a log that cannot be written has nowhere to be reported */

@@ -2,7 +2,7 @@
  *
  *     log_info("committed", LOG_I("records", n), LOG_S("topic", name));
  *
- * Safe from any thread: a line is one write.
+ * Safe from any thread: a line is one write. What a thread says of itself (log_context) is the last field of its lines.
  */
 #ifndef FORESTALL_BASE_LOG_H
 #define FORESTALL_BASE_LOG_H
@@ -27,6 +27,8 @@ struct log_field {
 void log_setup(enum log_level level, enum log_format format);
 bool log_level_parse(struct str text, enum log_level *level);
 void log_write(enum log_level level, const char *message, size_t n, const struct log_field *fields);
+/* From now on each line of the calling thread ends with this field. `name` is static; NULL: no field. */
+void log_context(const char *name, int64_t number);
 
 #define LOG_FIELDS(...) ((struct log_field[]){{0}, __VA_ARGS__})
 #define LOG_LINE(level, message, ...)                                                                                  \

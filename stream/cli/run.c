@@ -12,6 +12,7 @@
 #include "cli/watch.h"
 #include "cli/worker.h"
 #include "engine/claims.h"
+#include "engine/engine_log.h"
 #include "engine/instance.h"
 #include "engine/memory.h"
 #include "engine/standby.h"
@@ -23,8 +24,8 @@ static const char usage[] =
     "\n"
     "Reads the configuration's topics, applies its rules and publishes recommendations, until SIGTERM or SIGINT: then "
     "it\n"
-    "commits and leaves within a few seconds. Rules whose files change are loaded again, all or none; SIGHUP asks for "
-    "it.\n"
+    "commits and ends within a few seconds. The group keeps its place for 10 s more, for the next start. Rules whose\n"
+    "files change are loaded again, all or none; SIGHUP asks for it.\n"
     "\n"
     "  -c, --config FILE    the configuration (default: ./forestall.yaml)\n"
     "  --accept-gap         go on where records between the committed position and the log's start are gone\n";
@@ -87,10 +88,23 @@ static int patiently(struct run *run, int (*step)(struct run *run, struct error 
     return 0;
 }
 
+static void log_start(const struct run *run)
+{
+    const struct config *config = run->loaded.config;
+    log_info("starting", LOG_S("version", FORESTALL_VERSION), LOG_T("application_id", config->application_id),
+             LOG_S("instance", instance_id(run->instance)), LOG_I("rules", run->loaded.rules->count),
+             LOG_I("sources", config->source_count),
+             LOG_S("exchange", config->exchange == EXCHANGE_KAFKA ? "kafka" : "local"),
+             LOG_I("workers", config->workers), LOG_I("tasks", config->tasks), LOG_T("state_dir", config->state_dir));
+    if (config->http_listen.n > 0)
+        log_warn("http is configured, but not served by this version", LOG_T("listen", config->http_listen));
+}
+
 static int open_all(struct run *run, struct error *err)
 {
     const struct config *config = run->loaded.config;
     TRY(instance_open(&run->instance, config->state_dir.p, err));
+    log_start(run);
     TRY(patiently(run, look_at_topics, err));
     TRY(store_rocksdb_open(&run->store, instance_store_dir(run->instance),
                            memory_share(config->state_memory_bytes, MEMORY_STORE), err));
@@ -100,9 +114,11 @@ static int open_all(struct run *run, struct error *err)
     int result = 0;
     while (result == 0 && run->worker_count < config->workers) {
         place_worker(config, run->worker_count);
+        engine_log_worker(config, run->worker_count);
         result = patiently(run, open_worker, err);
     }
     cpu_roam();
+    engine_log_worker(config, -1);
     TRY(result);
     if (config->standby_replicas == 0)
         return 0;
@@ -171,6 +187,7 @@ static void *work(void *context)
     struct worker *worker = context;
     struct error err = {0};
     place_worker(worker->config, worker->number);
+    engine_log_worker(worker->config, worker->number);
     if (worker_run(worker, &err) == 0)
         return NULL;
     log_error(err.message);
@@ -201,14 +218,6 @@ static bool run_workers(struct run *run)
     return good;
 }
 
-static void log_start(const struct config *config, const struct ruleset *rules)
-{
-    log_info("starting", LOG_S("version", FORESTALL_VERSION), LOG_T("application_id", config->application_id),
-             LOG_I("rules", rules->count), LOG_I("sources", config->source_count));
-    if (config->http_listen.n > 0)
-        log_warn("http is configured, but not served by this version", LOG_T("listen", config->http_listen));
-}
-
 int cli_run(int argc, char **argv)
 {
     const char *path = "forestall.yaml";
@@ -224,7 +233,6 @@ int cli_run(int argc, char **argv)
     if (!load(&run.loaded, path, CONFIG_NEED_KAFKA | CONFIG_NEED_SOURCES | CONFIG_NEED_RULES))
         return 1;
     stop_on_signals();
-    log_start(run.loaded.config, run.loaded.rules);
     kafka_stop_when(stop_wanted);
     memory_allocator_set();
     bool opened = open_all(&run, &err) == 0;
@@ -236,8 +244,11 @@ int cli_run(int argc, char **argv)
         log_error(err.message);
     }
     for (int i = 0; i < run.worker_count; i++)
-        if (run.workers[i].engine != NULL)
+        if (run.workers[i].engine != NULL) {
+            engine_log_worker(run.loaded.config, i);
             engine_log_counters(run.workers[i].engine, good ? "stopped" : "stopped by an error");
+        }
+    engine_log_worker(run.loaded.config, -1);
     close_all(&run);
     return good ? 0 : 1;
 }

@@ -126,14 +126,14 @@ static bool passes(const struct error *err)
     return err->class == ERROR_ABORT || err->class == ERROR_RETRY;
 }
 
-/* Before it leaves. What cannot be committed any more is no error: whoever has the partitions now reads it again. */
+/* Before it ends. What cannot be committed any more is no error: whoever has the partitions now reads it again. */
 static int last_commit(struct worker *worker, struct error *err)
 {
     if (!worker->ready || engine_commit(worker->engine, err) == 0)
         return 0;
     if (!passes(err))
         return -1;
-    log_warn("left without a last commit", LOG_S("reason", err->message));
+    log_warn("ended without a last commit", LOG_S("reason", err->message));
     return 0;
 }
 

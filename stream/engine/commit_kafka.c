@@ -14,6 +14,7 @@
 #include "base/clock.h"
 #include "base/failpoint.h"
 #include "base/log.h"
+#include "engine/engine_log.h"
 #include "engine/memory.h"
 #include "engine/restorer.h"
 #include "io/kafka_member.h"
@@ -253,6 +254,7 @@ static void *fly(void *context)
 {
     struct commit_kafka *kafka = context;
     struct commit_flight *flight = &kafka->flight;
+    engine_log_worker(kafka->options.config, kafka->options.worker);
     flight->result = transaction_run(kafka, flight, &flight->err);
     if (flight->result != 0) {
         kafka_producer_abort(kafka->producer);

@@ -1,7 +1,14 @@
 /* What a person would look for, in one line of the log. */
+#include "engine/engine_log.h"
+
 #include "base/clock.h"
 #include "base/log.h"
-#include "engine/engine.h"
+#include "engine/engine_parts.h"
+
+void engine_log_worker(const struct config *config, int worker)
+{
+    log_context(config->workers > 1 && worker >= 0 ? "worker" : NULL, worker);
+}
 
 void engine_log_counters(const struct engine *engine, const char *message)
 {
@@ -14,6 +21,7 @@ void engine_log_counters(const struct engine *engine, const char *message)
         buf_puts(&applied, "none");
     else
         time_print_ms(&applied, engine_applied(engine));
+    int restoring = engine->tasks != NULL ? tasks_restoring(engine->tasks) : 0;
     log_info(message, LOG_I("records", map->records), LOG_I("events", map->events), LOG_I("matched", map->matched),
              LOG_I("undecodable", map->undecodable), LOG_I("too_large", map->too_large), LOG_I("future", map->future),
              LOG_I("late", map->late), LOG_I("tombstones", map->tombstones), LOG_I("rows", reduce->rows_changed),
@@ -29,6 +37,7 @@ void engine_log_counters(const struct engine *engine, const char *message)
              LOG_I("when_errors", reduce->detector.when_errors), LOG_I("evicted", reduce->groups_evicted),
              LOG_I("unknown_rules", engine_unknown(engine)),
              LOG_I("partials_dropped", reduce->detector.partials_dropped),
-             LOG_I("spilled_bytes", reduce->spilled_bytes), LOG_T("applied", buf_str(&applied)));
+             LOG_I("spilled_bytes", reduce->spilled_bytes), LOG_I("restoring", restoring),
+             LOG_T("applied", buf_str(&applied)));
     buf_fini(&applied);
 }

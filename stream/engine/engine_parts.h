@@ -1,5 +1,5 @@
-/* What the engine's files share: engine.c turns it, engine_commit.c commits and goes back. Nobody else includes this.
- */
+/* What the engine's files share: engine.c turns it, engine_commit.c commits and goes back, engine_log.c tells of it.
+ * Nobody else includes this. */
 #ifndef FORESTALL_ENGINE_ENGINE_PARTS_H
 #define FORESTALL_ENGINE_ENGINE_PARTS_H
 

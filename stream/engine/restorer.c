@@ -5,7 +5,9 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 
+#include "base/clock.h"
 #include "base/log.h"
+#include "engine/engine_log.h"
 
 struct restorer {
     struct restore_way way; /* with a log of its own */
@@ -27,6 +29,9 @@ static int look_up(void *context, struct error *err)
 static void *restore_all(void *context)
 {
     struct restorer *restorer = context;
+    int64_t begun_us = clock_mono_us();
+    int count = 0;
+    engine_log_worker(restorer->way.config, restorer->way.worker);
     for (int task = 0; task < COMMIT_TASKS_MAX; task++) {
         if (!restorer->wanted[task])
             continue;
@@ -35,7 +40,9 @@ static void *restore_all(void *context)
             return NULL;
         }
         atomic_store(&restorer->ready[task], true);
+        count++;
     }
+    log_info("all tasks are restored", LOG_I("tasks", count), LOG_I("ms", (clock_mono_us() - begun_us) / 1000));
     return NULL;
 }
 

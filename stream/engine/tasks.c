@@ -20,6 +20,7 @@ struct tasks {
     struct exchange_log *log;
     struct task **tasks; /* by number; NULL: not driven here, or its state is not there yet */
     struct commit_position *positions;
+    bool *restoring; /* its state was not there at the last restore */
     int count;
     struct told *told;
     struct reduce_counters gone; /* counts of tasks that are not driven any more */
@@ -46,6 +47,7 @@ struct tasks *tasks_new(const struct tasks_options *options)
     tasks->log = exchange_log_new(options->reduce.rules, options->reduce.config);
     tasks->tasks = mem_zalloc((size_t)tasks->count * sizeof(struct task *));
     tasks->positions = mem_zalloc((size_t)tasks->count * sizeof *tasks->positions);
+    tasks->restoring = mem_zalloc((size_t)tasks->count * sizeof *tasks->restoring);
     tasks->told = mem_zalloc((options->input_count + 1) * sizeof *tasks->told);
     return tasks;
 }
@@ -71,6 +73,7 @@ void tasks_free(struct tasks *tasks)
     exchange_log_free(tasks->log);
     free(tasks->tasks);
     free(tasks->positions);
+    free(tasks->restoring);
     free(tasks->told);
     free(tasks);
 }
@@ -80,11 +83,23 @@ struct exchange *tasks_exchange(struct tasks *tasks)
     return exchange_log_exchange(tasks->log);
 }
 
+/* What fails here fails again where the task is opened, and is told there. */
+static bool state_missing(const struct tasks *tasks, int number)
+{
+    struct commit *commit = tasks->options.commit;
+    struct error ignored;
+    bool ready = true;
+    if (tasks->positions[number].owned && commit->ops->ready != NULL)
+        (void)!commit->ops->ready(commit, number, &ready, &ignored);
+    return !ready;
+}
+
 void tasks_restore(struct tasks *tasks, const struct commit_position *positions)
 {
     for (int i = 0; i < tasks->count; i++) {
         close_task(tasks, i);
         tasks->positions[i] = positions[tasks->options.input_count + (size_t)i];
+        tasks->restoring[i] = state_missing(tasks, i);
     }
     exchange_log_clear(tasks->log);
     for (size_t i = 0; i < tasks->options.input_count; i++)
@@ -321,6 +336,14 @@ void tasks_continue(struct tasks *tasks, struct tasks *before)
     tasks->gone = *tasks_counters(before);
     tasks->gone_recommend = *tasks_recommend_counters(before);
     tasks->gone_unknown = tasks_unknown(before);
+}
+
+int tasks_restoring(const struct tasks *tasks)
+{
+    int count = 0;
+    for (int i = 0; i < tasks->count; i++)
+        count += tasks->positions[i].owned && tasks->restoring[i] && tasks->tasks[i] == NULL;
+    return count;
 }
 
 uint64_t tasks_unknown(const struct tasks *tasks)

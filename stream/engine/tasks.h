@@ -59,5 +59,7 @@ const struct recommender_counters *tasks_recommend_counters(struct tasks *tasks)
 /* Goes on with other tasks' counts. */
 void tasks_continue(struct tasks *tasks, struct tasks *before);
 uint64_t tasks_unknown(const struct tasks *tasks);
+/* Tasks that are ours and whose state is not there yet. */
+int tasks_restoring(const struct tasks *tasks);
 
 #endif

@@ -97,6 +97,7 @@ def test_one_loses_its_disk(several):
     run.start("one")
     run.settle("one", "two")
     assert "state restored from the changelog" in run.instances["one"].log
+    run.instances["one"].wait_for_log('msg="all tasks are restored" tasks=[1-4] ms=')
     run.check()
 
 
