@@ -76,6 +76,8 @@ def arguments(argv):
         description="Measures Forestall and prints a table: medians, least and greatest of the rounds, ratios within this run.",
         epilog="benches:\n" + "\n".join(f"  {name:9} {about(name)}" for name in BENCHES) +
                f"\n  {ALL:9} every one of them, with its defaults (an hour)\n\n"
+               "It builds the release preset itself, and installs the Debian packages that it needs and that are missing;\n"
+               "with --no-install it installs nothing, and what is missing makes it fail.\n\n"
                "`bench/run NAME --help` tells a bench's own options. Without a name this help is printed, and the short\n"
                f"ones are run: {' '.join(SHORT)}.")
     commands = parser.add_subparsers(dest="name", metavar="NAME")
