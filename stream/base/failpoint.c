@@ -11,6 +11,7 @@
 static pthread_once_t known = PTHREAD_ONCE_INIT;
 static const char *wanted; /* NULL: none */
 static size_t wanted_n;
+static int what = SIGKILL;
 static atomic_long passes_left;
 
 static void failpoint_read(void)
@@ -22,6 +23,8 @@ static void failpoint_read(void)
     wanted = text;
     wanted_n = colon != NULL ? (size_t)(colon - text) : strlen(text);
     atomic_store(&passes_left, colon != NULL ? strtol(colon + 1, NULL, 10) : 1);
+    if (colon != NULL && strstr(colon + 1, ":stop") != NULL)
+        what = SIGSTOP;
 }
 
 void failpoint(const char *name)
@@ -30,5 +33,5 @@ void failpoint(const char *name)
     if (wanted == NULL || strlen(name) != wanted_n || memcmp(name, wanted, wanted_n) != 0)
         return;
     if (atomic_fetch_sub(&passes_left, 1) == 1)
-        (void)raise(SIGKILL);
+        (void)raise(what);
 }

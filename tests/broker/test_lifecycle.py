@@ -5,6 +5,7 @@ import os
 import pathlib
 import re
 import shutil
+import signal
 import subprocess
 import time
 
@@ -49,10 +50,10 @@ class App:
         self.config = self.configure()
         self.sent = 0
 
-    def configure(self, **overrides):
+    def configure(self, name="forestall.yaml", **overrides):
         settings = {"time": {"idle_lag": "never"}, "commit_interval": "50ms", **overrides}
         return self.write_config([{"topic": self.topic, "stream": "incident", "format": "json"}],
-                                 {"lifecycle.yaml": RULES}, **settings)
+                                 {"lifecycle.yaml": RULES}, name=name, **settings)
 
     def command(self, *arguments, env=None):
         return subprocess.run([self.binary, *arguments], capture_output=True, text=True, timeout=60,
@@ -149,6 +150,41 @@ def test_with_a_worker_for_each_cpu_each_keeps_to_its_own(app):
             places.setdefault(frozenset(os.sched_getaffinity(int(thread))), []).append(name)
     assert set(places) == {frozenset({each}) for each in two}
     assert process.stop() == 0
+
+
+def stands_still(process):
+    return pathlib.Path(f"/proc/{process.process.pid}/stat").read_text().rpartition(")")[2].split()[0] == "T"
+
+
+@pytest.mark.parametrize("point", ["restore_after_positions", "restore_before_seek"])
+def test_one_that_stands_still_on_its_way_back(app, tmp_path, point):
+    """Where it wakes up the positions that it read are another's, who has removed the records that they were at."""
+    app.config = app.configure(exchange="kafka", state={"dir": str(app.state), "tasks": 1})
+    second = app.configure(exchange="kafka", state={"dir": str(tmp_path / "second"), "tasks": 1}, name="second.yaml")
+    app.create_topics().send(5)
+    process = app.start()
+    app.applied()
+    assert process.stop() == 0
+    sleeper = app.forestall(app.config, env={"FORESTALL_FAILPOINT": f"{point}:1:stop"})
+    harness.wait_until(lambda: stands_still(sleeper), "it to stand still")
+    client = confluent_kafka.Consumer({"bootstrap.servers": app.bootstrap, "group.id": app.name})
+    exchange = confluent_kafka.TopicPartition(f"{app.name}-exchange", 0)
+    position = client.committed([exchange], timeout=harness.TIMEOUT_SECONDS)[0].offset
+    other = app.start(second)
+
+    def removed():
+        app.send(1)
+        app.applied()
+        return client.get_watermark_offsets(exchange, timeout=harness.TIMEOUT_SECONDS)[0] > position
+
+    harness.wait_until(removed, "the exchange's log to lose its beginning")
+    client.close()
+    sleeper.process.send_signal(signal.SIGCONT)
+    sleeper.wait_for_log("msg=ready")
+    app.send(3)
+    app.applied()
+    assert sleeper.stop() == 0, sleeper.log
+    assert other.stop() == 0, other.log
 
 
 def test_workers_without_a_task_hold_nothing_back(app):
