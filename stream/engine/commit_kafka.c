@@ -374,10 +374,10 @@ static int kafka_others(struct commit *commit, int64_t *greatest_ms, struct erro
         return -1;
     for (size_t i = 0; i < kafka->input_count; i++) {
         struct commit_position position;
-        if (kafka->positions[i].owned || committed[i].offset < 0)
-            continue;
-        TRY(commit_input_parse(committed[i].metadata, &position, err));
-        if (position.max_time_ms > *greatest_ms)
+        struct error ignored; /* the next restore refuses what is not ours */
+        bool known = !kafka->positions[i].owned && committed[i].offset >= 0 &&
+                     commit_input_parse(committed[i].metadata, &position, &ignored) == 0;
+        if (known && position.max_time_ms > *greatest_ms)
             *greatest_ms = position.max_time_ms;
     }
     return 0;
