@@ -150,6 +150,12 @@ def test_with_a_worker_for_each_cpu_each_keeps_to_its_own(app):
             places.setdefault(frozenset(os.sched_getaffinity(int(thread))), []).append(name)
     assert set(places) == {frozenset({each}) for each in two}
     assert process.stop() == 0
+    # Each line of a worker says whose it is.
+    assert re.search(rf"msg=starting .* instance=[0-9a-f]{{8}} .* exchange=kafka workers=2 tasks=2 state_dir={app.state}$",
+                     process.log, re.MULTILINE)
+    for message in ("ready", "stopped", '"partitions assigned"'):
+        lines = [line for line in process.log.splitlines() if f"msg={message} " in line]
+        assert {line.split()[-1] for line in lines} == {"worker=0", "worker=1"}, process.log
 
 
 def stands_still(process):
@@ -246,6 +252,26 @@ def test_topics_create_and_list(app):
     assert found[f"{app.name}-changelog"]["partitions"] == 2
 
 
+def test_topics_with_fewer_copies_are_told(app):
+    """Of what the program writes; `run` goes on."""
+    app.create_topics()
+    config = app.configure(state={"replication_factor": 3})
+    listed = app.command("topics", "list", "-c", config, "--output", "json")
+    assert listed.returncode == 0
+    said = "replication factor is 1, should be 3"
+    found = {topic["topic"]: topic["differs"] or "" for topic in json.loads(listed.stdout)}
+    assert {name for name, differs in found.items() if said in differs} == set(found) - {app.topic}
+    process = app.start(config)
+    assert re.search(rf'level=warn msg="a topic\'s settings are not right" topic={app.name}-changelog differs=".*{said}', process.log)
+    assert process.stop() == 0
+
+
+def test_more_copies_than_brokers_are_refused(app):
+    config = app.configure(state={"replication_factor": 3})
+    made = app.command("topics", "create", "-c", config)
+    assert made.returncode == 1 and "state.replication_factor is 3: are there so many brokers?" in made.stderr
+
+
 def test_a_wrong_address_is_told_in_bounded_time(app):
     """It may be a cluster that is not up yet, so it is waited for; SIGTERM ends that."""
     [port] = cluster.free_ports(1)
@@ -272,7 +298,8 @@ def test_a_broken_rule_is_told_with_its_place(app, tmp_path):
     ({"workers": 2}, "more than one worker needs exchange: kafka"),
     ({"time": {"idle_leg": "1s"}}, r"unknown key 'idle_leg'.*did you mean 'idle_lag'"),
     ({"kafka": {"group.id": "mine"}}, "'group.id' is Forestall's to set"),
-    ({"kafka": {"linger.sm": "5"}}, "linger.sm"),
+    ({"kafka": {"linger.sm": "5"}}, r"forestall\.yaml:\d+:\d+: error: kafka: linger\.sm: No such configuration property"),
+    ({"kafka": {"session.timeout.ms": "9000"}}, r"forestall\.yaml:\d+:\d+: error: kafka: 'session\.timeout\.ms' is Forestall's to set"),
     ({"state": {"tasks": 33}}, "tasks"),
 ], ids=lambda value: next(iter(value)) if isinstance(value, dict) else "")
 def test_a_configuration_that_cannot_be_is_refused(app, overrides, message):
