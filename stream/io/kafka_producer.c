@@ -306,12 +306,16 @@ void kafka_producer_abort(struct kafka_producer *producer)
     do
         error = rd_kafka_abort_transaction(producer->client, left_ms(deadline_us));
     while (error != NULL && step_again(error, deadline_us));
+    /* Not used again: librdkafka counts on with the sequence numbers of messages that timed out meanwhile. A broker
+     * that had appended them before takes what the next transaction sends under those numbers for the same once more,
+     * says that all is well, and the records are lost (seen with 2.0.2). A new producer has a new epoch, and counts
+     * from 0. */
+    producer->dead = true;
     if (error == NULL)
         return;
     log_warn("a transaction could not be aborted; a new producer takes over",
              LOG_S("text", rd_kafka_error_string(error)));
     rd_kafka_error_destroy(error);
-    producer->dead = true;
 }
 
 bool kafka_producer_dead(const struct kafka_producer *producer)

@@ -1,7 +1,7 @@
 /* A transactional producer: one transaction at a time, opened and closed in one burst by one thread.
  *
  * Every failure says by its class what holds afterwards. ERROR_ABORT: the transaction did not happen, or nobody knows;
- * the producer was aborted, or is dead (kafka_producer_dead) and must be replaced, which fences what it left behind.
+ * whoever aborts it then replaces the producer (kafka_producer_dead), which fences what it left behind.
  * ERROR_FATAL: going on would fail again.
  */
 #ifndef FORESTALL_IO_KAFKA_PRODUCER_H
@@ -55,7 +55,7 @@ int kafka_producer_flush(struct kafka_producer *producer, struct error *err) MUS
 int kafka_producer_positions(struct kafka_producer *producer, const struct kafka_position *positions, size_t count,
                              const rd_kafka_consumer_group_metadata_t *group, struct error *err) MUST_CHECK;
 int kafka_producer_commit(struct kafka_producer *producer, struct error *err) MUST_CHECK;
-/* Ends the transaction without effect, if one is open. Afterwards the producer is usable or dead. */
+/* Ends the transaction without effect, if one is open: then the producer is dead afterwards. */
 void kafka_producer_abort(struct kafka_producer *producer);
 bool kafka_producer_dead(const struct kafka_producer *producer);
 /* The last failure was that the group does not know this generation (any more). */
