@@ -219,7 +219,7 @@ class Run:
     def judge(self):
         self.teller.say("comparing with a replay")
         found = verdict.of_topics(self.cluster.bootstrap, self.outputs)
-        expected = verdict.of_replay(self.binary, self.config, self.folder)
+        expected = verdict.of_replay(self.binary, self.config, self.folder, self.applied_ms)
         self.teller.say("comparing with the state of an undisturbed run")
         rules = state.Rules.explained(self.binary, self.config, load.rule_ids())
         for of, entries in ((found, state.read(self.cluster.bootstrap, self.group)), (expected, self.undisturbed())):

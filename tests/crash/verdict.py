@@ -2,6 +2,7 @@
 state (state.py)."""
 
 import collections
+import datetime
 import json
 import re
 import subprocess
@@ -35,6 +36,10 @@ def _dead_letter(headers, value):
     return (headers["forestall.topic"], int(headers["forestall.partition"]), int(headers["forestall.offset"])), reason
 
 
+def _before(line, time_ms):
+    return datetime.datetime.fromisoformat(json.loads(line)["event_time"].replace("Z", "+00:00")).timestamp() * 1000 < time_ms
+
+
 def _scorecards(lines):
     for line in lines:
         record = json.loads(line)
@@ -56,14 +61,16 @@ def of_topics(bootstrap, topics):
             "dead letters": letters}
 
 
-def of_replay(binary, config, folder):
-    """The same of `forestall replay`."""
+def of_replay(binary, config, folder, applied_ms):
+    """The same of `forestall replay`, which goes on to the greatest of all marks: what is below the time that was applied."""
     paths = {name: folder / f"replay-{name}.jsonl" for name in ("recommendations", "scorecards", "dead-letter")}
     done = subprocess.run([binary, "replay", "-c", config, "--out", paths["recommendations"], "--scorecards",
                            paths["scorecards"], "--dead-letter", paths["dead-letter"]],
                           capture_output=True, text=True, timeout=REPLAY_SECONDS_MAX)
     assert done.returncode == 0, done.stderr
     lines = {name: path.read_bytes().splitlines() for name, path in paths.items()}
+    for name in ("recommendations", "scorecards"):
+        lines[name] = [line for line in lines[name] if _before(line, applied_ms)]
     letters = [json.loads(line) for line in lines["dead-letter"]]
     return {"recommendations": list(_recommendations(lines["recommendations"])),
             "scorecards": list(_scorecards(lines["scorecards"])),
