@@ -252,7 +252,8 @@ static void rocksdb_store_close(struct store *base)
 enum { BACKGROUND_JOBS = 2, OPEN_FILES_MAX = 512, BLOOM_BITS = 10, LOG_FILES_KEPT = 2, LOG_FILE_BYTES = 1 << 20 };
 
 /* Half of the memory is block cache, which holds index and filter blocks too; a quarter write buffers, which may stand
- * at that size once more while they are flushed. */
+ * at that size once more while they are flushed. The first family whose buffer is full has all of them flushed, so each
+ * has a part of that. */
 static void options_set(struct store_rocksdb *store)
 {
     size_t memory = (size_t)store->memory_bytes;
@@ -262,7 +263,7 @@ static void options_set(struct store_rocksdb *store)
     /* Else a crash of the machine, which takes the end of the log, could leave them as of different times. */
     rocksdb_options_set_atomic_flush(options, 1);
     rocksdb_options_set_db_write_buffer_size(options, memory / 4);
-    rocksdb_options_set_write_buffer_size(options, memory / 8);
+    rocksdb_options_set_write_buffer_size(options, memory / 16);
     rocksdb_options_set_max_write_buffer_number(options, 3);
     rocksdb_options_set_max_background_jobs(options, BACKGROUND_JOBS);
     rocksdb_options_set_max_open_files(options, OPEN_FILES_MAX);
