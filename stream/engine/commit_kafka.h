@@ -109,6 +109,10 @@ void commit_meta_entries(struct str_pair *entries, int number, const struct comm
 /* Leaves out the marks that the positions have passed, but for each partition's newest. */
 void commit_marks_since(struct commit_restored *restored);
 
+/* A broker that leads no more and does not know it yet has a log that ends too soon: on the way back it is asked again
+ * for so long. */
+enum { STALE_US = 10 * 1000000 };
+
 /* restore_state.c: brings the store up to a committed end of a task's changelog. */
 struct restore_way {
     const struct config *config;

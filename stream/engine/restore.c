@@ -26,10 +26,6 @@
  * does not answer are not counted. */
 enum { RESTORES_MAX = 8, RESTORES_SPAN_S = 600 };
 
-/* What does not fit together may be a broker that leads no more and does not know it yet: for so long it is asked
- * again. */
-enum { STALE_US = 10 * 1000000 };
-
 static const char reset_advice[] = "another application_id, with a state.dir of its own, starts anew";
 
 static struct kafka_log_options log_options(const struct commit_kafka *kafka)

@@ -16,9 +16,6 @@
 
 enum { BATCH_BYTES = 4 << 20, BATCH_ENTRIES = 20000, PROGRESS_US = 2000000, RANGE_US = 30000000 };
 
-/* A broker that leads no more and does not know it yet has a log that ends too soon: for so long it is asked again. */
-enum { STALE_US = 10 * 1000000 };
-
 static const char reset_advice[] = "another application_id, with a state.dir of its own, starts anew";
 
 static int meta_get(struct store *store, const struct buf *key, bool *found, uint64_t *number, struct error *err)

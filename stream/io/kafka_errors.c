@@ -251,6 +251,11 @@ bool kafka_passing(rd_kafka_resp_err_t code)
     return kafka_code(code)->reads == ERROR_RETRY;
 }
 
+bool kafka_offset_gone(rd_kafka_resp_err_t code)
+{
+    return code == RD_KAFKA_RESP_ERR__AUTO_OFFSET_RESET || code == RD_KAFKA_RESP_ERR_OFFSET_OUT_OF_RANGE;
+}
+
 struct kafka_verdict kafka_verdict(rd_kafka_resp_err_t code, unsigned flags)
 {
     const struct kafka_code *found = kafka_code(code);

@@ -42,6 +42,8 @@ size_t kafka_code_count(void); /* rows of the table */
 enum error_class kafka_error_class(enum kafka_role role, rd_kafka_resp_err_t code);
 /* To who reads or asks: it may go away by itself, for the cluster is moving, or not reachable. */
 bool kafka_passing(rd_kafka_resp_err_t code);
+/* The offset that was asked for is not in the log (any more). */
+bool kafka_offset_gone(rd_kafka_resp_err_t code);
 
 /* The flags of an rd_kafka_error_t. */
 enum { KAFKA_FLAG_FATAL = 1, KAFKA_FLAG_ABORT = 2, KAFKA_FLAG_RETRIABLE = 4 };

@@ -7,6 +7,7 @@
 
 #include "base/clock.h"
 #include "io/kafka_admin.h"
+#include "io/kafka_errors.h"
 
 enum { BATCH = 1024, POLL_MS = 100, STALL_MS = 60000, QUEUE_KIB = 64 << 10 };
 
@@ -67,8 +68,7 @@ static int message_take(const struct kafka_stretch *stretch, int64_t to, const r
     if (kafka_passing(message->err))
         return 0;
     /* The range was looked at before, and will be again. */
-    bool gone =
-        message->err == RD_KAFKA_RESP_ERR__AUTO_OFFSET_RESET || message->err == RD_KAFKA_RESP_ERR_OFFSET_OUT_OF_RANGE;
+    bool gone = kafka_offset_gone(message->err);
     if (message->err != RD_KAFKA_RESP_ERR_NO_ERROR)
         return error_set(err, gone ? ERROR_RETRY : ERROR_FATAL, "%s [%d]: %s", stretch->topic, (int)stretch->partition,
                          rd_kafka_message_errstr(message));

@@ -15,6 +15,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "io/kafka_admin.h"
+#include "io/kafka_errors.h"
 #include "io/kafka_fetch.h"
 #include "io/kafka_member.h"
 
@@ -104,8 +105,7 @@ static int event_take(const struct source_kafka *kafka, struct kafka_partition *
         return 0;
     }
     const char *advice = about->advice != NULL ? about->advice : "see the broker's log";
-    bool gone =
-        message->err == RD_KAFKA_RESP_ERR__AUTO_OFFSET_RESET || message->err == RD_KAFKA_RESP_ERR_OFFSET_OUT_OF_RANGE;
+    bool gone = kafka_offset_gone(message->err);
     /* Who stood still may find removed what others have read since. The way back looks whether that is all. */
     if (gone && kafka->member != NULL)
         kafka_member_doubt(kafka->member);
