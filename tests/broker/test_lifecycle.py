@@ -143,6 +143,8 @@ def test_with_a_worker_for_each_cpu_each_keeps_to_its_own(app):
     finally:
         os.sched_setaffinity(0, allowed)
     app.applied()
+    for worker in (0, 1):
+        process.wait_for_log(f"msg=ready .* worker={worker}\n")
     places = {}
     for thread in os.listdir(f"/proc/{process.process.pid}/task"):
         name = pathlib.Path(f"/proc/{process.process.pid}/task/{thread}/comm").read_text()
