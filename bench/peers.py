@@ -16,8 +16,8 @@ PEERS = {"streams": ("streams", ""), "flink-rocksdb": ("flink", "rocksdb"), "fli
 
 
 def options(parser):
-    parser.add_argument("--events", type=rig.number, default=10_000_000,
-                        help="default 10,000,000: a start and the last commits take some two seconds of each")
+    parser.add_argument("--events", type=rig.number, default=30_000_000,
+                        help="default 30,000,000: a start and the last commits take some two seconds of each")
     parser.add_argument("--groups", type=rig.number, default=2000, help="default 2,000")
     parser.add_argument("--rate", type=rig.number, default=8000, help="events a second of event time (default 8,000)")
     parser.add_argument("--rounds", type=rig.number, default=3)

@@ -40,11 +40,14 @@ struct commit_position {
     bool owned;          /* it is this worker's */
     int64_t offset;      /* the oldest record that is not applied: reading starts here again */
     int64_t read_offset; /* the next record to read: dead letters below it have been sent */
-    int64_t max_time_ms; /* the partition's time as of the record at `offset`; INT64_MIN: none yet */
+    int64_t max_time_ms; /* the partition's time as of the record at `offset`; of a task, everything below it is
+                            applied; INT64_MIN: none yet */
     int64_t first_ms;    /* the time of its first event; INT64_MIN: none yet */
     /* Of an input whose events go through the log of the exchange, where a record is done once it was sent: */
     int64_t switch_ms;     /* it was mapped with the rules of `rules_digest` from this time on; INT64_MIN: all of it */
     uint64_t rules_digest; /* restored: of the set that mapped it last */
+    int64_t since_ms;      /* restored: of the application's very first start; INT64_MIN: not known */
+    bool anew;             /* restored: its log was made anew, and what was known of its offsets is void */
 };
 
 struct commit_batch {
@@ -61,7 +64,7 @@ struct commit_restored {
     bool first_start;                  /* nothing was ever committed: positions are by `start:` */
     struct commit_position *positions; /* by partition number; owned by the caller's arena. A partition that is new
                                           since the last commit has max_time_ms INT64_MIN */
-    int64_t applied_ms;
+    int64_t applied_ms;                /* with a log of the exchange: the greatest of the tasks' */
     uint64_t rules_digest;
     struct commit_mark *marks; /* of each partition: those at or after its committed position, and the newest
                                   before it (its time has been the partition's ever since); in order of

@@ -116,14 +116,15 @@ static void metadata_print(const struct commit_kafka *kafka, const struct commit
 {
     buf_reset(text);
     if (kafka->options.shared && number >= kafka->input_count) {
-        commit_task_print(text, &kafka->tasks[number - kafka->input_count]);
+        commit_task_print(text, &kafka->tasks[number - kafka->input_count], position, kafka->since_ms);
     } else if (kafka->options.shared) {
-        commit_input_print(text, position);
+        commit_input_print(text, position, kafka->since_ms);
     } else {
         struct commit_metadata metadata = kafka->last;
         metadata.max_time_ms = position->max_time_ms;
         metadata.first_ms = position->first_ms;
         metadata.read_offset = position->read_offset;
+        metadata.since_ms = kafka->since_ms;
         for (int task = 0; task < metadata.tasks; task++)
             metadata.changelog_next[task] = kafka->tasks[task].next;
         commit_metadata_print(text, &metadata);
@@ -436,6 +437,7 @@ int commit_kafka_open(struct commit **commit, const struct commit_kafka_options 
     kafka->exchange = name_make(options, "exchange", "");
     kafka->position_count = options->source->partition_count;
     kafka->input_count = kafka->position_count - (options->shared ? (size_t)options->config->tasks : 0);
+    kafka->since_ms = INT64_MIN;
     kafka->positions = mem_zalloc((kafka->position_count + 1) * sizeof *kafka->positions);
     *commit = &kafka->base;
     return 0;

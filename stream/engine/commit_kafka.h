@@ -22,6 +22,7 @@ struct commit_metadata {
     int64_t first_ms;
     int64_t read_offset;
     int64_t applied_ms;
+    int64_t since_ms; /* of the application's very first start; INT64_MIN: not known */
     uint64_t rules_digest;
     uint64_t incarnation;
     uint64_t sequence;
@@ -42,11 +43,13 @@ struct commit_task {
 };
 
 /* Where the exchange has a log each position has what it alone is about: that of an input its time and rules, that of a
- * task its state. */
-void commit_input_print(struct buf *text, const struct commit_position *position);
+ * task its time and state. With either goes `since_ms`. */
+void commit_input_print(struct buf *text, const struct commit_position *position, int64_t since_ms);
 int commit_input_parse(struct str text, struct commit_position *position, struct error *err) MUST_CHECK;
-void commit_task_print(struct buf *text, const struct commit_task *task);
-int commit_task_parse(struct str text, struct commit_task *task, struct error *err) MUST_CHECK;
+void commit_task_print(struct buf *text, const struct commit_task *task, const struct commit_position *position,
+                       int64_t since_ms);
+int commit_task_parse(struct str text, struct commit_task *task, struct commit_position *position,
+                      struct error *err) MUST_CHECK;
 
 /* A commit under way, on a thread of its own: the caller reads on. */
 struct commit_flight {
@@ -74,6 +77,7 @@ struct commit_kafka {
     struct commit_position *positions;
     size_t position_count;
     bool committed;              /* they are in Kafka */
+    int64_t since_ms;            /* of the application's very first start, as far as is known; or INT64_MIN */
     struct commit_metadata last; /* with the exchange in memory; its tasks' ends are in `tasks` */
     struct commit_task tasks[COMMIT_TASKS_MAX];
     size_t input_count; /* of the source's partitions; the exchange's follow */

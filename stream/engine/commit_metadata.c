@@ -22,6 +22,7 @@ void commit_metadata_print(struct buf *text, const struct commit_metadata *metad
     time_member(text, "first", metadata->first_ms);
     buf_printf(text, ",\"read\":%" PRId64, metadata->read_offset);
     time_member(text, "applied", metadata->applied_ms);
+    time_member(text, "since", metadata->since_ms);
     buf_printf(text,
                ",\"rules\":\"%016" PRIx64 "\",\"incarnation\":\"%016" PRIx64 "\",\"seq\":%" PRIu64
                ",\"changelog_next\":[",
@@ -72,6 +73,7 @@ static bool metadata_read(const struct value *object, void *into)
         .first_ms = number_get(object, "first"),
         .read_offset = number_get(object, "read"),
         .applied_ms = number_get(object, "applied"),
+        .since_ms = number_get(object, "since"),
     };
     int64_t sequence = number_get(object, "seq");
     const struct value *next = member_find(object, "changelog_next");
@@ -89,33 +91,47 @@ static bool metadata_read(const struct value *object, void *into)
     return true;
 }
 
-void commit_input_print(struct buf *text, const struct commit_position *position)
+void commit_input_print(struct buf *text, const struct commit_position *position, int64_t since_ms)
 {
     buf_printf(text, "{\"v\":%d", VERSION);
     time_member(text, "max_time", position->max_time_ms);
     time_member(text, "first", position->first_ms);
     time_member(text, "switch", position->switch_ms);
+    time_member(text, "since", since_ms);
     buf_printf(text, ",\"rules\":\"%016" PRIx64 "\"}", position->rules_digest);
 }
 
 static bool input_read(const struct value *object, void *into)
 {
     struct commit_position *position = into;
+    position->since_ms = number_get(object, "since");
     position->max_time_ms = number_get(object, "max_time");
     position->first_ms = number_get(object, "first");
     position->switch_ms = number_get(object, "switch");
     return number_get(object, "v") == VERSION && hex_get(object, "rules", &position->rules_digest);
 }
 
-void commit_task_print(struct buf *text, const struct commit_task *task)
+void commit_task_print(struct buf *text, const struct commit_task *task, const struct commit_position *position,
+                       int64_t since_ms)
 {
-    buf_printf(text, "{\"v\":%d,\"incarnation\":\"%016" PRIx64 "\",\"changelog_next\":%" PRId64 "}", VERSION,
-               task->incarnation, task->next);
+    buf_printf(text, "{\"v\":%d", VERSION);
+    time_member(text, "applied", position->max_time_ms);
+    time_member(text, "since", since_ms);
+    buf_printf(text, ",\"incarnation\":\"%016" PRIx64 "\",\"changelog_next\":%" PRId64 "}", task->incarnation,
+               task->next);
 }
+
+struct task_and_position {
+    struct commit_task *task;
+    struct commit_position *position;
+};
 
 static bool task_read(const struct value *object, void *into)
 {
-    struct commit_task *task = into;
+    const struct task_and_position *of = into;
+    struct commit_task *task = of->task;
+    of->position->since_ms = number_get(object, "since");
+    of->position->max_time_ms = number_get(object, "applied");
     task->next = number_get(object, "changelog_next");
     return number_get(object, "v") == VERSION && task->next >= 0 && hex_get(object, "incarnation", &task->incarnation);
 }
@@ -146,9 +162,10 @@ int commit_input_parse(struct str text, struct commit_position *position, struct
     return parse(text, input_read, position, err);
 }
 
-int commit_task_parse(struct str text, struct commit_task *task, struct error *err)
+int commit_task_parse(struct str text, struct commit_task *task, struct commit_position *position, struct error *err)
 {
-    return parse(text, task_read, task, err);
+    struct task_and_position of = {task, position};
+    return parse(text, task_read, &of, err);
 }
 
 void commit_meta_key(struct buf *key, int task, enum commit_meta meta)

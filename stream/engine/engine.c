@@ -77,14 +77,12 @@ static void refuse(void *context, const struct event *feedback, struct exchange_
 static bool is_full(void *context)
 {
     const struct engine *engine = context;
-    return engine->outbox.count > OUTBOX_MAX ||
-           (engine->options.live && clock_mono_us() - engine->turn_us > TURN_MAX_US);
+    return engine_outbox_full(engine) || (engine->options.live && clock_mono_us() - engine->turn_us > TURN_MAX_US);
 }
 
-/* This worker's. */
-static int64_t memory_of(const struct config *config)
+int64_t engine_memory(const struct engine *engine)
 {
-    return config->state_memory_bytes / config->workers;
+    return engine->options.config->state_memory_bytes / engine->options.config->workers;
 }
 
 static struct reduce_options reduce_options(struct engine *engine)
@@ -94,7 +92,7 @@ static struct reduce_options reduce_options(struct engine *engine)
                                    .config = options->config,
                                    .state = options->state,
                                    .tasks = task_range_all(options->config->tasks),
-                                   .memory_bytes = memory_of(options->config),
+                                   .memory_bytes = engine_memory(engine),
                                    .scratch_dir = options->scratch_dir,
                                    .dirty_bytes_max = options->dirty_bytes_max,
                                    .work_max = options->work_max,
@@ -243,7 +241,7 @@ static void order_partitions(struct engine *engine)
 /* Memory for partials: what is beyond it is sent on before its time. */
 static size_t partials_max(const struct engine *engine)
 {
-    return (size_t)memory_share(memory_of(engine->options.config), MEMORY_FOLDS);
+    return (size_t)memory_share(engine_memory(engine), MEMORY_FOLDS);
 }
 
 /* What was read is within its memory: partials are sent on, and go to the disk. */
@@ -252,12 +250,6 @@ static int bound(struct engine *engine, struct error *err)
     if (event_map_bytes(engine->map) > partials_max(engine))
         event_map_flush(engine->map, INT64_MAX);
     return engine->tasks != NULL ? 0 : reduce_bound(engine->reduce, err);
-}
-
-/* Nothing that lies below can be applied in its order any more. */
-static int64_t reached(const struct engine *engine)
-{
-    return engine_applied(engine) + reduce_within(engine->reduce, LEVEL_SOURCE);
 }
 
 /* Reads what has come of one partition. */
@@ -271,7 +263,8 @@ static int read_partition(struct engine *engine, size_t partition, size_t *count
         return 0;
     TRY(source->ops->poll(source, partition, engine->records, BATCH_MAX, count, err));
     if (*count > 0 && engine->watermark.partitions[partition].empty)
-        idle_first(engine->idle, partition, engine->tasks != NULL ? TIME_NONE : reached(engine), &engine->outbox);
+        idle_first(engine->idle, partition,
+                   engine->tasks != NULL ? TIME_NONE : reduce_reached(engine->reduce, LEVEL_SOURCE), &engine->outbox);
     event_map_records(engine->map, partition, engine->records, *count, applied_ms);
     ahead_read(&engine->ahead, partition, engine->records, *count);
     source->ops->release(source);
@@ -285,7 +278,7 @@ static int read_partition(struct engine *engine, size_t partition, size_t *count
 /* What waits for the slowest, in memory or on the disk, leaves no room for more of this one. */
 static bool is_too_far_ahead(const struct engine *engine, size_t partition)
 {
-    size_t budget = (size_t)memory_of(engine->options.config) / 2;
+    size_t budget = (size_t)engine_memory(engine) / 2;
     if (engine->tasks != NULL)
         return ahead_bytes(&engine->ahead, partition) > budget / engine->input_count ||
                tasks_sent_bytes(engine->tasks) > budget;
@@ -297,6 +290,9 @@ static bool is_too_far_ahead(const struct engine *engine, size_t partition)
 static int read_all(struct engine *engine, bool *worked, struct error *err)
 {
     bool slowest_read = engine->tasks != NULL;
+    /* Until the commit under way is over nothing of it can go: a log of dead letters is read faster than it is sent. */
+    if (engine->committing && engine_outbox_full(engine))
+        return 0;
     order_partitions(engine);
     for (size_t i = 0; i < engine->watermark.count; i++) {
         const struct watermark_partition *partition = &engine->watermark.partitions[engine->order[i]];
@@ -384,7 +380,7 @@ static int ask_empty(struct engine *engine, bool *may, struct error *err)
         TRY(source->ops->end_offset(source, i, &end, err));
         if (source->ops->read_to(source, i) >= end)
             continue;
-        idle_first(engine->idle, i, reached(engine), &engine->outbox);
+        idle_first(engine->idle, i, reduce_reached(engine->reduce, LEVEL_SOURCE), &engine->outbox);
         partition->empty = false;
     }
     engine->asked_us = clock_mono_us();

@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "engine/engine_parts.h"
+#include "engine/memory.h"
 
 int64_t engine_commit_due_us(const struct engine *engine)
 {
@@ -22,9 +23,15 @@ static bool is_enough(const struct engine *engine)
     return bytes + tasks_unwritten(engine->tasks) > max || tasks_sent_bytes(engine->tasks) > SENT_BYTES_MAX;
 }
 
+bool engine_outbox_full(const struct engine *engine)
+{
+    return engine->outbox.count > OUTBOX_MAX ||
+           engine->outbox.bytes > (size_t)memory_share(engine_memory(engine), MEMORY_DIRTY);
+}
+
 bool engine_commit_is_due(const struct engine *engine)
 {
-    return clock_mono_us() >= engine_commit_due_us(engine) || engine->outbox.count > OUTBOX_MAX || is_enough(engine);
+    return clock_mono_us() >= engine_commit_due_us(engine) || engine_outbox_full(engine) || is_enough(engine);
 }
 
 /* What was sent to a log is done with; with the exchange in memory a record is until it is applied. */
@@ -196,6 +203,18 @@ static int note_empty(struct engine *engine, struct error *err)
     return 0;
 }
 
+/* An input that never had an event and that time has passed without, since it was not there or nobody waited for it,
+ * starts at that time: what is older is late, here and wherever its log is read again. */
+static void note_new(struct engine *engine, int64_t reached_ms)
+{
+    for (size_t i = 0; engine->idle != NULL && i < engine->watermark.count; i++) {
+        const struct watermark_partition *partition = &engine->watermark.partitions[i];
+        if (partition->owned && !partition->empty && partition->max_time_ms == TIME_NONE &&
+            partition->first_ms == TIME_NONE)
+            idle_first(engine->idle, i, reached_ms, &engine->outbox);
+    }
+}
+
 /* One reduce drives all tasks, so that all its stages have one time. */
 void engine_all_stages(int64_t *times_ms, int64_t time_ms)
 {
@@ -223,10 +242,13 @@ int engine_restore(struct engine *engine, struct error *err)
     engine->committed_us = clock_mono_us();
     ahead_clear(&engine->ahead);
     if (engine->tasks != NULL) {
+        note_new(engine, restored.applied_ms);
         tasks_restore(engine->tasks, restored.positions);
         return 0;
     }
     int64_t times_ms[REDUCE_STAGES_MAX];
     engine_all_stages(times_ms, restored.first_start ? TIME_NONE : restored.applied_ms);
-    return reduce_restore(engine->reduce, times_ms, err);
+    TRY(reduce_restore(engine->reduce, times_ms, err));
+    note_new(engine, reduce_reached(engine->reduce, LEVEL_SOURCE));
+    return 0;
 }

@@ -51,6 +51,10 @@ struct engine {
     struct engine_counters counters;
 };
 
+/* This worker's share of state.memory, bytes. */
+int64_t engine_memory(const struct engine *engine);
+/* What is to be published is enough for a commit. */
+bool engine_outbox_full(const struct engine *engine);
 /* When the next commit is due, by the clock; and whether it is due now, by the clock or for what has gathered. */
 int64_t engine_commit_due_us(const struct engine *engine);
 bool engine_commit_is_due(const struct engine *engine);

@@ -12,12 +12,13 @@ void outbox_fini(struct outbox *outbox)
 
 void outbox_clear(struct outbox *outbox)
 {
-    outbox->count = 0;
+    outbox->count = outbox->bytes = 0;
     arena_reset(&outbox->arena);
 }
 
 static struct str copy(struct outbox *outbox, struct str text)
 {
+    outbox->bytes += text.n;
     return text.p == NULL ? text : arena_str(&outbox->arena, text);
 }
 

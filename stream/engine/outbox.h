@@ -9,6 +9,7 @@ struct outbox {
     struct commit_record *records;
     size_t count;
     size_t cap;
+    size_t bytes; /* of the copies */
 };
 
 void outbox_fini(struct outbox *outbox);

@@ -418,9 +418,9 @@ int64_t reduce_applied(const struct reduce *reduce, size_t stage)
     return inbox_applied(reduce->inbox, stage);
 }
 
-bool reduce_within(const struct reduce *reduce, size_t stage)
+int64_t reduce_reached(const struct reduce *reduce, size_t stage)
 {
-    return inbox_place(reduce->inbox, stage) != NULL;
+    return inbox_applied(reduce->inbox, stage) + (inbox_place(reduce->inbox, stage) != NULL);
 }
 
 int reduce_restore(struct reduce *reduce, const int64_t *applied_ms, struct error *err)

@@ -96,8 +96,9 @@ int reduce_advance(struct reduce *reduce, const int64_t *before_ms, bool *more, 
 int reduce_drain(struct reduce *reduce, struct error *err) MUST_CHECK;
 /* Everything of the stage below this is applied; INT64_MIN: nothing yet. */
 int64_t reduce_applied(const struct reduce *reduce, size_t stage);
-/* And some of what lies at it. */
-bool reduce_within(const struct reduce *reduce, size_t stage);
+/* Nothing below this can be applied in its order any more: reduce_applied, or beyond it where some of what lies at it
+ * is applied. INT64_MIN: nothing yet. */
+int64_t reduce_reached(const struct reduce *reduce, size_t stage);
 
 /* After a restore: forgets the memory, arms the timers of what the state holds. `applied_ms` is by stage. */
 int reduce_restore(struct reduce *reduce, const int64_t *applied_ms, struct error *err) MUST_CHECK;

@@ -82,7 +82,7 @@ static int position_read(struct commit_kafka *kafka, size_t number, const struct
 {
     position->offset = position->read_offset = committed->offset;
     if (kafka->options.shared && number >= kafka->input_count)
-        return commit_task_parse(committed->metadata, &kafka->tasks[number - kafka->input_count], err);
+        return commit_task_parse(committed->metadata, &kafka->tasks[number - kafka->input_count], position, err);
     if (kafka->options.shared)
         return commit_input_parse(committed->metadata, position, err);
     struct commit_metadata metadata;
@@ -90,6 +90,7 @@ static int position_read(struct commit_kafka *kafka, size_t number, const struct
     position->read_offset = metadata.read_offset;
     position->max_time_ms = metadata.max_time_ms;
     position->first_ms = metadata.first_ms;
+    position->since_ms = metadata.since_ms;
     if (!kafka->committed || metadata.sequence > kafka->last.sequence)
         kafka->last = metadata;
     return 0;
@@ -107,8 +108,8 @@ struct kafka_committed *commit_positions_ask(struct commit_kafka *kafka, struct 
     return kafka_member_committed(member, committed, source->partition_count, arena, err) == 0 ? committed : NULL;
 }
 
-/* Reads the committed positions into out->positions, kafka->tasks and kafka->last. kafka->committed: some partition of
- * the group has one. */
+/* Reads the committed positions into out->positions, kafka->tasks, kafka->since_ms and kafka->last. kafka->committed:
+ * some partition of the group has one. */
 static int positions_read(struct commit_kafka *kafka, struct arena *arena, struct commit_restored *out,
                           struct error *err)
 {
@@ -116,7 +117,9 @@ static int positions_read(struct commit_kafka *kafka, struct arena *arena, struc
     struct kafka_committed *committed = commit_positions_ask(kafka, arena, err);
     if (committed == NULL)
         return -1;
+    int64_t least_ms = INT64_MIN;
     kafka->committed = false;
+    out->applied_ms = INT64_MIN;
     for (int task = 0; task < COMMIT_TASKS_MAX; task++)
         kafka->tasks[task] = (struct commit_task){.next = -1};
     for (size_t i = 0; i < source->partition_count; i++) {
@@ -131,7 +134,13 @@ static int positions_read(struct commit_kafka *kafka, struct arena *arena, struc
         if (position_read(kafka, i, &committed[i], position, err) != 0)
             return not_ours(kafka, &committed[i], err);
         kafka->committed = true;
+        if (position->since_ms != INT64_MIN && (least_ms == INT64_MIN || position->since_ms < least_ms))
+            least_ms = position->since_ms;
+        if (i >= kafka->input_count && position->max_time_ms > out->applied_ms)
+            out->applied_ms = position->max_time_ms;
     }
+    if (kafka->committed)
+        kafka->since_ms = least_ms;
     return 0;
 }
 
@@ -168,6 +177,23 @@ static int range_of(struct commit_kafka *kafka, size_t number, int64_t offset, i
     }
 }
 
+/* Where a partition without a position begins. `start: latest` is for what was there when the application started
+ * first, and nobody need have committed all of its partitions before others join: they begin at that time then, and so
+ * does what is new since, with its first record. */
+static int beginning_of(struct commit_kafka *kafka, size_t number, bool first_start, int64_t low, int64_t high,
+                        int64_t *offset, struct error *err)
+{
+    *offset = low;
+    if (!kafka->options.config->start_latest || number >= kafka->input_count)
+        return 0;
+    if (kafka->since_ms != INT64_MIN)
+        TRY(source_kafka_offset_at(kafka->options.source, number, kafka->since_ms, offset, err));
+    else if (first_start)
+        *offset = high;
+    *offset = *offset < low ? low : *offset > high ? high : *offset;
+    return 0;
+}
+
 /* Checks each position against its log, gives new partitions one, and seeks. */
 static int positions_take(struct commit_kafka *kafka, struct commit_restored *out, struct arena *arena,
                           struct error *err)
@@ -181,8 +207,7 @@ static int positions_take(struct commit_kafka *kafka, struct commit_restored *ou
             continue;
         TRY(range_of(kafka, i, position->offset, &low, &high, arena, err));
         if (position->offset < 0) {
-            bool latest = out->first_start && kafka->options.config->start_latest && i < kafka->input_count;
-            position->offset = position->read_offset = latest ? high : low;
+            TRY(beginning_of(kafka, i, out->first_start, low, high, &position->offset, err));
         } else if (position->offset < low || position->offset > high) {
             bool behind = position->offset < low;
             if (!kafka->options.accept_gap)
@@ -195,7 +220,8 @@ static int positions_take(struct commit_kafka *kafka, struct commit_restored *ou
                     behind ? "retention has removed records" : "was the topic made anew?", reset_advice);
             log_warn("going on over a gap", LOG_T("topic", about->topic_name), LOG_I("partition", about->partition),
                      LOG_I("from", position->offset), LOG_I("to", low));
-            position->offset = low;
+            position->offset = position->read_offset = low;
+            position->anew = !behind;
         }
         if (position->read_offset < position->offset)
             position->read_offset = position->offset;
@@ -336,9 +362,13 @@ static int go_back(struct commit_kafka *kafka, struct state *state, struct arena
     kafka_log_close(log);
     TRY(result);
     failpoint("restore_before_seek");
+    int64_t began_ms = clock_wall_ms();
     TRY(positions_take(kafka, out, arena, err));
     failpoint("restore_after_seek");
-    out->applied_ms = kafka->last.applied_ms;
+    if (out->first_start && kafka->since_ms == INT64_MIN)
+        kafka->since_ms = began_ms;
+    if (!kafka->options.shared)
+        out->applied_ms = kafka->last.applied_ms;
     out->rules_digest = kafka->last.rules_digest;
     memcpy(kafka->positions, out->positions, source->partition_count * sizeof *out->positions);
     TRY(commit_marks_read(kafka->options.config, source, arena, &out->marks, &out->mark_count, err));

@@ -131,7 +131,9 @@ static int store_position(struct replay *replay, struct error *err)
             "the state in %.*s belongs to another life of the application (reset elsewhere, or another cluster): "
             "remove that folder to restore it from the changelog",
             STR_ARG(way->config->state_dir));
-    bool old = known && now_ms - (int64_t)numbers[COMMIT_META_WALL_MS] > STORE_AGE_MAX_MS;
+    int64_t age_ms = now_ms - (int64_t)numbers[COMMIT_META_WALL_MS];
+    /* A clock that was ahead hides its age. */
+    bool old = known && (age_ms > STORE_AGE_MAX_MS || age_ms < -HOUR_MS);
     bool timers = found[COMMIT_META_TIMERS] && numbers[COMMIT_META_TIMERS] == numbers[COMMIT_META_NEXT];
     replay->from = known && !old && timers ? (int64_t)numbers[COMMIT_META_NEXT] : 0;
     replay->wall_ms = replay->from > 0 ? (int64_t)numbers[COMMIT_META_WALL_MS] : now_ms;

@@ -189,9 +189,11 @@ static int positions_ask(struct standby *standby, struct commit_task *tasks, str
         kafka_group_committed(kafka_log_client(standby->way.log), asked, n, ASK_MS, &standby->arena);
     if (code != RD_KAFKA_RESP_ERR_NO_ERROR)
         return kafka_failed(err, code, "the committed positions of group %s", standby->group);
-    for (size_t i = 0; i < n; i++)
+    for (size_t i = 0; i < n; i++) {
+        struct commit_position ignored;
         if (asked[i].offset >= 0)
-            TRY(commit_task_parse(asked[i].metadata, &tasks[asked[i].partition], err));
+            TRY(commit_task_parse(asked[i].metadata, &tasks[asked[i].partition], &ignored, err));
+    }
     return 0;
 }
 

@@ -383,14 +383,14 @@ static bool read_entry(struct task *task, struct str bytes, int64_t *applied_ms)
     return !r.failed;
 }
 
-int task_restore(struct task *task, int64_t offset, struct error *err)
+int task_restore(struct task *task, const struct commit_position *position, struct error *err)
 {
     int64_t applied_ms[REDUCE_STAGES_MAX];
     struct buf key = {0};
     struct buf value = {0};
     bool found = false;
     forget(task);
-    task->next_offset = offset;
+    task->next_offset = position->offset;
     task->known_offset = 0;
     for (size_t stage = 0; stage < REDUCE_STAGES_MAX; stage++)
         applied_ms[stage] = TIME_NONE;
@@ -400,6 +400,8 @@ int task_restore(struct task *task, int64_t offset, struct error *err)
         result = error_set(err, ERROR_FATAL,
                            "the state is damaged: stop, delete the state directory and start: it is restored from the "
                            "changelog");
+    if (position->anew)
+        task->known_offset = 0;
     buf_fini(&key);
     buf_fini(&value);
     return result == 0 ? reduce_restore(task->reduce, applied_ms, err) : -1;

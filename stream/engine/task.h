@@ -11,6 +11,7 @@
 #ifndef FORESTALL_ENGINE_TASK_H
 #define FORESTALL_ENGINE_TASK_H
 
+#include "engine/commit.h"
 #include "engine/exchange_log.h"
 #include "engine/reduce.h"
 #include "io/source.h"
@@ -26,8 +27,8 @@ struct task;
 
 struct task *task_new(const struct task_options *options);
 void task_free(struct task *task);
-/* Takes up what the state holds, to be read from `offset` on. ERROR_FATAL: the state is damaged. */
-int task_restore(struct task *task, int64_t offset, struct error *err) MUST_CHECK;
+/* Takes up what the state holds, to be read from the position on. ERROR_FATAL: the state is damaged. */
+int task_restore(struct task *task, const struct commit_position *position, struct error *err) MUST_CHECK;
 /* A record of its log. */
 int task_record(struct task *task, int64_t offset, struct str bytes, struct error *err) MUST_CHECK;
 /* Applies what its time allows. *more: not all of it, see reduce_advance. */

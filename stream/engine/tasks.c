@@ -126,7 +126,7 @@ static int open_task(struct tasks *tasks, int number, struct error *err)
     options.reduce.memory_bytes = tasks->options.reduce.memory_bytes / owned_count(tasks);
     state_refresh(options.reduce.state); /* the task's was restored meanwhile */
     tasks->tasks[number] = task_new(&options);
-    return task_restore(tasks->tasks[number], tasks->positions[number].offset, err);
+    return task_restore(tasks->tasks[number], &tasks->positions[number], err);
 }
 
 static int read_task(struct tasks *tasks, int number, bool *worked, struct error *err)
@@ -212,6 +212,7 @@ void tasks_before_commit(struct tasks *tasks, struct outbox *outbox, struct comm
             continue;
         task_before_commit(tasks->tasks[i]);
         positions[i].offset = positions[i].read_offset = task_position(tasks->tasks[i]);
+        positions[i].max_time_ms = reduce_reached(task_reduce(tasks->tasks[i]), LEVEL_SOURCE);
     }
     exchange_log_hand(tasks->log, hand_over, outbox);
 }

@@ -172,6 +172,24 @@ int kafka_log_range(rd_kafka_t *client, const char *topic, int32_t partition, in
     return kafka_failed(err, code, "the range of %s [%d]", topic, (int)partition);
 }
 
+int kafka_log_offset_at(rd_kafka_t *client, const char *topic, int32_t partition, int64_t time_ms, int64_t *offset,
+                        struct error *err)
+{
+    int64_t deadline_us = clock_mono_us() + REACH_MS * INT64_C(1000);
+    rd_kafka_resp_err_t code = offset_ask(client, topic, partition, time_ms, offset);
+    while (kafka_passing(code) && clock_mono_us() < deadline_us && !kafka_stopping()) {
+        struct topic_shape ignored;
+        (void)shape_ask(client, topic, &ignored); /* as in range_ask */
+        pause_ms(RETRY_MS);
+        code = offset_ask(client, topic, partition, time_ms, offset);
+    }
+    if (code != RD_KAFKA_RESP_ERR_NO_ERROR)
+        return kafka_failed(err, code, "the record by time in %s [%d]", topic, (int)partition);
+    if (*offset < 0)
+        *offset = INT64_MAX;
+    return 0;
+}
+
 static int create_failed(const struct kafka_topic_new *topic, rd_kafka_resp_err_t code, const char *text,
                          struct error *err)
 {

@@ -24,6 +24,11 @@ int kafka_log_range(rd_kafka_t *client, const char *topic, int32_t partition, in
 int kafka_log_range_ask(rd_kafka_t *client, const char *topic, int32_t partition, int64_t *low, int64_t *high,
                         struct error *err) MUST_CHECK;
 
+/* The first offset at or after a record time, 0 or later; INT64_MAX where there is none. Likewise, and what open
+ * transactions have written counts or not as the client's isolation.level says. */
+int kafka_log_offset_at(rd_kafka_t *client, const char *topic, int32_t partition, int64_t time_ms, int64_t *offset,
+                        struct error *err) MUST_CHECK;
+
 struct kafka_topic_new {
     const char *name;
     int partitions;

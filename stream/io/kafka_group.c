@@ -36,7 +36,8 @@ rd_kafka_resp_err_t kafka_group_members(rd_kafka_t *client, const char *group, i
                 .member_id = str_of(info->member_id),
                 .client_id = str_of(info->client_id),
                 .host = str_of(info->client_host),
-                .assignment = {info->member_assignment, (size_t)info->member_assignment_size}};
+                .assignment = {info->member_assignment, (size_t)info->member_assignment_size},
+                .stable = str_is(str_of(found->state), "Stable")};
             visit(context, &member);
         }
     }

@@ -11,6 +11,7 @@ struct kafka_group_member {
     struct str client_id;
     struct str host;
     struct str assignment; /* as the protocol has it; see kafka_group_assigned */
+    bool stable;           /* the group is: nobody is joining, and all have their assignments */
 };
 
 /* Calls `visit` with each member, which holds during the call; a group that is not known has none. One question, which

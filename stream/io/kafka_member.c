@@ -30,6 +30,7 @@ struct kafka_member {
     bool fenced;        /* the group has another member of this instance's id; the client is done for */
     bool doubted;       /* until the next rebalance */
     bool joined;        /* since then there was no rebalance */
+    bool rejoined;      /* once, since the group's assignment was of other topics */
     int64_t missing_us; /* when a broker said that there is no such topic, not yet told; 0: none did */
     /* Of the present generation: */
     rd_kafka_topic_partition_list_t *assignment; /* NULL: revoked */
@@ -222,14 +223,10 @@ static int double_lives(const struct kafka_member *member, const struct double_l
                      member->group_id, look->host);
 }
 
-/* What librdkafka calls fenced is either: another process took this instance's id, and goes on sending heartbeats; or
- * the answer to a join was lost with its coordinator, and the member that it made of us never says a word. The group
- * removes the second by itself; then, and not before, a new client joins. Meanwhile nothing is ours. */
-static int await_double_gone(struct kafka_member *member, struct error *err)
+/* A new client, which joins once the group has removed the member of this instance's id. Meanwhile nothing is ours. */
+static int join_anew(struct kafka_member *member, struct error *err)
 {
     int64_t deadline_us = clock_mono_us() + DOUBLE_GONE_MS * INT64_C(1000);
-    log_warn("the group has another member of this instance's id; waiting whether it lives",
-             LOG_S("group", member->group_id), LOG_S("instance", member->instance_id));
     kafka_client_free(member->client);
     member->client = NULL;
     assignment_drop(member);
@@ -249,6 +246,55 @@ static int await_double_gone(struct kafka_member *member, struct error *err)
     }
     member->fenced = false;
     return 0;
+}
+
+/* What librdkafka calls fenced is either: another process took this instance's id, and goes on sending heartbeats; or
+ * the answer to a join was lost with its coordinator, and the member that it made of us never says a word. The group
+ * removes the second by itself. */
+static int await_double_gone(struct kafka_member *member, struct error *err)
+{
+    log_warn("the group has another member of this instance's id; waiting whether it lives",
+             LOG_S("group", member->group_id), LOG_S("instance", member->instance_id));
+    return join_anew(member, err);
+}
+
+/* Counts what the members of a stable group have of the topics. */
+struct handed_out {
+    const struct kafka_member *member;
+    size_t count;
+    bool stable;
+};
+
+static void handed_out_add(void *context, int32_t partition)
+{
+    (void)partition;
+    ((struct handed_out *)context)->count++;
+}
+
+static void handed_out_see(void *context, const struct kafka_group_member *member)
+{
+    struct handed_out *out = context;
+    out->stable = member->stable;
+    for (size_t i = 0; i < out->member->topic_count; i++)
+        kafka_group_assigned(member, out->member->topics[i], handed_out_add, out);
+}
+
+/* A static member that comes back within its session gets the assignment that it had, though the topics are others now,
+ * and the partitions that are new would be nobody's. One that is removed and joins makes the group assign anew. */
+static int rejoin_where_stale(struct kafka_member *member, struct error *err)
+{
+    struct handed_out out = {.member = member};
+    if (member->mock || member->rejoined)
+        return 0;
+    rd_kafka_resp_err_t code =
+        kafka_group_members(member->client, member->group_id, COMMITTED_TRY_MS, handed_out_see, &out);
+    if (code != RD_KAFKA_RESP_ERR_NO_ERROR || !out.stable || out.count >= member->partition_count)
+        return 0;
+    member->rejoined = true;
+    log_info("the group has not given out all partitions, since topics are new to it; joining it anew when this "
+             "member's session is over",
+             LOG_S("group", member->group_id), LOG_I("partitions", out.count), LOG_I("of", member->partition_count));
+    return join_anew(member, err);
 }
 
 static int fenced(struct error *err)
@@ -272,6 +318,7 @@ static int await_assignment(struct kafka_member *member, struct error *err)
         bool part = kafka_member_assigned(member) > 0 && member->metadata == NULL;
         if (part && !member->mock && now_us > look_us) {
             TRY(settle_meeting(member, err));
+            TRY(rejoin_where_stale(member, err));
             look_us = now_us + ASK_AGAIN_MS * INT64_C(1000);
         }
         if (member->fenced)
@@ -290,6 +337,9 @@ int kafka_member_join(struct kafka_member *member, struct error *err)
     while (member->doubted && member->metadata != NULL && clock_mono_us() < deadline_us)
         TRY(kafka_member_serve(member, 100, err));
     member->doubted = false;
+    TRY(await_assignment(member, err));
+    if (member->shared)
+        TRY(rejoin_where_stale(member, err));
     TRY(await_assignment(member, err));
     member->joined = true;
     return 0;

@@ -224,6 +224,13 @@ int source_kafka_range(struct source *source, size_t partition, int64_t *low, in
     return kafka_log_range(kafka_of(source)->asker, rd_kafka_topic_name(in->topic), in->number, low, high, err);
 }
 
+int source_kafka_offset_at(struct source *source, size_t partition, int64_t time_ms, int64_t *offset, struct error *err)
+{
+    const struct kafka_partition *in = partition_of(source, partition);
+    return kafka_log_offset_at(kafka_of(source)->asker, rd_kafka_topic_name(in->topic), in->number, time_ms, offset,
+                               err);
+}
+
 static int kafka_end_offset(struct source *source, size_t partition, int64_t *offset, struct error *err)
 {
     const struct kafka_partition *in = partition_of(source, partition);
@@ -419,7 +426,7 @@ static int partitions_init(struct source_kafka *kafka, const struct source_kafka
     return 0;
 }
 
-/* The first offset at or after a record time in every partition; the log's end where there is none. */
+/* The first offset at or after a record time in every partition; INT64_MAX where there is none. */
 static int offsets_at(struct source_kafka *kafka, int64_t time_ms, int64_t *offsets, struct error *err)
 {
     size_t n = kafka->base.partition_count;
@@ -505,10 +512,30 @@ int source_kafka_open(struct source **source, const struct source_kafka_options 
     return 0;
 }
 
-/* Takes over what the group assigned. A partition that this source does not know would be read by nobody. */
+/* A partition that this source does not know would be read by nobody, or its events fall behind the time of tasks that
+ * do not wait for it. */
+static int topics_check(struct source_kafka *kafka, struct error *err)
+{
+    for (size_t i = 0; i < kafka->base.partition_count; i++) {
+        const struct source_partition *last = &kafka->described[i];
+        int count;
+        if (i + 1 < kafka->base.partition_count && last[1].topic == last->topic)
+            continue;
+        TRY(kafka_topic_partitions(kafka->asker, last->topic_name.p, &count, err));
+        if (count > last->partition + 1)
+            return error_set(
+                err, ERROR_FATAL,
+                "a topic has more partitions now: %s has %d, of which %d were there at the start; start again",
+                last->topic_name.p, count, (int)last->partition + 1);
+    }
+    return 0;
+}
+
+/* Takes over what the group assigned. */
 static int partitions_own(struct source_kafka *kafka, struct error *err)
 {
     size_t known = 0;
+    TRY(topics_check(kafka, err));
     for (size_t i = 0; i < kafka->base.partition_count; i++) {
         const struct source_partition *about = &kafka->described[i];
         struct kafka_partition *partition = &kafka->partitions[i];
@@ -518,8 +545,8 @@ static int partitions_own(struct source_kafka *kafka, struct error *err)
     if (known == kafka_member_assigned(kafka->member))
         return 0;
     return error_set(err, ERROR_FATAL,
-                     "the group assigned %zu partitions, of which %zu were there at the start: a topic has more "
-                     "partitions now, or an instance has other sources; start again",
+                     "the group assigned %zu partitions, of which %zu were there at the start: an instance has other "
+                     "sources; start again",
                      kafka_member_assigned(kafka->member), known);
 }
 

@@ -41,6 +41,9 @@ bool source_kafka_revoked(const struct source *source);
 /* The log of a partition now: its first offset, and the one after its last (open transactions included). */
 int source_kafka_range(struct source *source, size_t partition, int64_t *low, int64_t *high,
                        struct error *err) MUST_CHECK;
+/* The first offset at or after a record time, 0 or later; INT64_MAX where there is none. */
+int source_kafka_offset_at(struct source *source, size_t partition, int64_t time_ms, int64_t *offset,
+                           struct error *err) MUST_CHECK;
 /* Where the partition is read next. */
 int64_t source_kafka_position(const struct source *source, size_t partition);
 /* Keeps the membership alive during work that does not poll; call it every second or so. */

@@ -132,6 +132,45 @@ def test_sigterm_while_it_reads_a_backlog(app):
     assert process.stop() == 0
 
 
+@pytest.mark.parametrize("exchange", ["local", "kafka"])
+def test_start_latest_reads_nothing_of_before(app, exchange):
+    app.config = app.configure(exchange=exchange, start="latest")
+    app.create_topics().send(2)
+    process = app.start()
+    app.send(3)
+    app.output.count(2)
+    assert process.stop() == 0
+    app.start()
+    app.send(2)
+    app.output.count(4)
+    assert [json.loads(record.value)["title"] for record in app.output.drain()] == ["1", "2", "3", "4"]
+
+
+@pytest.mark.parametrize("exchange", ["local", "kafka"])
+def test_start_latest_of_an_input_that_nobody_committed(app, exchange):
+    """So it is where others join before the first to start has committed: they begin where it did."""
+    second = app.topics.create("more")
+    app.writer.json(second, incident(100))
+    app.writer.flush()
+    sources = [{"topic": topic, "stream": "incident", "format": "json"} for topic in (app.topic, second)]
+    both = app.write_config(sources, {"lifecycle.yaml": RULES}, name="both.yaml", exchange=exchange, start="latest",
+                            time={"idle_lag": "never"}, commit_interval="50ms")
+    app.config = app.configure(exchange=exchange, start="latest")
+    app.create_topics().send(2)
+    process = app.start()
+    app.send(3)
+    app.output.count(2)
+    assert process.stop() == 0
+    app.writer.json(second, incident(5))
+    app.writer.json(second, incident(7))
+    app.sent = 6
+    app.send(2)
+    process = app.start(both)
+    app.output.count(5)
+    assert process.stop() == 0
+    assert [json.loads(record.value)["title"] for record in app.output.drain()] == ["1", "2", "3", "4", "5"]
+
+
 def test_with_a_worker_for_each_cpu_each_keeps_to_its_own(app):
     allowed = os.sched_getaffinity(0)
     two = set(sorted(allowed)[:2])

@@ -4,6 +4,7 @@ import datetime
 import json
 import subprocess
 
+import confluent_kafka.admin
 import pytest
 
 import harness
@@ -28,12 +29,12 @@ ACTIVE, QUIET = 0, 1
 class Load:
     """An application over two topics of a partition, each with the events of a service of its own."""
 
-    def __init__(self, binary, topics, writer, reader, forestall, write_config, tmp_path, idle_lags):
+    def __init__(self, binary, topics, writer, reader, forestall, write_config, tmp_path, exchange, idle_lags):
         self.binary, self.writer, self.forestall, self.folder = binary, writer, forestall, tmp_path
         self.topics = [topics.create(name) for name in idle_lags]
         self.config = write_config(
             [{"topic": topic, "stream": "telemetry", "format": "json", "idle_lag": idle_lag}
-             for topic, idle_lag in zip(self.topics, idle_lags.values())], {"time.yaml": RULES}, commit_interval="50ms")
+             for topic, idle_lag in zip(self.topics, idle_lags.values())], {"time.yaml": RULES}, commit_interval="50ms", exchange=exchange)
         subprocess.run([binary, "topics", "create", "-c", self.config], check=True, capture_output=True, timeout=60)
         self.output, self.letters = reader(topics.name("recommendations")), reader(topics.name("dead-letter"))
         self.process = None
@@ -42,10 +43,10 @@ class Load:
         self.process = self.forestall(self.config)
         self.process.wait_for_log("msg=ready")
 
-    def send(self, number, *seconds):
+    def send(self, number, *seconds, partition=0):
         for second in seconds:
-            self.writer.json(self.topics[number], {"service": f"p{number}", "name": "n", "value": second,
-                                                   "occurred_at": START_MS + second * SECOND_MS})
+            self.writer.json(self.topics[number], {"service": f"p{number + partition}", "name": "n", "value": second,
+                                                   "occurred_at": START_MS + second * SECOND_MS}, partition=partition)
         self.writer.flush()
 
     def read_so_far(self):
@@ -89,7 +90,8 @@ def milliseconds(text):
 
 @pytest.fixture
 def load(binary, topics, writer, reader, forestall, write_config, tmp_path):
-    return lambda **idle_lags: Load(binary, topics, writer, reader, forestall, write_config, tmp_path, idle_lags)
+    return lambda exchange="local", **idle_lags: Load(binary, topics, writer, reader, forestall, write_config, tmp_path,
+                                                      exchange, idle_lags)
 
 
 @pytest.mark.parametrize("disturb", [None, "stop", "kill"])
@@ -167,6 +169,30 @@ def test_a_partition_that_never_held_a_record_does_not_hold_time_back(load, dist
     run.send(ACTIVE, *range(610, 800, 10))
     harness.wait_until(lambda: ("p0", 10) in run.closed(), "eleven minutes")
     assert run.process.stop() == 0
+    ours = run.versions()
+    versions, late = run.replay()
+    assert late == 1
+    assert_begins_with(versions, ours)
+
+
+@pytest.mark.parametrize("exchange", ["local", "kafka"])
+def test_a_partition_that_is_added_begins_at_the_time_that_was_reached(load, topics, exchange):
+    """Which is not waited for where the group's assignment is of before."""
+    run = load(exchange, active="never")
+    topic = run.topics[ACTIVE]
+    run.start()
+    run.send(ACTIVE, *range(0, 310, 10))
+    harness.wait_until(lambda: {("p0", n) for n in range(4)} <= run.closed(), "four minutes")
+    assert run.process.stop() == 0
+    topics.admin.create_partitions([confluent_kafka.admin.NewPartitions(topic, 2)])[topic].result(harness.TIMEOUT_SECONDS)
+    known = run.writer.producer.list_topics
+    harness.wait_until(lambda: len(known(topic, harness.TIMEOUT_SECONDS).topics[topic].partitions) == 2, "the partition")
+    run.send(ACTIVE, 100, 320, 500, partition=1)
+    run.send(ACTIVE, *range(310, 510, 10))
+    run.start()
+    harness.wait_until(lambda: {("p1", 5), *(("p0", n) for n in range(7))} <= run.closed(), "seven minutes")
+    assert run.process.stop() == 0
+    assert run.late() == [START_MS + 100 * SECOND_MS]
     ours = run.versions()
     versions, late = run.replay()
     assert late == 1

@@ -116,6 +116,15 @@ struct running {
     struct engine *engine;
 };
 
+/* Marks, and on a slow machine all that the clock closes. */
+static int swallow(void *context, const struct commit_record *record, struct error *err)
+{
+    (void)context;
+    (void)record;
+    (void)err;
+    return 0;
+}
+
 static void open_engine(struct running *running, bool live)
 {
     static const struct source_partition partitions[] = {{0, {"telemetry", 9}, 0}, {0, {"telemetry", 9}, 1}};
@@ -129,7 +138,7 @@ static void open_engine(struct running *running, bool live)
         running->fixture.config->sources[0].idle_lag_ms = 0; /* whoever is at the end of the log */
     running->state = state_new(store_memory_new());
     running->source = source_memory_new(partitions, 2);
-    running->commit = commit_plain_new(NULL, NULL);
+    running->commit = commit_plain_new(swallow, NULL);
     struct engine_options options = {.rules = running->fixture.rules,
                                      .config = running->fixture.config,
                                      .source = running->source,
