@@ -28,6 +28,7 @@ def options(parser):
     parser.add_argument("--seconds", type=rig.number, default=30, help="of a round, after ten to warm up (default 30)")
     parser.add_argument("--rounds", type=rig.number, default=3)
     parser.add_argument("--exchange", choices=["kafka", "local"], default="kafka", help="default kafka")
+    parser.add_argument("--workers", type=rig.number, default=rig.CPUS, help="default: as many as there are CPUs; 1 with --exchange local")
 
 
 def full_rate(session, options):
@@ -52,7 +53,7 @@ def measure_round(session, options, rate, number):
     load = rig.Load(topic, int(rate * (options.seconds + WARM_SECONDS)), options.groups, rate, 0, 0, [], 0)
     rules = f"{rig.HERE}/query.yaml, {rig.HERE}/latency.yaml"
     own = rig.Forestall(session.kafka, load, session.folder, f"{topic}-app", rules,
-                        source=f", out_of_orderness: {OUT_OF_ORDERNESS_MS}ms", more=f"exchange: {options.exchange}")
+                        source=f", out_of_orderness: {OUT_OF_ORDERNESS_MS}ms", more=f"exchange: {options.exchange}\nworkers: {pipeline.workers_of(options)}")
     own.start()
     own.started()
     consumer = session.kafka.consumer(f"{own.name}-recommendations", **{"fetch.wait.max.ms": 10})
