@@ -93,3 +93,12 @@ int str_distance(struct str a, struct str b, int max)
     int distance = rows[a.n % 3][b.n];
     return distance <= max ? distance : max + 1;
 }
+
+struct str text_cut(struct str text, size_t max)
+{
+    if (text.n <= max)
+        return text;
+    while (max > 0 && ((unsigned char)text.p[max] & 0xC0) == 0x80)
+        max--;
+    return (struct str){text.p, max};
+}

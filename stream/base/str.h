@@ -86,6 +86,9 @@ static inline uint64_t str_hash(struct str s)
 /* True where the bytes are well-formed UTF-8 (no surrogates, no overlong forms). */
 bool utf8_valid(const char *p, size_t n);
 
+/* At most `max` bytes of the text, never half a character. */
+struct str text_cut(struct str text, size_t max);
+
 /* Edit distance up to `max` (else max + 1), for "did you mean": a letter more, less or other, or two swapped, is one.
  * Texts over 64 bytes are never near. */
 int str_distance(struct str a, struct str b, int max);

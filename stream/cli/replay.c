@@ -162,7 +162,7 @@ static int open_topic(struct replay *replay, struct error *err)
         .property_count = config->kafka_count,
         .transactional_id =
             arena_printf(&replay->arena, "%.*s-replay-%s", STR_ARG(config->application_id), replay->topic),
-        .record_bytes_max = config->record_bytes_max};
+        .record_bytes_max = config_produced_bytes(config)};
     TRY(kafka_producer_open(&replay->producer, &options, err));
     return kafka_producer_begin(replay->producer, err);
 }

@@ -19,6 +19,30 @@ static void put_short_text(struct buf *out, struct str name, struct value text)
     out->len += name.n + text.n + 3;
 }
 
+/* A long value is the beginning of its text. */
+static void put_value(struct buf *out, struct value v)
+{
+    size_t from = out->len;
+    value_encode(out, v);
+    if (out->len - from <= GROUP_VALUE_BYTES_MAX)
+        return;
+    struct buf text = {0};
+    out->len = from;
+    value_template(&text, v);
+    value_encode(out, value_str(text_cut(buf_str(&text), GROUP_VALUE_BYTES_MAX)));
+    buf_fini(&text);
+}
+
+struct value group_value(struct value v, struct arena *arena)
+{
+    struct buf bytes = {0};
+    put_value(&bytes, v);
+    struct str kept = arena_str(arena, buf_str(&bytes));
+    struct reader r = reader_of(kept.p, kept.n);
+    buf_fini(&bytes);
+    return value_decode(&r, arena, &v) ? v : value_null();
+}
+
 void group_key_put(struct buf *out, struct str name, struct value v)
 {
     if (v.type == VALUE_STRING && v.n < 0x80 && name.n < 0x80) {
@@ -26,7 +50,7 @@ void group_key_put(struct buf *out, struct str name, struct value v)
         return;
     }
     buf_text(out, name);
-    value_encode(out, v);
+    put_value(out, v);
 }
 
 void group_key_encode(struct buf *out, const struct rule *rule, const struct value *values)

@@ -63,6 +63,11 @@ struct group {
     size_t bytes;     /* of the entries' events, the panes and the notes */
 };
 
+/* A value of a group that is longer counts as so much of its text: it is in the key of each of the group's entries, and
+ * in whatever is published of it. */
+enum { GROUP_VALUE_BYTES_MAX = 1024 };
+/* The value so bounded, in the arena; null where it is nested too deeply to be kept. */
+struct value group_value(struct value v, struct arena *arena);
 /* The canonical bytes of a group: for each key its name and value. */
 void group_key_put(struct buf *out, struct str name, struct value v);
 void group_key_encode(struct buf *out, const struct rule *rule, const struct value *values);

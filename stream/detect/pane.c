@@ -78,6 +78,7 @@ size_t pane_bytes(const struct pane *pane)
 static void add_service(struct pane *pane, struct str name)
 {
     size_t at = 0;
+    name = text_cut(name, PANE_SERVICE_BYTES_MAX);
     while (at < pane->service_count && str_cmp(pane->services[at], name) < 0)
         at++;
     if (at == PANE_SERVICES_MAX || (at < pane->service_count && str_eq(pane->services[at], name)))

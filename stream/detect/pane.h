@@ -8,7 +8,7 @@
 
 #include "detect/fold.h"
 
-enum { PANE_SERVICES_MAX = 32 };
+enum { PANE_SERVICES_MAX = 32, PANE_SERVICE_BYTES_MAX = 1024 }; /* longer names are cut */
 
 struct pane {
     int64_t start_ms;

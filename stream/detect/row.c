@@ -15,8 +15,18 @@ static bool counts_as_null(const struct stream *stream, int field, struct value 
            text_is(v, "unknown");
 }
 
+/* No more labels than a row holds are looked at: the rest of a merge is their product. */
+static struct value first_labels(struct value v)
+{
+    if (v.type == VALUE_MAP && v.n > ROW_LABELS_MAX)
+        v.n = ROW_LABELS_MAX;
+    return v;
+}
+
 static struct value merge_labels(struct value old, struct value new, struct arena *arena)
 {
+    old = first_labels(old);
+    new = first_labels(new);
     if (new.type != VALUE_MAP || new.n == 0)
         return value_is_null(old) ? new : old;
     if (old.type != VALUE_MAP || old.n == 0)
@@ -60,20 +70,20 @@ static struct value gather(struct value old, struct value new, struct arena *are
 }
 
 /* end - start, or null where unknown or negative (then counted). */
-static struct value span(struct value start, struct value end, struct row_counters *counters)
+static struct value span(struct value start, struct value end, struct row_folding *folding)
 {
     if (value_is_null(start) || value_is_null(end))
         return value_null();
     int64_t ms = value_ms(end) - value_ms(start);
     if (ms < 0) {
-        counters->spans_left_out++;
+        folding->spans_left_out++;
         return value_null();
     }
     return value_span_ms(ms);
 }
 
 static void derive_incident(const struct event *before, const struct event *update, struct event *row,
-                            struct row_counters *counters)
+                            struct row_folding *folding)
 {
     struct value *v = row->values;
     bool was_resolved = before != NULL && text_is(before->values[INCIDENT_STATUS], "resolved");
@@ -92,8 +102,8 @@ static void derive_incident(const struct event *before, const struct event *upda
         worst = v[INCIDENT_SEVERITY];
     v[INCIDENT_WORST_SEVERITY] = worst;
     struct value opened = value_is_null(v[INCIDENT_STARTED_AT]) ? v[INCIDENT_OPENED_AT] : v[INCIDENT_STARTED_AT];
-    v[INCIDENT_TTD] = span(v[INCIDENT_STARTED_AT], v[INCIDENT_DETECTED_AT], counters);
-    v[INCIDENT_TTR] = is_resolved ? span(opened, v[INCIDENT_RESOLVED_AT], counters) : value_null();
+    v[INCIDENT_TTD] = span(v[INCIDENT_STARTED_AT], v[INCIDENT_DETECTED_AT], folding);
+    v[INCIDENT_TTR] = is_resolved ? span(opened, v[INCIDENT_RESOLVED_AT], folding) : value_null();
 }
 
 /* What an update carries by being one, not by what it says of the incident or deployment. */
@@ -111,30 +121,74 @@ static bool differs(const struct event *before, const struct event *after)
     return false;
 }
 
+static size_t text_bytes(struct value v)
+{
+    size_t bytes = v.type == VALUE_STRING ? v.n : 0;
+    size_t count = v.type == VALUE_LIST ? v.n : v.type == VALUE_MAP ? 2 * (size_t)v.n : 0;
+    for (size_t i = 0; i < count; i++)
+        bytes += v.items[i].type == VALUE_STRING ? v.items[i].n : 0;
+    return bytes;
+}
+
+static struct value fold_field(const struct stream *stream, int field, struct value old, struct value new,
+                               struct arena *arena)
+{
+    if (stream->fields[field].kind == FIELD_STRINGS)
+        return gather(old, new, arena);
+    if (stream->fields[field].kind == FIELD_LABELS)
+        return merge_labels(old, new, arena);
+    if (!counts_as_null(stream, field, new) || value_is_null(old))
+        return value_is_null(new) ? old : new;
+    return old;
+}
+
+/* Of an incident's or deployment's first update, which is one record. */
+static void first_fields(struct arena *arena, struct event *row)
+{
+    for (int i = 0; i < row->stream->record_field_count; i++)
+        if (row->stream->fields[i].kind == FIELD_STRINGS || row->stream->fields[i].kind == FIELD_LABELS)
+            row->values[i] = fold_field(row->stream, i, value_null(), row->values[i], arena);
+}
+
+/* The fields of `after`, which is the row before. What is long, and would make the row longer than one record may be,
+ * leaves its field as it was: rows gather what many records said, and are records themselves. */
+static void fold_fields(const struct event *update, struct arena *arena, struct event *after,
+                        struct row_folding *folding)
+{
+    const struct stream *stream = update->stream;
+    size_t row_bytes = 0;
+    for (int i = 0; i < stream->record_field_count; i++)
+        row_bytes += text_bytes(after->values[i]);
+    for (int i = 0; i < stream->record_field_count; i++) {
+        struct value v = fold_field(stream, i, after->values[i], update->values[i], arena);
+        size_t old_bytes = text_bytes(after->values[i]);
+        size_t new_bytes = text_bytes(v);
+        if (new_bytes > ROW_VALUE_BYTES_SHORT && new_bytes > old_bytes &&
+            row_bytes - old_bytes + new_bytes > folding->bytes_max) {
+            folding->values_left_out++;
+            continue;
+        }
+        row_bytes += new_bytes - old_bytes;
+        after->values[i] = v;
+    }
+}
+
 enum row_change row_apply(const struct event *before, const struct event *update, struct arena *arena,
-                          struct event *after, struct row_counters *counters)
+                          struct event *after, struct row_folding *folding)
 {
     const struct stream *stream = update->stream;
     if (stream->id == STREAM_INCIDENT && text_is(update->values[INCIDENT_STATUS], "cancelled"))
         return before != NULL ? ROW_REMOVED : ROW_UNCHANGED;
     *after = before != NULL ? *before : *update;
-    for (int i = 0; i < stream->record_field_count; i++) {
-        struct value old = before != NULL ? before->values[i] : value_null();
-        struct value new = update->values[i];
-        if (stream->fields[i].kind == FIELD_STRINGS)
-            after->values[i] = gather(old, new, arena);
-        else if (before == NULL)
-            continue;
-        else if (stream->fields[i].kind == FIELD_LABELS)
-            after->values[i] = merge_labels(old, new, arena);
-        else if (!counts_as_null(stream, i, new) || value_is_null(old))
-            after->values[i] = value_is_null(new) ? old : new;
-    }
+    if (before != NULL)
+        fold_fields(update, arena, after, folding);
+    else
+        first_fields(arena, after);
     int opened_at = stream->record_field_count;
     after->values[opened_at] = before != NULL ? before->values[opened_at] : value_time_ms(update->time_ms);
     after->values[opened_at + 1] = value_time_ms(update->time_ms);
     if (stream->id == STREAM_INCIDENT)
-        derive_incident(before, update, after, counters);
+        derive_incident(before, update, after, folding);
     return before != NULL && !differs(before, after) ? ROW_UNCHANGED : ROW_CHANGED;
 }
 

@@ -13,6 +13,9 @@ const char *const config_keys[] = {
 
 enum { TASKS_MAX = 32, WORKERS_MAX = 64, STANDBY_MAX = 7 };
 
+/* Of 32 distincts a pane (2.5 MB), or of all texts of a recommendation where most bytes are escaped. */
+enum { PRODUCED_ROOM_BYTES = 4 << 20 };
+
 struct str config_path(struct config_load *load, struct str path)
 {
     if (path.n == 0 || path.p[0] == '/' || load->folder.n == 0)
@@ -423,6 +426,11 @@ static struct config *read_root(struct config *config, struct yaml_node *root, c
         return config;
     config_free(config);
     return NULL;
+}
+
+int64_t config_produced_bytes(const struct config *config)
+{
+    return 2 * config->record_bytes_max + PRODUCED_ROOM_BYTES;
 }
 
 struct config *config_load(const char *path, char *const *environment, unsigned needs, struct diagnostics *diagnostics)

@@ -73,6 +73,11 @@ struct config {
 /* What a command needs of the file: `run` needs kafka and sources, `replay --file` neither. */
 enum config_need { CONFIG_NEED_KAFKA = 1, CONFIG_NEED_SOURCES = 2, CONFIG_NEED_RULES = 4 };
 
+/* The largest record that is produced, with its key and headers: two of what was read (a row before and after, feedback
+ * as bytes and decoded), and what the program itself puts together, for which it has bounds of its own (a pane's folds,
+ * a recommendation's texts, evidence and history). */
+int64_t config_produced_bytes(const struct config *config);
+
 /* Loads `path`; `environment` is environ-like ("NAME=value"), NULL for none. NULL when diagnostics got an error. What
  * is not served yet (schema_registry) is an error that says so. */
 struct config *config_load(const char *path, char *const *environment, unsigned needs, struct diagnostics *diagnostics);

@@ -3,6 +3,9 @@
 
 #include <inttypes.h>
 
+/* Of what is too large the key is sent on where it is short. */
+enum { KEY_BYTES_MAX = 1024 };
+
 void dead_letter_add(struct outbox *outbox, const struct dead_letter *letter)
 {
     struct buf partition = {0};
@@ -11,7 +14,7 @@ void dead_letter_add(struct outbox *outbox, const struct dead_letter *letter)
     buf_printf(&offset, "%" PRId64, letter->offset);
     struct commit_record record = {
         .output = OUTPUT_DEAD_LETTER,
-        .key = letter->key,
+        .key = letter->truncated && letter->key.n > KEY_BYTES_MAX ? (struct str){0} : letter->key,
         .value = letter->truncated ? STR_LIT("") : letter->value,
         .headers = {{"forestall.error", letter->reason},
                     {"forestall.topic", letter->topic},

@@ -12,7 +12,7 @@ struct dead_letter {
     struct str key; /* p NULL: none; as for value */
     struct str value;
     struct str reason;
-    bool truncated; /* too large to be sent on: the value is left out, and a header says so */
+    bool truncated; /* too large to be sent on: the value, and a long key, is left out, and a header says so */
 };
 
 /* Adds it to the outbox, copied. */

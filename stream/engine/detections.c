@@ -48,6 +48,12 @@ void detections_free(struct detections *detections)
     free(detections);
 }
 
+/* What is long is cut, as values of groups are: an output can be the text of an event. */
+static struct value short_text(struct value v)
+{
+    return v.type == VALUE_STRING ? value_str(text_cut(value_as_str(v), GROUP_VALUE_BYTES_MAX)) : v;
+}
+
 static void add_value(struct value *pairs, size_t *n, struct str name, struct value v)
 {
     switch ((enum value_type)v.type) {
@@ -59,7 +65,7 @@ static void add_value(struct value *pairs, size_t *n, struct str name, struct va
     case VALUE_TIMESTAMP:
     case VALUE_DURATION:
         pairs[2 * *n] = value_str(name);
-        pairs[2 * *n + 1] = v;
+        pairs[2 * *n + 1] = short_text(v);
         (*n)++;
         break;
     default:
@@ -89,7 +95,7 @@ static struct value service_of(struct value group, const struct evaluation *eval
     struct value seen = evaluation->slots[OUT_SERVICES];
     if (service != NULL && service->type == VALUE_STRING)
         return *service;
-    return seen.type == VALUE_LIST && seen.n == 1 ? seen.items[0] : value_null();
+    return seen.type == VALUE_LIST && seen.n == 1 ? short_text(seen.items[0]) : value_null();
 }
 
 static void add_match(void *context, const struct index_entry *entry)

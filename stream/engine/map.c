@@ -379,7 +379,7 @@ static bool decode(struct event_map *map, size_t partition, const struct source_
         map->counters.tombstones += !again;
         return false;
     }
-    if ((int64_t)record->value_n > map->options.config->record_bytes_max) {
+    if ((int64_t)(record->key_n + record->value_n) > map->options.config->record_bytes_max) {
         map->counters.too_large += !again;
         if (!again)
             dead_letter(map, partition, record, "the record is over limits.record_bytes", true);

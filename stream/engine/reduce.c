@@ -150,10 +150,12 @@ static int apply_update(struct reduce *reduce, const struct pending_item *item, 
     bool good = event_decode(&r, &reduce->arena, &update);
     ASSERT(good);
     uint64_t forgotten = rows_forgotten(reduce->rows);
-    uint64_t left_out = rows_spans_left_out(reduce->rows);
+    uint64_t spans = rows_spans_left_out(reduce->rows);
+    uint64_t values = rows_values_left_out(reduce->rows);
     TRY(rows_apply(reduce->rows, &update, &reduce->arena, &row, err));
     reduce->counters.updates_forgotten += rows_forgotten(reduce->rows) - forgotten;
-    reduce->counters.spans_left_out += rows_spans_left_out(reduce->rows) - left_out;
+    reduce->counters.spans_left_out += rows_spans_left_out(reduce->rows) - spans;
+    reduce->counters.values_left_out += rows_values_left_out(reduce->rows) - values;
     if (row.change == ROW_UNCHANGED) {
         reduce->counters.updates_unchanged++;
         return 0;

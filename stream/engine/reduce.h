@@ -34,6 +34,7 @@ struct reduce_counters {
     uint64_t where_errors;
     uint64_t where_null_errors;
     uint64_t spans_left_out;
+    uint64_t values_left_out; /* of rows, for limits.record_bytes */
     uint64_t feedback_refused;
     uint64_t scorecards;
     uint64_t spilled_bytes; /* of pending, written to the disk */

@@ -14,7 +14,6 @@
 #include "base/failpoint.h"
 #include "base/log.h"
 #include "engine/commit_kafka.h"
-#include "engine/exchange_log.h"
 #include "engine/memory.h"
 #include "engine/restorer.h"
 #include "io/kafka_admin.h"
@@ -44,7 +43,7 @@ static int producer_renew(struct commit_kafka *kafka, struct error *err)
         .properties = kafka->options.config->kafka,
         .property_count = kafka->options.config->kafka_count,
         .transactional_id = kafka->transactional_id,
-        .record_bytes_max = kafka->options.config->record_bytes_max + EXCHANGE_RECORD_BYTES,
+        .record_bytes_max = config_produced_bytes(kafka->options.config),
         .queue_bytes =
             memory_share(kafka->options.config->state_memory_bytes / kafka->options.config->workers, MEMORY_PRODUCE),
     };

@@ -7,7 +7,7 @@
 
 struct rows {
     struct rows_options options;
-    struct row_counters counters;
+    struct row_folding folding;
     uint64_t forgotten;
     struct row_keys keys;
     int64_t *days; /* midnights asked for, as days since the epoch */
@@ -19,6 +19,7 @@ struct rows *rows_new(const struct rows_options *options)
 {
     struct rows *rows = mem_zalloc(sizeof *rows);
     rows->options = *options;
+    rows->folding.bytes_max = (size_t)options->config->record_bytes_max;
     row_keys_init(&rows->keys, options->config);
     return rows;
 }
@@ -125,7 +126,7 @@ int rows_apply(struct rows *rows, const struct event *update, struct arena *aren
         out->change = ROW_UNCHANGED;
         rows->forgotten++;
     } else if (result == 0) {
-        out->change = row_apply(out->existed ? &out->before : NULL, update, arena, &out->after, &rows->counters);
+        out->change = row_apply(out->existed ? &out->before : NULL, update, arena, &out->after, &rows->folding);
         if (out->change != ROW_UNCHANGED)
             write_row(rows, buf_str(&key), buf_str(&own_key), task, out);
     }
@@ -213,5 +214,10 @@ uint64_t rows_forgotten(const struct rows *rows)
 
 uint64_t rows_spans_left_out(const struct rows *rows)
 {
-    return rows->counters.spans_left_out;
+    return rows->folding.spans_left_out;
+}
+
+uint64_t rows_values_left_out(const struct rows *rows)
+{
+    return rows->folding.values_left_out;
 }

@@ -14,7 +14,7 @@ struct rows;
 
 struct rows_options {
     struct state *state;
-    const struct config *config; /* row_retention, keys by source */
+    const struct config *config; /* row_retention, record_bytes, keys by source */
     struct task_range tasks;
     /* Asks that rows_expire be called at this time. */
     void (*arm)(void *context, int64_t time_ms);
@@ -41,5 +41,7 @@ int rows_restore(struct rows *rows, struct error *err) MUST_CHECK;
 /* Updates of incidents whose row is gone. */
 uint64_t rows_forgotten(const struct rows *rows);
 uint64_t rows_spans_left_out(const struct rows *rows);
+/* Fields of updates that would have made a row longer than limits.record_bytes. */
+uint64_t rows_values_left_out(const struct rows *rows);
 
 #endif

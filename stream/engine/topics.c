@@ -11,8 +11,7 @@ enum {
     SETTINGS_MAX = 8,
     SOURCE_PARTITIONS = 4,
     OUTPUT_PARTITIONS = 4,
-    RECORD_ROOM = 64 << 10,
-    RECORD_BYTES_LEAST = 1048588
+    RECORD_ROOM = 64 << 10 /* for the batch around a record */
 };
 
 /* How a setting is held against what is in force. */
@@ -136,8 +135,7 @@ static struct topic_wanted *topics_wanted(const struct config *config, int sourc
                                           struct arena *arena)
 {
     struct topic_wanted *list = arena_zalloc(arena, (config->source_count + 6) * sizeof *list);
-    int64_t room = config->record_bytes_max + RECORD_ROOM;
-    const char *bytes = arena_printf(arena, "%" PRId64, room > RECORD_BYTES_LEAST ? room : (int64_t)RECORD_BYTES_LEAST);
+    const char *bytes = arena_printf(arena, "%" PRId64, config_produced_bytes(config) + RECORD_ROOM);
     *count = 0;
     for (size_t i = 0; i < config->source_count; i++) {
         struct topic_wanted *topic =

@@ -14,7 +14,7 @@ struct value per_values(const struct group *group, const struct value *slots, st
         else if ((uint32_t)key->key < keys.n)
             v = keys.items[2 * key->key + 1];
         pairs[2 * i] = value_str(key->name);
-        pairs[2 * i + 1] = v.type == VALUE_ERROR ? value_null() : v;
+        pairs[2 * i + 1] = v.type == VALUE_ERROR ? value_null() : group_value(v, arena);
     }
     return value_map(pairs, recommend->per_count);
 }

@@ -6,15 +6,6 @@
 #include "detect/row.h"
 #include "rule/fingerprint.h"
 
-struct str text_cut(struct str text, size_t max)
-{
-    if (text.n <= max)
-        return text;
-    while (max > 0 && ((unsigned char)text.p[max] & 0xC0) == 0x80)
-        max--;
-    return (struct str){text.p, max};
-}
-
 bool remembered_is_row(const struct event *event)
 {
     return event->stream->rows && event->values[event->stream->record_field_count].type == VALUE_TIMESTAMP;

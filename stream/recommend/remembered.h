@@ -83,7 +83,4 @@ static inline bool remembered_is_incident(const struct remembered *row)
 /* The end (exclusive) of the rows from `from` on that are of one incident; `rows` is in order of key. */
 size_t remembered_incident_end(struct remembered *const *rows, size_t row_count, size_t from);
 
-/* At most `max` bytes of the text, never half a character. */
-struct str text_cut(struct str text, size_t max);
-
 #endif

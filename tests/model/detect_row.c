@@ -12,6 +12,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "detect/row.h"
 
@@ -222,18 +223,18 @@ static void stored(const struct event *row, struct arena *arena, struct event *o
 /* The same update again, and each one that was applied at the row's newest time, says nothing new. */
 static void check_duplicate(const struct event *row, const struct event *update, struct arena *arena)
 {
-    struct row_counters counters = {0};
+    struct row_folding folding = {.bytes_max = SIZE_MAX};
     struct event again;
     struct event copy = *update;
     copy.at.offset += 1000;
     copy.values[copy.stream->event_id_field] = value_text("again");
-    assert_int_equal(row_apply(row, &copy, arena, &again, &counters), ROW_UNCHANGED);
+    assert_int_equal(row_apply(row, &copy, arena, &again, &folding), ROW_UNCHANGED);
 }
 
 static void fold_history(const struct stream *stream, struct arena *arena)
 {
     struct event updates[UPDATES_MAX];
-    struct row_counters counters = {0};
+    struct row_folding folding = {.bytes_max = SIZE_MAX};
     struct event row;
     size_t first = 0; /* of the updates since the row was last removed */
     bool exists = false;
@@ -242,7 +243,7 @@ static void fold_history(const struct stream *stream, struct arena *arena)
         struct event after;
         random_update(stream, (int)i, arena, &updates[i]);
         bool cancelled = stream->id == STREAM_INCIDENT && is(updates[i].values[INCIDENT_STATUS], "cancelled");
-        enum row_change change = row_apply(exists ? &row : NULL, &updates[i], arena, &after, &counters);
+        enum row_change change = row_apply(exists ? &row : NULL, &updates[i], arena, &after, &folding);
         if (cancelled) {
             assert_int_equal(change, exists ? ROW_REMOVED : ROW_UNCHANGED);
             exists = false;
@@ -275,7 +276,7 @@ static void test_rows_are_their_history(void **state)
 static void test_negative_spans_are_counted(void **state)
 {
     struct arena arena = {0};
-    struct row_counters counters = {0};
+    struct row_folding folding = {.bytes_max = SIZE_MAX};
     struct event update;
     struct event row;
     (void)state;
@@ -285,9 +286,90 @@ static void test_negative_spans_are_counted(void **state)
     update.values[INCIDENT_SEVERITY] = value_text("sev1");
     update.values[INCIDENT_STARTED_AT] = value_time_ms(9000);
     update.values[INCIDENT_DETECTED_AT] = value_time_ms(8000);
-    assert_int_equal(row_apply(NULL, &update, &arena, &row, &counters), ROW_CHANGED);
+    assert_int_equal(row_apply(NULL, &update, &arena, &row, &folding), ROW_CHANGED);
     assert_true(value_is_null(row.values[INCIDENT_TTD]) && value_is_null(row.values[INCIDENT_TTR]));
-    assert_int_equal(counters.spans_left_out, 2);
+    assert_int_equal(folding.spans_left_out, 2);
+    arena_fini(&arena);
+}
+
+enum { LONG = 6000, BOUND = 10000 };
+
+static struct value long_text(char letter, size_t n, struct arena *arena)
+{
+    char *text = arena_alloc(arena, n);
+    memset(text, letter, n);
+    return value_str((struct str){text, n});
+}
+
+static struct value label(const char *name, struct value v, struct arena *arena)
+{
+    struct value *pair = arena_alloc(arena, 2 * sizeof *pair);
+    pair[0] = value_text(name);
+    pair[1] = v;
+    return value_map(pair, 1);
+}
+
+/* What each update says fits into a record, what they say together does not. */
+static void test_rows_are_no_longer_than_a_record(void **state)
+{
+    static const int texts[] = {INCIDENT_TITLE, INCIDENT_ROOT_CAUSE, INCIDENT_COMPONENT, INCIDENT_CODE_REFS,
+                                INCIDENT_LABELS};
+    enum { UPDATES = 3 * sizeof texts / sizeof *texts };
+    struct arena arena = {0};
+    struct row_folding folding = {.bytes_max = BOUND};
+    struct buf bytes = {0};
+    struct event row;
+    struct event update;
+    (void)state;
+    event_clear(&update, stream_get(STREAM_INCIDENT));
+    update.values[INCIDENT_STATUS] = value_text("open");
+    update.values[INCIDENT_SEVERITY] = value_text("sev1");
+    update.values[INCIDENT_TITLE] = long_text('t', BOUND, &arena);
+    assert_int_equal(row_apply(NULL, &update, &arena, &row, &folding), ROW_CHANGED);
+    for (int i = 0; i < UPDATES; i++) {
+        struct event before = row;
+        int field = texts[i % (UPDATES / 3)];
+        struct value *text = arena_alloc(&arena, sizeof *text);
+        *text = long_text((char)('a' + i), LONG, &arena);
+        event_clear(&update, stream_get(STREAM_INCIDENT));
+        update.values[INCIDENT_STATUS] = value_text(i % 2 == 0 ? "resolved" : "open");
+        update.values[INCIDENT_SEVERITY] = value_text("sev1");
+        update.values[field] = field == INCIDENT_LABELS      ? label(arena_printf(&arena, "l%d", i), *text, &arena)
+                               : field == INCIDENT_CODE_REFS ? value_list(text, 1)
+                                                             : *text;
+        (void)row_apply(&before, &update, &arena, &row, &folding);
+        assert_true(value_eq(row.values[INCIDENT_STATUS], update.values[INCIDENT_STATUS]));
+        buf_reset(&bytes);
+        event_encode(&bytes, &row, FIELD_BIT(row.stream->field_count) - 1);
+        assert_true(bytes.len < BOUND + 1000);
+    }
+    assert_true(folding.values_left_out > 0 && folding.values_left_out < UPDATES);
+    buf_fini(&bytes);
+    arena_fini(&arena);
+}
+
+static void test_a_row_has_so_many_labels(void **state)
+{
+    struct arena arena = {0};
+    struct row_folding folding = {.bytes_max = SIZE_MAX};
+    struct value pairs[4 * ROW_LABELS_MAX];
+    struct event row;
+    struct event after;
+    struct event update;
+    (void)state;
+    for (int i = 0; i < 2 * ROW_LABELS_MAX; i++) {
+        pairs[2 * i] = value_text(arena_printf(&arena, "l%d", i));
+        pairs[2 * i + 1] = value_text("v");
+    }
+    event_clear(&update, stream_get(STREAM_DEPLOYMENT));
+    update.values[DEPLOYMENT_LABELS] = value_map(pairs, 2 * ROW_LABELS_MAX);
+    assert_int_equal(row_apply(NULL, &update, &arena, &row, &folding), ROW_CHANGED);
+    assert_int_equal(row.values[DEPLOYMENT_LABELS].n, ROW_LABELS_MAX);
+    update.values[DEPLOYMENT_LABELS] = value_map(pairs + 10, 2 * ROW_LABELS_MAX - 5);
+    assert_int_equal(row_apply(&row, &update, &arena, &after, &folding), ROW_UNCHANGED);
+    update.values[DEPLOYMENT_LABELS] = label("l3", value_text("w"), &arena);
+    assert_int_equal(row_apply(&row, &update, &arena, &after, &folding), ROW_CHANGED);
+    assert_int_equal(after.values[DEPLOYMENT_LABELS].n, ROW_LABELS_MAX);
     arena_fini(&arena);
 }
 
@@ -320,6 +402,8 @@ int main(int argc, char **argv)
     if (argc > 1)
         seed = strtoull(argv[1], NULL, 10) * UINT64_C(0x9E3779B97F4A7C15) + 1;
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_rows_are_their_history),
-                                       cmocka_unit_test(test_negative_spans_are_counted), cmocka_unit_test(test_keys)};
+                                       cmocka_unit_test(test_negative_spans_are_counted), cmocka_unit_test(test_keys),
+                                       cmocka_unit_test(test_rows_are_no_longer_than_a_record),
+                                       cmocka_unit_test(test_a_row_has_so_many_labels)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
