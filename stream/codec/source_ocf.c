@@ -86,14 +86,6 @@ static int ocf_seek(struct source *source, size_t partition, int64_t offset, str
     return offset <= 1 ? 0 : error_set(err, ERROR_FATAL, "a container file is read from its beginning");
 }
 
-static int ocf_end_offset(struct source *source, size_t partition, int64_t *offset, struct error *err)
-{
-    (void)partition;
-    (void)err;
-    *offset = ocf_of(source)->finished ? ocf_of(source)->next : INT64_MAX;
-    return 0;
-}
-
 static bool ocf_finished(struct source *source, size_t partition)
 {
     (void)partition;
@@ -142,8 +134,9 @@ const struct stream *source_ocf_stream(const char *path, struct arena *arena, st
 int source_ocf_open(struct source **out, const char *path, const struct stream *stream, int64_t now_ms,
                     struct error *err)
 {
-    static const struct source_ops ops = {ocf_poll,     ocf_release,         ocf_wait, ocf_seek, ocf_end_offset,  NULL,
-                                          ocf_finished, ocf_source_progress, NULL,     NULL,     ocf_source_close};
+    static const struct source_ops ops = {ocf_poll, ocf_release, ocf_wait,        ocf_seek,
+                                          NULL,     NULL,        ocf_finished,    ocf_source_progress,
+                                          NULL,     NULL,        ocf_source_close};
     struct source_ocf *in = mem_zalloc(sizeof *in);
     in->base = (struct source){.ops = &ops, .partitions = &in->partition, .partition_count = 1};
     in->partition.topic_name = arena_str(&in->path, str_of(path));

@@ -367,22 +367,11 @@ static bool any_empty(const struct engine *engine)
  * move now. */
 static int ask_empty(struct engine *engine, bool *may, struct error *err)
 {
-    struct source *source = engine->options.source;
     int64_t now_us = clock_mono_us();
     *may = !engine->options.live || !any_empty(engine);
     if (*may || now_us - engine->asked_us < ASK_EMPTY_EVERY_US)
         return 0;
-    for (size_t i = 0; i < engine->watermark.count; i++) {
-        struct watermark_partition *partition = &engine->watermark.partitions[i];
-        int64_t end = 0;
-        if (!partition->empty)
-            continue;
-        TRY(source->ops->end_offset(source, i, &end, err));
-        if (source->ops->read_to(source, i) >= end)
-            continue;
-        idle_first(engine->idle, i, reduce_reached(engine->reduce, LEVEL_SOURCE), &engine->outbox);
-        partition->empty = false;
-    }
+    TRY(idle_ask_empty(engine->idle, reduce_reached(engine->reduce, LEVEL_SOURCE), &engine->outbox, err));
     engine->asked_us = clock_mono_us();
     *may = true;
     return 0;

@@ -170,7 +170,7 @@ static void take_positions(struct engine *engine, const struct commit_restored *
         partition->mark_ms = TIME_NONE;
         partition->next_offset = position.offset;
         partition->read_offset = position.read_offset;
-        partition->finished = partition->idle = false;
+        partition->finished = partition->idle = partition->empty = false;
         partition->bucket_count = 0;
         partition->mark_count = 0;
     }
@@ -185,22 +185,6 @@ static void take_positions(struct engine *engine, const struct commit_restored *
             partition->marks[at] = partition->marks[at - 1];
         partition->marks[at] = *mark;
     }
-}
-
-/* A partition whose log holds nothing from its position on, and that had no event yet, does not hold time back. */
-static int note_empty(struct engine *engine, struct error *err)
-{
-    struct source *source = engine->options.source;
-    for (size_t i = 0; i < engine->watermark.count; i++) {
-        struct watermark_partition *partition = &engine->watermark.partitions[i];
-        int64_t end = 0;
-        partition->empty = false;
-        if (!engine->options.live || engine->options.shared || partition->max_time_ms != TIME_NONE)
-            continue;
-        TRY(source->ops->end_offset(source, i, &end, err));
-        partition->empty = end <= partition->next_offset;
-    }
-    return 0;
 }
 
 /* An input that never had an event and that time has passed without, since it was not there or nobody waited for it,
@@ -236,9 +220,8 @@ int engine_restore(struct engine *engine, struct error *err)
     TRY(engine->options.commit->ops->restore(engine->options.commit, engine->options.state, &engine->arena, &restored,
                                              err));
     take_positions(engine, &restored);
-    TRY(note_empty(engine, err));
     if (engine->idle != NULL)
-        idle_restart(engine->idle);
+        TRY(idle_restart(engine->idle, err));
     engine->committed_us = clock_mono_us();
     ahead_clear(&engine->ahead);
     if (engine->tasks != NULL) {

@@ -14,14 +14,26 @@ struct idle {
     bool shared;
     int64_t *seen_us; /* when each partition last gave something */
     int64_t looked_us;
+    /* Asked for the ends of their logs, all at once, since it takes a round trip; and the answers. */
+    size_t *asked;
+    size_t asked_count;
+    int64_t *ends;
 };
+
+static void saw_all(struct idle *idle)
+{
+    for (size_t i = 0; i < idle->watermark->count; i++)
+        idle->seen_us[i] = clock_mono_us();
+}
 
 struct idle *idle_new(const struct config *config, struct source *source, struct watermark *watermark, bool shared)
 {
     struct idle *idle = mem_zalloc(sizeof *idle);
     *idle = (struct idle){.config = config, .source = source, .watermark = watermark, .shared = shared};
     idle->seen_us = mem_zalloc((watermark->count + 1) * sizeof *idle->seen_us);
-    idle_restart(idle);
+    idle->asked = mem_zalloc((watermark->count + 1) * sizeof *idle->asked);
+    idle->ends = mem_zalloc((watermark->count + 1) * sizeof *idle->ends);
+    saw_all(idle);
     return idle;
 }
 
@@ -30,13 +42,34 @@ void idle_free(struct idle *idle)
     if (idle == NULL)
         return;
     free(idle->seen_us);
+    free(idle->asked);
+    free(idle->ends);
     free(idle);
 }
 
-void idle_restart(struct idle *idle)
+static int ask(struct idle *idle, struct error *err)
 {
-    for (size_t i = 0; i < idle->watermark->count; i++)
-        idle->seen_us[i] = clock_mono_us();
+    if (idle->asked_count == 0)
+        return 0;
+    return idle->source->ops->end_offsets(idle->source, idle->asked, idle->asked_count, idle->ends, err);
+}
+
+int idle_restart(struct idle *idle, struct error *err)
+{
+    idle->asked_count = 0;
+    for (size_t i = 0; i < idle->watermark->count; i++) {
+        struct watermark_partition *partition = &idle->watermark->partitions[i];
+        partition->empty = false;
+        if (!idle->shared && partition->max_time_ms == TIME_NONE)
+            idle->asked[idle->asked_count++] = i;
+    }
+    TRY(ask(idle, err));
+    for (size_t i = 0; i < idle->asked_count; i++) {
+        struct watermark_partition *partition = &idle->watermark->partitions[idle->asked[i]];
+        partition->empty = idle->ends[i] <= partition->next_offset;
+    }
+    saw_all(idle);
+    return 0;
 }
 
 void idle_saw(struct idle *idle, size_t partition)
@@ -68,25 +101,25 @@ static const struct config_source *source_of(const struct idle *idle, size_t par
     return &idle->config->sources[idle->source->partitions[partition].topic];
 }
 
-/* Read to the log's end as it is now. */
-static int is_at_end(struct idle *idle, size_t partition, bool *yes, struct error *err)
+/* The i-th that was asked about is read to its log's end. */
+static bool is_at_end(const struct idle *idle, size_t i)
 {
-    int64_t end = 0;
-    TRY(idle->source->ops->end_offset(idle->source, partition, &end, err));
-    *yes = idle->source->ops->read_to(idle->source, partition) >= end;
-    return 0;
+    return idle->source->ops->read_to(idle->source, idle->asked[i]) >= idle->ends[i];
 }
 
-/* A log whose every record went to dead letter is as one without records: nobody waits for its first event. */
-static int note_eventless(struct idle *idle, size_t number, bool *eventless, struct error *err)
+int idle_ask_empty(struct idle *idle, int64_t applied_ms, struct outbox *outbox, struct error *err)
 {
-    struct watermark_partition *partition = &idle->watermark->partitions[number];
-    *eventless = false;
-    if (partition->empty || partition->max_time_ms != TIME_NONE)
-        return 0;
-    TRY(is_at_end(idle, number, eventless, err));
-    if (!idle->shared)
-        partition->empty = *eventless;
+    idle->asked_count = 0;
+    for (size_t i = 0; i < idle->watermark->count; i++)
+        if (idle->watermark->partitions[i].empty)
+            idle->asked[idle->asked_count++] = i;
+    TRY(ask(idle, err));
+    for (size_t i = 0; i < idle->asked_count; i++) {
+        if (is_at_end(idle, i))
+            continue;
+        idle_first(idle, idle->asked[i], applied_ms, outbox);
+        idle->watermark->partitions[idle->asked[i]].empty = false;
+    }
     return 0;
 }
 
@@ -102,15 +135,37 @@ struct look {
     bool eventless; /* at its end, and never had an event */
 };
 
-static int look_at(struct idle *idle, size_t number, int64_t now_us, struct look *look, struct error *err)
+/* What the partition is if it is at its end. A log whose every record went to dead letter is as one without records:
+ * nobody waits for its first event. */
+static struct look look_of(const struct idle *idle, size_t number, int64_t now_us)
 {
     int64_t lag_ms = source_of(idle, number)->idle_lag_ms;
-    struct watermark_partition *partition = &idle->watermark->partitions[number];
-    *look = (struct look){0};
-    TRY(note_eventless(idle, number, &look->eventless, err));
-    if (lag_ms != INT64_MAX && now_us - idle->seen_us[number] >= lag_ms * 1000)
-        TRY(is_at_end(idle, number, &look->idle, err));
-    partition->idle = look->idle;
+    const struct watermark_partition *partition = &idle->watermark->partitions[number];
+    if (!partition->owned)
+        return (struct look){0};
+    return (struct look){.idle = lag_ms != INT64_MAX && now_us - idle->seen_us[number] >= lag_ms * 1000,
+                         .eventless = !partition->empty && partition->max_time_ms == TIME_NONE};
+}
+
+static int look_at_all(struct idle *idle, int64_t now_us, struct look *looks, struct error *err)
+{
+    idle->asked_count = 0;
+    for (size_t i = 0; i < idle->watermark->count; i++) {
+        looks[i] = look_of(idle, i, now_us);
+        if (looks[i].idle || looks[i].eventless)
+            idle->asked[idle->asked_count++] = i;
+    }
+    TRY(ask(idle, err));
+    for (size_t i = 0; i < idle->asked_count; i++)
+        if (!is_at_end(idle, i))
+            looks[idle->asked[i]] = (struct look){0};
+    for (size_t i = 0; i < idle->watermark->count; i++) {
+        struct watermark_partition *partition = &idle->watermark->partitions[i];
+        if (!partition->owned)
+            continue;
+        partition->idle = looks[i].idle;
+        partition->empty = partition->empty || (looks[i].eventless && !idle->shared);
+    }
     return 0;
 }
 
@@ -139,10 +194,7 @@ int idle_look(struct idle *idle, const struct idle_others *others, struct outbox
         return 0;
     idle->looked_us = now_us;
     struct look *looks = mem_zalloc((n + 1) * sizeof *looks);
-    int result = 0;
-    for (size_t i = 0; i < n && result == 0; i++)
-        if (idle->watermark->partitions[i].owned)
-            result = look_at(idle, i, now_us, &looks[i], err);
+    int result = look_at_all(idle, now_us, looks, err);
     int64_t greatest_ms = result == 0 ? greatest_of(idle, others, looks) : TIME_NONE;
     for (size_t i = 0; i < n && greatest_ms != TIME_NONE; i++) {
         int64_t time_ms = greatest_ms - source_of(idle, i)->out_of_orderness_ms;

@@ -16,13 +16,17 @@ struct idle;
 /* `shared`: others may read partitions of the source too. */
 struct idle *idle_new(const struct config *config, struct source *source, struct watermark *watermark, bool shared);
 void idle_free(struct idle *idle);
-/* After a restore: every partition counts as just seen. */
-void idle_restart(struct idle *idle);
+/* After a restore: every partition counts as just seen. Unless `shared`, one whose log holds nothing from its position
+ * on, and that had no event yet, is `empty`: it does not hold time back. */
+int idle_restart(struct idle *idle, struct error *err) MUST_CHECK;
 /* Records of the partition came. */
 void idle_saw(struct idle *idle, size_t partition);
 /* Records come of a partition that has had no event: if one of them is its first, it starts at the global time
  * `applied_ms`, by a mark. */
 void idle_first(struct idle *idle, size_t partition, int64_t applied_ms, struct outbox *outbox);
+/* Asks about those that are `empty`: one whose log holds a record by now is waited for from here on, and starts as by
+ * idle_first. */
+int idle_ask_empty(struct idle *idle, int64_t applied_ms, struct outbox *outbox, struct error *err) MUST_CHECK;
 /* What is known of partitions that others read. */
 struct idle_others {
     int64_t greatest_ms; /* event time; TIME_NONE: none */

@@ -1,6 +1,7 @@
 /* One request, one answer: librdkafka's admin interface through a queue of its own each time. */
 #include "io/kafka_admin.h"
 
+#include <string.h>
 #include <time.h>
 
 #include "base/clock.h"
@@ -115,16 +116,24 @@ int kafka_topic_replicas(rd_kafka_t *client, const char *topic, int *count, stru
     return 0;
 }
 
-/* One end of a log. Not by rd_kafka_query_watermark_offsets, which of a broker that stands still returns after minutes
- * whatever time it is given (2.0.2: it waits for its request, and that is sent again). */
+/* What the list's offsets ask for of each log, by one request a broker; the list keeps its order. Not by
+ * rd_kafka_query_watermark_offsets, which of a broker that stands still returns after minutes whatever time it is given
+ * (2.0.2: it waits for its request, and that is sent again). */
+static rd_kafka_resp_err_t offsets_ask(rd_kafka_t *client, rd_kafka_topic_partition_list_t *list)
+{
+    rd_kafka_resp_err_t code = rd_kafka_offsets_for_times(client, list, METADATA_MS);
+    for (int i = 0; i < list->cnt && code == RD_KAFKA_RESP_ERR_NO_ERROR; i++)
+        code = list->elems[i].err;
+    return code;
+}
+
+/* One end of a log. */
 static rd_kafka_resp_err_t offset_ask(rd_kafka_t *client, const char *topic, int32_t partition, int64_t which,
                                       int64_t *offset)
 {
     rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(1);
     rd_kafka_topic_partition_list_add(list, topic, partition)->offset = which;
-    rd_kafka_resp_err_t code = rd_kafka_offsets_for_times(client, list, METADATA_MS);
-    if (code == RD_KAFKA_RESP_ERR_NO_ERROR)
-        code = list->elems[0].err;
+    rd_kafka_resp_err_t code = offsets_ask(client, list);
     *offset = list->elems[0].offset;
     rd_kafka_topic_partition_list_destroy(list);
     return code;
@@ -188,6 +197,58 @@ int kafka_log_offset_at(rd_kafka_t *client, const char *topic, int32_t partition
     if (*offset < 0)
         *offset = INT64_MAX;
     return 0;
+}
+
+/* Who leads the list's topics now: as in range_ask. */
+static void leaders_ask(rd_kafka_t *client, const rd_kafka_topic_partition_list_t *list)
+{
+    struct topic_shape ignored;
+    for (int i = 0; i < list->cnt; i++) {
+        if (i > 0 && strcmp(list->elems[i].topic, list->elems[i - 1].topic) == 0)
+            continue;
+        rd_kafka_resp_err_t code = shape_ask(client, list->elems[i].topic, &ignored);
+        if (code != RD_KAFKA_RESP_ERR_NO_ERROR && kafka_code(code)->about != KAFKA_ABOUT_TOPIC)
+            return; /* nobody answers: not for so long for each topic */
+    }
+}
+
+/* After one that may pass there is a pause. */
+static rd_kafka_resp_err_t ends_ask(rd_kafka_t *client, rd_kafka_topic_partition_list_t *list)
+{
+    for (int i = 0; i < list->cnt; i++)
+        list->elems[i].offset = RD_KAFKA_OFFSET_END;
+    rd_kafka_resp_err_t code = offsets_ask(client, list);
+    /* One that an answer leaves out stays as it was asked, which would be less than any offset. */
+    for (int i = 0; i < list->cnt && code == RD_KAFKA_RESP_ERR_NO_ERROR; i++)
+        if (list->elems[i].offset < 0)
+            code = RD_KAFKA_RESP_ERR__TIMED_OUT;
+    if (kafka_passing(code)) {
+        leaders_ask(client, list);
+        pause_ms(RETRY_MS);
+    }
+    return code;
+}
+
+/* Which log it is about librdkafka says only of those that it did not ask for. */
+static int ends_failed(const rd_kafka_topic_partition_list_t *list, rd_kafka_resp_err_t code, struct error *err)
+{
+    for (int i = 0; i < list->cnt; i++)
+        if (list->elems[i].err == code || list->cnt == 1)
+            return kafka_failed(err, code, "the end of %s [%d]", list->elems[i].topic, (int)list->elems[i].partition);
+    return kafka_failed(err, code, "the ends of %d logs, %s [%d] the first", list->cnt, list->elems[0].topic,
+                        (int)list->elems[0].partition);
+}
+
+int kafka_log_ends(rd_kafka_t *client, rd_kafka_topic_partition_list_t *list, struct error *err)
+{
+    int64_t deadline_us = clock_mono_us() + REACH_MS * INT64_C(1000);
+    rd_kafka_resp_err_t code;
+    if (list->cnt == 0)
+        return 0;
+    do
+        code = ends_ask(client, list);
+    while (kafka_passing(code) && clock_mono_us() < deadline_us && !kafka_stopping());
+    return code == RD_KAFKA_RESP_ERR_NO_ERROR ? 0 : ends_failed(list, code, err);
 }
 
 static int create_failed(const struct kafka_topic_new *topic, rd_kafka_resp_err_t code, const char *text,

@@ -23,6 +23,9 @@ int kafka_log_range(rd_kafka_t *client, const char *topic, int32_t partition, in
 /* The same, asked once: ERROR_RETRY after a few seconds, for who has something to do in between. */
 int kafka_log_range_ask(rd_kafka_t *client, const char *topic, int32_t partition, int64_t *low, int64_t *high,
                         struct error *err) MUST_CHECK;
+/* The ends of several logs, into the list's offsets, by one request a broker: all are there, or none counts. Errors as
+ * of kafka_log_range. */
+int kafka_log_ends(rd_kafka_t *client, rd_kafka_topic_partition_list_t *list, struct error *err) MUST_CHECK;
 
 /* The first offset at or after a record time, 0 or later; INT64_MAX where there is none. Likewise, and what open
  * transactions have written counts or not as the client's isolation.level says. */

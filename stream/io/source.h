@@ -38,10 +38,12 @@ struct source_ops {
     int (*wait)(struct source *source, int timeout_ms, struct error *err);
     /* The next record polled from the partition is the first one at `offset` or after. */
     int (*seek)(struct source *source, size_t partition, int64_t offset, struct error *err);
-    /* The log's end now, by a fresh query that sees open transactions; a bounded source: where it ends. */
-    int (*end_offset)(struct source *source, size_t partition, int64_t *offset, struct error *err);
+    /* The ends of these partitions' logs now, `offsets[i]` that of `partitions[i]` (none twice), by a fresh query that
+     * sees open transactions: one for all of them, for whoever asks waits. NULL where every partition ends. */
+    int (*end_offsets)(struct source *source, const size_t *partitions, size_t count, int64_t *offsets,
+                       struct error *err);
     /* Up to which offset of the log all was given, records that are not for readers (transaction markers) included: at
-     * the log's end it equals what end_offset answers. NULL where every partition ends. */
+     * the log's end it equals what end_offsets answers. NULL where every partition ends. */
     int64_t (*read_to)(struct source *source, size_t partition);
     /* A bounded source has given every record of the partition. Unbounded: always false. */
     bool (*finished)(struct source *source, size_t partition);

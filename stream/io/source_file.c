@@ -242,21 +242,6 @@ static int file_seek(struct source *source, size_t partition, int64_t offset, st
     return 0;
 }
 
-/* The line after the last, found by a pass over the file. */
-static int file_end_offset(struct source *source, size_t partition, int64_t *offset, struct error *err)
-{
-    struct line_reader reader;
-    TRY(line_reader_open(&reader, partition_of(source, partition)->reader.path, 0, err));
-    struct str line;
-    int result;
-    do
-        result = line_next(&reader, &line, err);
-    while (result == 0);
-    *offset = reader.number + 1;
-    line_reader_close(&reader);
-    return result < 0 ? -1 : 0;
-}
-
 static bool file_finished(struct source *source, size_t partition)
 {
     return partition_of(source, partition)->finished;
@@ -313,8 +298,7 @@ int source_file_open(struct source **source, const struct source_file_input *inp
                      struct error *err)
 {
     static const struct source_ops ops = {
-        file_poll,     file_release,  file_wait, file_seek, file_end_offset, NULL,
-        file_finished, file_progress, NULL,      NULL,      file_close,
+        file_poll, file_release, file_wait, file_seek, NULL, NULL, file_finished, file_progress, NULL, NULL, file_close,
     };
     struct source_file *file = mem_zalloc(sizeof *file);
     file->now_ms = now_ms;

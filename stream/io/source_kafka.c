@@ -231,14 +231,18 @@ int source_kafka_offset_at(struct source *source, size_t partition, int64_t time
                                err);
 }
 
-static int kafka_end_offset(struct source *source, size_t partition, int64_t *offset, struct error *err)
+static int kafka_end_offsets(struct source *source, const size_t *partitions, size_t count, int64_t *offsets,
+                             struct error *err)
 {
-    const struct kafka_partition *in = partition_of(source, partition);
-    int64_t low;
-    if (in->end == INT64_MAX)
-        return source_kafka_range(source, partition, &low, offset, err);
-    *offset = in->end;
-    return 0;
+    rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new((int)count);
+    for (size_t i = 0; i < count; i++)
+        rd_kafka_topic_partition_list_add(list, source->partitions[partitions[i]].topic_name.p,
+                                          source->partitions[partitions[i]].partition);
+    int result = kafka_log_ends(kafka_of(source)->asker, list, err);
+    for (size_t i = 0; i < count; i++)
+        offsets[i] = list->elems[i].offset;
+    rd_kafka_topic_partition_list_destroy(list);
+    return result;
 }
 
 static int64_t kafka_read_to(struct source *source, size_t partition)
@@ -498,7 +502,7 @@ static int parts_open(struct source_kafka *kafka, const struct source_kafka_opti
 int source_kafka_open(struct source **source, const struct source_kafka_options *options, struct error *err)
 {
     static const struct source_ops ops = {
-        kafka_poll_records, kafka_release,  kafka_wait,  kafka_seek,        kafka_end_offset, kafka_read_to,
+        kafka_poll_records, kafka_release,  kafka_wait,  kafka_seek,        kafka_end_offsets, kafka_read_to,
         kafka_finished,     kafka_progress, kafka_owned, kafka_still_owned, kafka_close,
     };
     struct source_kafka *kafka = mem_zalloc(sizeof *kafka);

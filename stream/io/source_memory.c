@@ -65,10 +65,12 @@ static int memory_seek(struct source *source, size_t partition, int64_t offset, 
     return 0;
 }
 
-static int memory_end_offset(struct source *source, size_t partition, int64_t *offset, struct error *err)
+static int memory_end_offsets(struct source *source, const size_t *partitions, size_t count, int64_t *offsets,
+                              struct error *err)
 {
     (void)err;
-    *offset = partition_of(source, partition)->next_offset;
+    for (size_t i = 0; i < count; i++)
+        offsets[i] = partition_of(source, partitions[i])->next_offset;
     return 0;
 }
 
@@ -107,7 +109,7 @@ static void memory_close(struct source *source)
 struct source *source_memory_new(const struct source_partition *partitions, size_t count)
 {
     static const struct source_ops ops = {
-        memory_poll,     memory_release,  memory_wait, memory_seek, memory_end_offset, memory_read_to,
+        memory_poll,     memory_release,  memory_wait, memory_seek, memory_end_offsets, memory_read_to,
         memory_finished, memory_progress, NULL,        NULL,        memory_close,
     };
     struct source_memory *memory = mem_zalloc(sizeof *memory);

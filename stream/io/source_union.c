@@ -50,12 +50,6 @@ static int union_seek(struct source *source, size_t partition, int64_t offset, s
     return part->source->ops->seek(part->source, part->partition, offset, err);
 }
 
-static int union_end_offset(struct source *source, size_t partition, int64_t *offset, struct error *err)
-{
-    const struct source_part *part = part_of(source, partition);
-    return part->source->ops->end_offset(part->source, part->partition, offset, err);
-}
-
 static bool union_finished(struct source *source, size_t partition)
 {
     const struct source_part *part = part_of(source, partition);
@@ -89,9 +83,8 @@ static void union_close(struct source *source)
 struct source *source_union_new(const struct source_partition *partitions, const struct source_part *parts,
                                 size_t count, struct source *const *sources, size_t source_count)
 {
-    static const struct source_ops ops = {union_poll, union_release,  union_wait,     union_seek, union_end_offset,
-                                          NULL,       union_finished, union_progress, NULL,       NULL,
-                                          union_close};
+    static const struct source_ops ops = {union_poll,     union_release,  union_wait, union_seek, NULL,       NULL,
+                                          union_finished, union_progress, NULL,       NULL,       union_close};
     struct source_union *all = mem_zalloc(sizeof *all);
     all->partitions = mem_alloc((count + 1) * sizeof *all->partitions);
     all->parts = mem_alloc((count + 1) * sizeof *all->parts);

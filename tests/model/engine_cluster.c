@@ -114,7 +114,7 @@ static void start(struct history *history, int number)
 {
     static const struct source_ops source_ops = {.poll = sim_poll,
                                                  .release = sim_release,
-                                                 .end_offset = sim_end_offset,
+                                                 .end_offsets = sim_end_offsets,
                                                  .read_to = sim_read_to,
                                                  .finished = sim_finished,
                                                  .owned = sim_owned};

@@ -155,10 +155,12 @@ static void sim_release(struct source *source)
     (void)source;
 }
 
-static int sim_end_offset(struct source *source, size_t partition, int64_t *offset, struct error *err)
+static int sim_end_offsets(struct source *source, const size_t *asked, size_t count, int64_t *offsets,
+                           struct error *err)
 {
     (void)err;
-    *offset = (int64_t)instance_of(source)->kafka->visible[partition];
+    for (size_t i = 0; i < count; i++)
+        offsets[i] = (int64_t)instance_of(source)->kafka->visible[asked[i]];
     return 0;
 }
 

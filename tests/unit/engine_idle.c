@@ -197,6 +197,78 @@ static void test_the_first_record_of_a_partition(void **state)
     close_fixture(&fixture);
 }
 
+static int64_t asked; /* requests */
+
+static int ask_counted(struct source *source, const size_t *numbers, size_t count, int64_t *offsets, struct error *err)
+{
+    (void)source;
+    (void)err;
+    asked++;
+    for (size_t i = 0; i < count; i++) {
+        assert_true(i == 0 || numbers[i - 1] < numbers[i]); /* none twice */
+        offsets[i] = 0;
+    }
+    return 0;
+}
+
+/* One request for all that are quiet or never had an event, and none where there are none. */
+static void test_all_are_asked_about_at_once(void **state)
+{
+    struct fixture fixture;
+    struct error err;
+    (void)state;
+    open_fixture(&fixture);
+    const struct source_ops *ops = fixture.source->ops;
+    struct source_ops counted = *ops;
+    counted.end_offsets = ask_counted;
+    fixture.source->ops = &counted;
+    asked = 0;
+    look(&fixture);
+    assert_int_equal(asked, 1);
+    for (size_t i = 0; i < PARTITIONS; i++)
+        assert_true(fixture.watermark.partitions[i].empty);
+    struct idle *idle = idle_new(&fixture.config, fixture.source, &fixture.watermark, false);
+    assert_int_equal(idle_ask_empty(idle, TIME_NONE, &fixture.outbox, &err), 0);
+    assert_int_equal(asked, 2);
+    assert_int_equal(idle_restart(idle, &err), 0);
+    assert_int_equal(asked, 3);
+    idle_free(idle);
+    for (size_t i = 0; i < PARTITIONS; i++) {
+        fixture.watermark.partitions[i].empty = false;
+        watermark_event(&fixture.watermark.partitions[i], 0, START);
+    }
+    fixture.sources[1].idle_lag_ms = INT64_MAX;
+    look(&fixture);
+    assert_int_equal(asked, 3);
+    fixture.source->ops = ops;
+    close_fixture(&fixture);
+}
+
+/* A record that came to one of them is found by its place in the answer. */
+static void test_who_has_a_record_is_waited_for(void **state)
+{
+    struct fixture fixture;
+    struct error err;
+    (void)state;
+    open_fixture(&fixture);
+    struct idle *idle = idle_new(&fixture.config, fixture.source, &fixture.watermark, false);
+    fixture.watermark.partitions[0].max_time_ms = START;
+    assert_int_equal(idle_restart(idle, &err), 0);
+    assert_false(fixture.watermark.partitions[0].empty); /* it had an event */
+    assert_true(fixture.watermark.partitions[1].empty && fixture.watermark.partitions[2].empty);
+    source_memory_add(fixture.source, 2, STR_LIT("the first"), START);
+    assert_int_equal(idle_ask_empty(idle, START, &fixture.outbox, &err), 0);
+    assert_true(fixture.watermark.partitions[1].empty);
+    assert_false(fixture.watermark.partitions[2].empty);
+    assert_int_equal(fixture.outbox.count, 1);
+    assert_int_equal(watermark_at(&fixture, 2), START);
+    assert_int_equal(idle_restart(idle, &err), 0);
+    assert_true(fixture.watermark.partitions[1].empty);
+    assert_false(fixture.watermark.partitions[2].empty);
+    idle_free(idle);
+    close_fixture(&fixture);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_idle_follow_the_others),
@@ -205,6 +277,8 @@ int main(void)
                                        cmocka_unit_test(test_a_partition_without_events_holds_nobody_back),
                                        cmocka_unit_test(test_all_idle_follow_the_clock),
                                        cmocka_unit_test(test_nobody_has_a_time),
-                                       cmocka_unit_test(test_the_first_record_of_a_partition)};
+                                       cmocka_unit_test(test_the_first_record_of_a_partition),
+                                       cmocka_unit_test(test_all_are_asked_about_at_once),
+                                       cmocka_unit_test(test_who_has_a_record_is_waited_for)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
