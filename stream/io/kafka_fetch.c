@@ -14,10 +14,15 @@
 enum batch_state { BATCH_EMPTY, BATCH_FULL, BATCH_USED };
 enum { SLEEP_MS = 100 };
 
+struct fetch_place {
+    atomic_int state;
+    struct kafka_batch *batch; /* NULL where it is empty */
+};
+
 struct fetch_ring {
-    rd_kafka_queue_t *queue;     /* NULL: not started */
-    struct kafka_batch *batches; /* FETCH_BATCHES of them; made at the first start */
-    unsigned fill;               /* the thread's: the next to be filled, and to be freed */
+    rd_kafka_queue_t *queue; /* NULL: not started */
+    struct fetch_place places[FETCH_BATCHES];
+    unsigned fill; /* the thread's: the next to be filled, and to be freed */
     unsigned drop;
     unsigned take; /* the worker's: the next to be read, and to be given back */
     unsigned give;
@@ -31,8 +36,12 @@ struct kafka_fetch {
     pthread_t thread;
     bool running;
     pthread_mutex_t between; /* held while a partition is looked at, started or stopped */
-    int wake_fd;             /* the thread's */
-    int ready_fd;            /* the worker's */
+    /* Under `between`: batches that nobody has, how many somebody has, and how many those should be. */
+    struct kafka_batch *pool;
+    size_t lent;
+    size_t lent_max;
+    int wake_fd;  /* the thread's */
+    int ready_fd; /* the worker's */
     atomic_bool stop;
     atomic_bool asleep;  /* the thread is, or is about to be */
     atomic_bool waiting; /* the worker is */
@@ -55,12 +64,34 @@ static void sleep_on(int fd, int timeout_ms)
         ASSERT(errno == EAGAIN || errno == EINTR);
 }
 
-static void batch_free(struct kafka_batch *batch)
+/* NULL: there is none for this ring now. */
+static struct kafka_batch *pool_take(struct kafka_fetch *fetch, const struct fetch_ring *ring)
 {
-    for (size_t i = 0; i < batch->count; i++)
-        rd_kafka_message_destroy(batch->messages[i]);
-    batch->count = 0;
-    atomic_store_explicit(&batch->state, BATCH_EMPTY, memory_order_release);
+    if (fetch->lent >= fetch->lent_max && ring->fill - ring->drop >= FETCH_BATCHES_MIN)
+        return NULL;
+    struct kafka_batch *batch = fetch->pool;
+    if (batch == NULL)
+        batch = mem_alloc(sizeof *batch);
+    else
+        fetch->pool = batch->next;
+    fetch->lent++;
+    return batch;
+}
+
+static void pool_give(struct kafka_fetch *fetch, struct kafka_batch *batch)
+{
+    batch->next = fetch->pool;
+    fetch->pool = batch;
+    fetch->lent--;
+}
+
+static void place_empty(struct kafka_fetch *fetch, struct fetch_place *place)
+{
+    for (size_t i = 0; i < place->batch->count; i++)
+        rd_kafka_message_destroy(place->batch->messages[i]);
+    pool_give(fetch, place->batch);
+    place->batch = NULL;
+    atomic_store_explicit(&place->state, BATCH_EMPTY, memory_order_release);
 }
 
 static void record_fill(struct source_record *record, const rd_kafka_message_t *message)
@@ -86,13 +117,19 @@ static size_t wanted_of(const struct fetch_ring *ring)
 
 static bool fill(struct kafka_fetch *fetch, struct fetch_ring *ring)
 {
-    struct kafka_batch *batch = &ring->batches[ring->fill % FETCH_BATCHES];
+    struct fetch_place *place = &ring->places[ring->fill % FETCH_BATCHES];
     size_t bytes = 0;
-    if (atomic_load_explicit(&batch->state, memory_order_acquire) != BATCH_EMPTY)
+    if (atomic_load_explicit(&place->state, memory_order_acquire) != BATCH_EMPTY)
+        return false;
+    struct kafka_batch *batch = pool_take(fetch, ring);
+    if (batch == NULL)
         return false;
     ssize_t got = rd_kafka_consume_batch_queue(ring->queue, 0, batch->messages, wanted_of(ring));
-    if (got == 0)
+    if (got == 0) {
+        pool_give(fetch, batch);
         return false;
+    }
+    place->batch = batch;
     batch->code = got < 0 ? rd_kafka_last_error() : RD_KAFKA_RESP_ERR_NO_ERROR;
     batch->count = got < 0 ? 0 : (size_t)got;
     batch->at = 0;
@@ -104,7 +141,7 @@ static bool fill(struct kafka_fetch *fetch, struct fetch_ring *ring)
     }
     if (batch->count > 0)
         ring->message_bytes = bytes / batch->count + 1;
-    atomic_store(&batch->state, BATCH_FULL); /* before the look at who waits, in the one order of all such steps */
+    atomic_store(&place->state, BATCH_FULL); /* before the look at who waits, in the one order of all such steps */
     ring->fill++;
     if (atomic_load(&fetch->waiting))
         signal_fd(fetch->ready_fd);
@@ -116,9 +153,9 @@ static bool look_at(struct kafka_fetch *fetch, struct fetch_ring *ring)
     bool worked = false;
     if (ring->queue == NULL)
         return false;
-    struct kafka_batch *used = &ring->batches[ring->drop % FETCH_BATCHES];
+    struct fetch_place *used = &ring->places[ring->drop % FETCH_BATCHES];
     if (atomic_load(&used->state) == BATCH_USED) {
-        batch_free(used);
+        place_empty(fetch, used);
         ring->drop++;
         worked = true;
     }
@@ -148,9 +185,10 @@ static void *run(void *context)
     return NULL;
 }
 
-int kafka_fetch_new(struct kafka_fetch **out, size_t partitions, struct error *err)
+int kafka_fetch_new(struct kafka_fetch **out, size_t partitions, size_t bytes, struct error *err)
 {
     struct kafka_fetch *fetch = mem_zalloc(sizeof *fetch);
+    fetch->lent_max = bytes / (sizeof(struct kafka_batch) + FETCH_BATCH_BYTES);
     fetch->rings = mem_zalloc((partitions + 1) * sizeof *fetch->rings);
     fetch->count = partitions;
     (void)pthread_mutex_init(&fetch->between, NULL);
@@ -176,9 +214,12 @@ void kafka_fetch_free(struct kafka_fetch *fetch)
         signal_fd(fetch->wake_fd);
         (void)pthread_join(fetch->thread, NULL);
     }
-    for (size_t i = 0; i < fetch->count; i++) {
+    for (size_t i = 0; i < fetch->count; i++)
         ASSERT(fetch->rings[i].queue == NULL);
-        free(fetch->rings[i].batches);
+    ASSERT(fetch->lent == 0);
+    for (struct kafka_batch *batch = fetch->pool, *next; batch != NULL; batch = next) {
+        next = batch->next;
+        free(batch);
     }
     if (fetch->wake_fd >= 0)
         (void)close(fetch->wake_fd);
@@ -200,8 +241,6 @@ void kafka_fetch_start(struct kafka_fetch *fetch, size_t partition, rd_kafka_que
     struct fetch_ring *ring = &fetch->rings[partition];
     (void)pthread_mutex_lock(&fetch->between);
     ASSERT(ring->queue == NULL);
-    if (ring->batches == NULL)
-        ring->batches = mem_zalloc(FETCH_BATCHES * sizeof *ring->batches);
     ring->queue = queue;
     (void)pthread_mutex_unlock(&fetch->between);
     rd_kafka_queue_io_event_enable(queue, fetch->wake_fd, &one, sizeof one);
@@ -213,8 +252,8 @@ void kafka_fetch_stop(struct kafka_fetch *fetch, size_t partition)
     struct fetch_ring *ring = &fetch->rings[partition];
     (void)pthread_mutex_lock(&fetch->between);
     for (int i = 0; ring->queue != NULL && i < FETCH_BATCHES; i++)
-        if (atomic_load(&ring->batches[i].state) != BATCH_EMPTY)
-            batch_free(&ring->batches[i]);
+        if (atomic_load(&ring->places[i].state) != BATCH_EMPTY)
+            place_empty(fetch, &ring->places[i]);
     ring->queue = NULL;
     ring->fill = ring->drop = ring->take = ring->give = 0;
     (void)pthread_mutex_unlock(&fetch->between);
@@ -225,8 +264,8 @@ static struct kafka_batch *full_batch(const struct fetch_ring *ring)
     /* With every batch read and none given back yet the next place is one of those. */
     if (ring->queue == NULL || ring->take - ring->give == FETCH_BATCHES)
         return NULL;
-    struct kafka_batch *batch = &ring->batches[ring->take % FETCH_BATCHES];
-    return atomic_load(&batch->state) == BATCH_FULL ? batch : NULL;
+    const struct fetch_place *place = &ring->places[ring->take % FETCH_BATCHES];
+    return atomic_load(&place->state) == BATCH_FULL ? place->batch : NULL;
 }
 
 struct kafka_batch *kafka_fetch_peek(struct kafka_fetch *fetch, size_t partition)
@@ -248,7 +287,7 @@ void kafka_fetch_give(struct kafka_fetch *fetch)
     for (size_t i = 0; i < fetch->count; i++) {
         struct fetch_ring *ring = &fetch->rings[i];
         for (; ring->give != ring->take; ring->give++, given = true)
-            atomic_store(&ring->batches[ring->give % FETCH_BATCHES].state, BATCH_USED);
+            atomic_store(&ring->places[ring->give % FETCH_BATCHES].state, BATCH_USED);
     }
     if (given && atomic_load(&fetch->asleep))
         signal_fd(fetch->wake_fd);

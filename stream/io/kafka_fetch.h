@@ -3,8 +3,10 @@
  *
  *     empty -> (thread fills) -> full -> (worker takes, reads, gives back) -> used -> (thread frees) -> empty
  *
- * What the rings hold is bounded: batches are of about FETCH_BATCH_BYTES, and a few a partition. Starting and stopping
- * a partition are the worker's too, and wait for the thread to be between two partitions.
+ * What the rings hold is bounded: batches are of about FETCH_BATCH_BYTES, at most FETCH_BATCHES a partition. They come
+ * from one pool, so that a partition where nothing comes holds none; while the pool's bytes are taken each still gets
+ * FETCH_BATCHES_MIN. Starting and stopping a partition are the worker's too, and wait for the thread to be between two
+ * partitions.
  */
 #ifndef FORESTALL_IO_KAFKA_FETCH_H
 #define FORESTALL_IO_KAFKA_FETCH_H
@@ -14,10 +16,10 @@
 #include "io/kafka.h"
 #include "io/source.h"
 
-enum { FETCH_BATCH_MAX = 512, FETCH_BATCHES = 16, FETCH_BATCH_BYTES = 64 * 1024 };
+enum { FETCH_BATCH_MAX = 512, FETCH_BATCHES = 16, FETCH_BATCHES_MIN = 2, FETCH_BATCH_BYTES = 64 * 1024 };
 
 struct kafka_batch {
-    atomic_int state;
+    struct kafka_batch *next; /* in the pool */
     size_t count;             /* messages */
     size_t at;                /* the worker's: messages before it were read */
     rd_kafka_resp_err_t code; /* why nothing could be taken */
@@ -28,7 +30,8 @@ struct kafka_batch {
 
 struct kafka_fetch;
 
-int kafka_fetch_new(struct kafka_fetch **fetch, size_t partitions, struct error *err) MUST_CHECK;
+/* All partitions' batches together take about `bytes`. */
+int kafka_fetch_new(struct kafka_fetch **fetch, size_t partitions, size_t bytes, struct error *err) MUST_CHECK;
 /* Ends the thread; every partition must have been stopped. NULL: nothing. */
 void kafka_fetch_free(struct kafka_fetch *fetch);
 /* Before the client is made whose queues it will take from (kafka_cpu.h); that one ends before kafka_fetch_free. */

@@ -19,10 +19,9 @@
 #include "io/kafka_fetch.h"
 #include "io/kafka_member.h"
 
-/* All partitions together hold about what the options say ahead of the engine; the floor keeps a wide topic from
- * starving. A small message takes as much again and more for itself: hence a bound by number too. librdkafka takes the
- * share of one partition when the client is made, before anybody knows which of them will be owned: in a shared group
- * an instance holds less than this, by the part of the partitions that others own. */
+/* librdkafka's queues hold about what the options say (the floor keeps a wide topic from starving), and at most as much
+ * was taken out of them. A small message takes as much again for itself: hence a bound by number too. The share of one
+ * is set before anybody knows which are owned: in a shared group an instance holds less, by what others own. */
 enum { AHEAD_BYTES = 128 << 20, AHEAD_MESSAGES_MIN = 2000, AHEAD_KIB_MIN = 1 << 10, MESSAGE_BYTES = 330 };
 enum { SERVE_EVERY_US = 100000, WAIT_SLICE_MS = 100, MISSING_US = 5000000 };
 
@@ -357,11 +356,11 @@ static size_t inputs_of(const struct source_kafka *kafka, const struct source_ka
     return inputs > 0 ? inputs : 1;
 }
 
-static int reader_open(struct source_kafka *kafka, const struct source_kafka_options *options, struct error *err)
+static int reader_open(struct source_kafka *kafka, const struct source_kafka_options *options, size_t bytes,
+                       struct error *err)
 {
     char ahead_messages[24], ahead_kib[24];
     size_t partitions = kafka->base.partition_count > 0 ? kafka->base.partition_count : 1;
-    size_t bytes = options->ahead_bytes > 0 ? (size_t)options->ahead_bytes : AHEAD_BYTES;
     size_t messages = bytes / MESSAGE_BYTES / inputs_of(kafka, options);
     size_t kib = bytes / 1024 / partitions;
     (void)snprintf(ahead_messages, sizeof ahead_messages, "%zu",
@@ -491,10 +490,11 @@ static int member_open(struct source_kafka *kafka, const struct source_kafka_opt
 
 static int parts_open(struct source_kafka *kafka, const struct source_kafka_options *options, struct error *err)
 {
+    size_t bytes = options->ahead_bytes > 0 ? (size_t)options->ahead_bytes : AHEAD_BYTES;
     TRY(asker_open(kafka, options, err));
     TRY(partitions_find(kafka, options, err));
-    TRY(kafka_fetch_new(&kafka->fetch, kafka->base.partition_count, err));
-    TRY(reader_open(kafka, options, err));
+    TRY(kafka_fetch_new(&kafka->fetch, kafka->base.partition_count, bytes, err));
+    TRY(reader_open(kafka, options, bytes, err));
     TRY(partitions_init(kafka, options, err));
     return options->group_id != NULL ? member_open(kafka, options, err) : bounds_set(kafka, options, err);
 }
