@@ -156,8 +156,8 @@ static bool all_switched(struct run *run)
 /* The rules as the files have them now, whole or not at all. */
 static void reload(struct run *run)
 {
+    watch_renew(run->watch); /* before they are read: what changes from here on is seen */
     struct ruleset *rules = load_rules_again(run->loaded.config);
-    watch_renew(run->watch);
     if (rules == NULL)
         return;
     run->before = run->loaded.rules;
@@ -235,14 +235,13 @@ int cli_run(int argc, char **argv)
     stop_on_signals();
     kafka_stop_when(stop_wanted);
     memory_allocator_set();
+    run.watch = watch_new(run.loaded.config->rules, run.loaded.config->rule_count);
     bool opened = open_all(&run, &err) == 0;
     bool good = opened || (err.class == ERROR_RETRY && stop_wanted());
-    if (opened) {
-        run.watch = watch_new(run.loaded.config->rules, run.loaded.config->rule_count);
+    if (opened)
         good = run_workers(&run);
-    } else if (!good) {
+    else if (!good)
         log_error(err.message);
-    }
     for (int i = 0; i < run.worker_count; i++)
         if (run.workers[i].engine != NULL) {
             engine_log_worker(run.loaded.config, i);
