@@ -43,6 +43,7 @@ static rd_kafka_event_t *request_end(struct request *request, const char *what, 
 struct topic_shape {
     int partitions; /* 0: there is no such topic */
     int replicas;   /* of the partition with the fewest */
+    int32_t broker; /* who says it; -1: not known */
 };
 
 static struct topic_shape shape_of(const rd_kafka_metadata_topic_t *topic)
@@ -57,7 +58,7 @@ static struct topic_shape shape_of(const rd_kafka_metadata_topic_t *topic)
 static rd_kafka_resp_err_t shape_ask(rd_kafka_t *client, const char *topic, struct topic_shape *shape)
 {
     const struct rd_kafka_metadata *metadata;
-    *shape = (struct topic_shape){0};
+    *shape = (struct topic_shape){.broker = -1};
     rd_kafka_topic_t *handle = rd_kafka_topic_new(client, topic, NULL);
     if (handle == NULL)
         return rd_kafka_last_error();
@@ -68,6 +69,7 @@ static rd_kafka_resp_err_t shape_ask(rd_kafka_t *client, const char *topic, stru
     code = metadata->topic_cnt == 1 ? metadata->topics[0].err : RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART;
     if (code == RD_KAFKA_RESP_ERR_NO_ERROR)
         *shape = shape_of(&metadata->topics[0]);
+    shape->broker = metadata->orig_broker_id;
     rd_kafka_metadata_destroy(metadata);
     return code;
 }
@@ -371,6 +373,12 @@ static int settings_ask(rd_kafka_t *client, const char *topic,
 {
     rd_kafka_ConfigResource_t *resource = rd_kafka_ConfigResource_new(RD_KAFKA_RESOURCE_TOPIC, topic);
     struct request request = request_begin(client, RD_KAFKA_ADMIN_OP_DESCRIBECONFIGS);
+    struct topic_shape said;
+    char text[256];
+    /* Of a broker that answers: else it is the controller, and while that is down 2.0.2 connects to it again and again
+     * without a pause, which takes a CPU. */
+    if (shape_ask(client, topic, &said) == RD_KAFKA_RESP_ERR_NO_ERROR && said.broker >= 0)
+        (void)rd_kafka_AdminOptions_set_broker(request.options, said.broker, text, sizeof text);
     rd_kafka_DescribeConfigs(client, &resource, 1, request.options, request.queue);
     rd_kafka_event_t *event = request_end(&request, "asking for settings", err);
     rd_kafka_ConfigResource_destroy(resource);
