@@ -140,6 +140,7 @@ def first_start_latest(app, exchange):
     app.send(3)
     app.output.count(2)
     assert process.stop() == 0
+    assert [json.loads(record.value)["title"] for record in app.output.drain()] == ["1", "2"]
 
 
 @pytest.mark.parametrize("exchange", ["local", "kafka"])
