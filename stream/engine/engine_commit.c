@@ -6,11 +6,15 @@
 #include "engine/engine_parts.h"
 #include "engine/memory.h"
 
+/* An interval after the last one's start, since those who wait for it count its own time too. Commits that take longer
+ * than that leave some time between them. */
 int64_t engine_commit_due_us(const struct engine *engine)
 {
     int64_t interval_us = engine->options.config->commit_interval_ms * 1000;
+    int64_t soonest_us = engine->committed_us + interval_us / HURRY;
+    int64_t due_us = engine->commit_from_us + interval_us;
     bool hurry = engine->tasks != NULL && tasks_hurry(engine->tasks);
-    return engine->committed_us + (hurry ? interval_us / HURRY : interval_us);
+    return hurry || due_us < soonest_us ? soonest_us : due_us;
 }
 
 /* As much has changed as makes the reduces stop, or more than that was sent. */
@@ -222,7 +226,7 @@ int engine_restore(struct engine *engine, struct error *err)
     take_positions(engine, &restored);
     if (engine->idle != NULL)
         TRY(idle_restart(engine->idle, err));
-    engine->committed_us = clock_mono_us();
+    engine->committed_us = engine->commit_from_us = clock_mono_us();
     ahead_clear(&engine->ahead);
     if (engine->tasks != NULL) {
         note_new(engine, restored.applied_ms);

@@ -28,7 +28,7 @@ struct engine {
     struct outbox under_way; /* of the commit that is, with its batch; meanwhile nothing is applied */
     struct commit_batch batch;
     bool committing;
-    int64_t commit_from_us;
+    int64_t commit_from_us;  /* when the last one started, or the restore since then */
     uint64_t commit_records; /* counters, as of its start */
     uint64_t commit_published;
     struct watermark watermark;
