@@ -16,7 +16,7 @@ SETS = {"query": "query.yaml", "ten rules": "rules.yaml"}
 
 
 def options(parser):
-    parser.add_argument("--events", type=rig.number, help="default 5,000,000; see --seconds")
+    parser.add_argument("--events", type=rig.number, help="default 30,000,000, some ten seconds; see --seconds")
     parser.add_argument("--seconds", type=rig.number, help="as many events as forestall takes so long for, by a trial before")
     parser.add_argument("--groups", type=rig.number, default=2000, help="default 2,000; with 100,000 a partial holds few events")
     parser.add_argument("--rate", type=rig.number, default=8000,
@@ -60,7 +60,7 @@ def measure_one(session, load, rules, number, options, under=()):
 
 def events_for(session, options):
     if options.seconds is None:
-        return options.events or 5_000_000
+        return options.events or 30_000_000
     load = rig.fill(session.kafka, session.topic("trial"), options.groups, 10_000_000, options.rate)
     sets = options.set or list(SETS)
     trials = [measure_one(session, load, each, f"trial-{number}", options)[0] for number, each in enumerate([sets[0], *sets])]

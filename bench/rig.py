@@ -284,15 +284,16 @@ def wait_committed(kafka, group, topic, ends, process, enough=lambda: False):
     return passed
 
 
-def wait_quiet(kafka, topic, process):
-    """Waits until nothing more is appended to the topic."""
-    ends, since = None, time.monotonic()
-    while time.monotonic() - since < QUIET_SECONDS:
+def wait_quiet(kafka, topic, process, enough=lambda: False):
+    """Waits until nothing more is appended to the topic, or enough() says so; returns when the last was."""
+    ends, since, last = None, time.monotonic(), time.time()
+    while time.monotonic() - since < QUIET_SECONDS and not enough():
         now = kafka.ends(topic)
         if now != ends:
-            ends, since = now, time.monotonic()
+            ends, since, last = now, time.monotonic(), time.time()
         time.sleep(0.5)
         process.check()
+    return last
 
 
 def load_events(kafka, topic, groups, events, rate, start_ms, *more):

@@ -3,13 +3,15 @@
 Each group has an event in each of two panes or more (bench/state.yaml), so that each event is a partial of its own. The rate is that of the whole way, to the committed
 positions; where they do not come in time, that of what was committed until then. Then the process is killed, events of a
 later time are written, and it is started again: its time runs from then until it is ready, and until the positions have
-passed those events.
+passed those events. Over Kafka (the default) the exchange is between: what is made of the events is in the state when the
+changelog has come to rest; and a restarted process is back when every task's position has moved too.
 """
 
 import os
 import signal
 import time
 
+import pipeline
 import rig
 
 NAME = "state"
@@ -40,12 +42,20 @@ class Limit:
 def options(parser):
     parser.add_argument("--groups", type=rig.number, action="append", help="repeatable (default 100,000, 1,000,000 and 10,000,000)")
     parser.add_argument("--memory", default="256MiB", help="state.memory (default 256MiB)")
+    parser.add_argument("--exchange", choices=["kafka", "local"], default="kafka", help="default kafka")
+    parser.add_argument("--workers", type=rig.number, default=rig.CPUS, help="default: as many as there are CPUs; 1 with --exchange local")
     parser.add_argument("--limit", type=rig.number, default=600, help="seconds for the state, and for being back (default 600)")
     parser.add_argument("--rounds", type=rig.number, default=3, help="of kills (default 3)")
 
 
+def task_positions(session, own):
+    with session.kafka.positions(own.name, f"{own.name}-exchange") as positions:
+        return rig.wait(positions, own.process, "the tasks' positions")
+
+
 def restart(session, options, own, number):
     """Kills it, and has it back: seconds until it is ready, and until it has committed what came meanwhile."""
+    tasks = task_positions(session, own) if options.exchange == "kafka" else []
     own.process.stop(signal.SIGKILL)
     start_ms = rig.START_MS + own.load.events * 1000 // own.load.rate + (31 + 62 * number) * rig.MINUTE_MS
     rig.load_events(session.kafka, own.load.topic, 1600, 1000, 1000, start_ms)
@@ -56,20 +66,26 @@ def restart(session, options, own, number):
     ready = own.wait_line("msg=ready") - began
     limit = Limit(options, own)
     rig.wait_committed(session.kafka, own.name, own.load.topic, ends, own.process, limit)
+    if tasks:
+        rig.wait_committed(session.kafka, own.name, f"{own.name}-exchange", [each + 1 for each in tasks], own.process, limit)
     return ready, time.time() - began, limit.why
 
 
 def measure_groups(session, options, groups):
     events = max(PANES, EVENTS_MIN // groups) * groups
     load = rig.fill(session.kafka, session.topic("state"), groups, events, max(1, groups // PANE_SECONDS))
-    more = f"time: {{idle_lag: never}}\nlimits: {{groups: {groups}}}"
+    more = (f"time: {{idle_lag: never}}\nlimits: {{groups: {groups}}}\nexchange: {options.exchange}\n"
+            f"workers: {pipeline.workers_of(options)}")
     own = rig.Forestall(session.kafka, load, session.folder, f"{load.topic}-app", rig.HERE / "state.yaml", more=more,
                         memory=options.memory)
     own.start()
     started = own.started()
     limit = Limit(options, own)
     passed = min(load.events, rig.wait_committed(session.kafka, own.name, load.topic, load.ends, own.process, limit))
-    rate = passed / (time.time() - started)
+    ended = time.time()
+    if options.exchange == "kafka":
+        ended = rig.wait_quiet(session.kafka, f"{own.name}-changelog", own.process, limit)
+    rate = passed / (ended - started)
     part = "all committed" if passed == load.events else f"{limit.why}: {passed:,} events were committed"
     time.sleep(SETTLE_SECONDS)
     peak, resident, disk = own.process.peak_mib(), own.process.resident_mib(), own.state_mib()

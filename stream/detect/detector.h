@@ -29,6 +29,7 @@ struct evaluation {
     size_t occurrences; /* rows and events in the window that are distinct occurrences (sliding) */
     bool approximate;   /* a function's value is an estimate */
     bool capped;        /* entries that belong to it were dropped for limits.window_events */
+    bool evicted;       /* groups of the rule went for limits.groups, perhaps this one; set by the engine */
 };
 
 /* What a rule's inputs said of one row or event: bit i for input i. */

@@ -277,10 +277,14 @@ static void trim(struct commit_kafka *kafka, const struct commit_batch *batch)
     kafka->trimmed_us = now_us;
     if (kafka->trim == NULL)
         kafka->trim = kafka_trim_new(source_kafka_reader(kafka->options.source));
-    for (size_t i = kafka->input_count; i < batch->position_count; i++)
-        if (batch->positions[i].owned && batch->positions[i].offset > 0)
-            kafka_trim_delete(kafka->trim, kafka->exchange, (int32_t)(i - kafka->input_count),
-                              batch->positions[i].offset);
+    for (size_t i = kafka->input_count; i < batch->position_count; i++) {
+        const struct commit_position *position = &batch->positions[i];
+        size_t task = i - kafka->input_count;
+        if (!position->owned || position->offset <= kafka->trimmed[task])
+            continue;
+        kafka_trim_delete(kafka->trim, kafka->exchange, (int32_t)task, position->offset);
+        kafka->trimmed[task] = position->offset;
+    }
 }
 
 static int kafka_start(struct commit *commit, const struct commit_batch *batch, struct state *state, bool *under_way,
@@ -294,6 +298,7 @@ static int kafka_start(struct commit *commit, const struct commit_batch *batch, 
     *under_way = false;
     if (nothing_new(kafka, batch, dirty_count)) {
         kafka->restores = 0; /* it came as far as one that commits */
+        trim(kafka, batch);
         return 0;
     }
     if (kafka->producer == NULL || kafka_producer_dead(kafka->producer) || source_kafka_revoked(kafka->options.source))
@@ -378,7 +383,7 @@ static int kafka_others(struct commit *commit, int64_t *greatest_ms, struct erro
         struct error ignored; /* the next restore refuses what is not ours */
         bool known = !kafka->positions[i].owned && committed[i].offset >= 0 &&
                      commit_input_parse(committed[i].metadata, &position, &ignored) == 0;
-        if (known && position.max_time_ms > *greatest_ms)
+        if (known && position.first_ms != INT64_MIN && position.max_time_ms > *greatest_ms)
             *greatest_ms = position.max_time_ms;
     }
     return 0;

@@ -85,7 +85,8 @@ struct commit_kafka {
     struct restorer *restorer; /* of tasks that are not ready; NULL: it is done, or there were none */
     struct kafka_trim *trim;   /* of the exchange's log */
     int64_t trimmed_us;
-    int64_t memory_us; /* when memory was last looked at; the flight's */
+    int64_t trimmed[COMMIT_TASKS_MAX]; /* below that it was asked for */
+    int64_t memory_us;                 /* when memory was last looked at; the flight's */
     /* Restores without a commit between, so that no failure is tried for ever. */
     int restores;
     int64_t restores_since_us;

@@ -63,7 +63,8 @@ static void send_update(struct exchange *exchange, const struct event *event)
 {
     struct exchange_log *log = log_of(exchange);
     buf_reset(&log->scratch);
-    wire_put_update(lane_open(log, row_keys_put(&log->keys, event, &log->scratch)), event);
+    struct buf *out = lane_open(log, row_keys_put(&log->keys, event, &log->scratch));
+    wire_put_update(out, log->keys.config->sources, event);
 }
 
 /* Those of the matches whose group is of the task. */
@@ -103,7 +104,7 @@ static void send_feedback(struct exchange *exchange, const struct event *event, 
     struct feedback_target target;
     bool known = feedback_about(log->rules, event, &target);
     int task = known ? group_task(target.hash, log->tasks) : 0;
-    wire_put_feedback(lane_open(log, task), event, record);
+    wire_put_feedback(lane_open(log, task), log->keys.config->sources, event, record);
 }
 
 static void send_change(struct exchange *exchange, const struct exchange_change *change)

@@ -50,9 +50,10 @@ void wire_put_partial(struct buf *out, const struct ruleset *rules, const struct
     buf_text(out, buf_str(scratch));
 }
 
-void wire_put_update(struct buf *out, const struct event *event)
+void wire_put_update(struct buf *out, const struct config_source *sources, const struct event *event)
 {
     buf_byte(out, WIRE_UPDATE);
+    buf_text(out, sources[event->at.topic].topic);
     put_event(out, event);
 }
 
@@ -68,9 +69,11 @@ void wire_put_event(struct buf *out, const struct ruleset *rules, const struct e
     put_event(out, event);
 }
 
-void wire_put_feedback(struct buf *out, const struct event *event, struct exchange_record record)
+void wire_put_feedback(struct buf *out, const struct config_source *sources, const struct event *event,
+                       struct exchange_record record)
 {
     buf_byte(out, WIRE_FEEDBACK);
+    buf_text(out, sources[event->at.topic].topic);
     item_feedback_encode(out, event, record);
 }
 
@@ -172,12 +175,26 @@ static bool read_partial(struct reading *in)
     return true;
 }
 
+/* The source's number here. -1: it is none, or one of another stream, and what came of it has no place. */
+static int source_number(const struct reading *in, struct str topic, const struct stream *stream)
+{
+    for (size_t i = 0; i < in->sink->source_count; i++)
+        if (str_eq(in->sink->sources[i].topic, topic))
+            return in->sink->sources[i].stream == stream ? (int)i : -1;
+    return -1;
+}
+
 static bool read_update(struct reading *in)
 {
     struct event event;
-    if (!event_decode(&in->r, in->arena, &event) || !event.stream->rows || event.at.topic < 0 ||
-        (size_t)event.at.topic >= in->sink->source_count)
+    struct str topic = read_text(&in->r);
+    if (!event_decode(&in->r, in->arena, &event) || !event.stream->rows)
         return false;
+    event.at.topic = source_number(in, topic, event.stream);
+    if (event.at.topic < 0) {
+        unknown(in, event.time_ms);
+        return true;
+    }
     waits(in, LEVEL_SOURCE, event.time_ms);
     in->sink->exchange->ops->update(in->sink->exchange, &event);
     return true;
@@ -218,11 +235,16 @@ static bool read_feedback(struct reading *in)
 {
     struct exchange_record record;
     struct event event;
+    struct str topic = read_text(&in->r);
     if (!item_feedback_read(&in->r, in->arena, &event, &record) || event.stream->id != STREAM_FEEDBACK ||
-        event.at.topic < 0 || (size_t)event.at.topic >= in->sink->source_count ||
         event.values[FEEDBACK_RECOMMENDATION_ID].type != VALUE_STRING ||
         event.values[FEEDBACK_ACTION].type != VALUE_STRING)
         return false;
+    event.at.topic = source_number(in, topic, event.stream);
+    if (event.at.topic < 0) {
+        unknown(in, event.time_ms);
+        return true;
+    }
     struct feedback_target target;
     bool known = feedback_about(in->rules->rules, &event, &target);
     waits(in, known ? target.rule->stage : LEVEL_RULE, event.time_ms);

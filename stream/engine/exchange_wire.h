@@ -6,15 +6,18 @@
 #include "base/map.h"
 #include "engine/exchange_log.h"
 
-enum { WIRE_VERSION = 1 };
+enum { WIRE_VERSION = 2 };
 
 /* `scratch` is the caller's, its contents are lost. The pane stays the caller's. */
 void wire_put_partial(struct buf *out, const struct ruleset *rules, const struct exchange_partial *partial,
                       struct buf *scratch);
-void wire_put_update(struct buf *out, const struct event *event);
+/* `sources`: the configuration's, of which the event's position names one. It is written by its topic, for the reader's
+ * numbers are others where a source came or went. */
+void wire_put_update(struct buf *out, const struct config_source *sources, const struct event *event);
 void wire_put_event(struct buf *out, const struct ruleset *rules, const struct event *event,
                     const struct exchange_match *matches, size_t n);
-void wire_put_feedback(struct buf *out, const struct event *event, struct exchange_record record);
+void wire_put_feedback(struct buf *out, const struct config_source *sources, const struct event *event,
+                       struct exchange_record record);
 void wire_put_change(struct buf *out, const struct exchange_change *change);
 void wire_put_source(struct buf *out, const struct exchange_source *source);
 /* A recommendation that may stand for others, for the place within an instant (instant.h) alone. */
@@ -38,10 +41,11 @@ struct wire_sink {
     void (*stages)(void *context, const struct exchange_stages *stages);
     /* Before each item of the exchange: its stage, and the time at which it will be applied. */
     void (*waits)(void *context, int stage, int64_t time_ms);
-    /* An item of a rule that this set does not have; it was left out. */
+    /* An item of a rule that this set does not have, or of a topic that is no source any more; it was left out. */
     void (*unknown)(void *context);
     void (*appeared)(void *context, int rule, uint64_t hash); /* NULL: none is expected */
-    size_t source_count; /* of the configuration: what an update's position may name */
+    const struct config_source *sources;                      /* of the configuration */
+    size_t source_count;
     void *context;
 };
 

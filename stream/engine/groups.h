@@ -38,6 +38,8 @@ size_t groups_unwritten(const struct groups *groups);
 int groups_restore(struct groups *groups, const int64_t *applied_ms, struct error *err) MUST_CHECK;
 /* Makes room where a rule and task has reached groups_max: the stalest hundredth goes. Returns how many went. */
 int groups_bound(struct groups *groups, const struct group *newcomer, size_t *evicted, struct error *err) MUST_CHECK;
+/* Groups of its rule and task have gone for groups_max since there were none; it may be one that came again. */
+bool groups_evicted(const struct groups *groups, const struct group *group);
 
 /* The walk of a rule whose groups are walked; groups_restore begins it anew. */
 struct walk *groups_walk(struct groups *groups, int rule_number);

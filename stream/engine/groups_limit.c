@@ -17,6 +17,15 @@ static void set(struct groups *groups, struct group_count *count, size_t n)
 {
     count->groups = n;
     count->moved = groups->counts_moved = true;
+    if (n == 0) { /* nothing is kept of it then */
+        count->look_from = 0;
+        count->evicted = false;
+    }
+}
+
+bool groups_evicted(const struct groups *groups, const struct group *group)
+{
+    return count_of(groups, group)->evicted;
 }
 
 void groups_leave(struct groups *groups, const struct group *group)
@@ -45,6 +54,8 @@ void groups_write_counts(struct groups *groups)
             count_key(groups, task, &rules->rules[i]);
             buf_reset(&value);
             buf_u64(&value, count->groups);
+            buf_u64(&value, count->look_from);
+            buf_byte(&value, count->evicted);
             if (count->groups > 0)
                 state_put(groups->options.state, buf_str(&groups->key), buf_str(&value));
             else
@@ -68,7 +79,12 @@ int groups_read_counts(struct groups *groups, struct error *err)
             buf_reset(&value);
             result = state_get(groups->options.state, buf_str(&groups->key), &value, &found, err);
             struct reader r = reader_of(value.p, value.len);
-            *count = (struct group_count){.groups = found ? (size_t)read_u64(&r) : SIZE_MAX};
+            *count = (struct group_count){.groups = SIZE_MAX};
+            if (found) {
+                count->groups = (size_t)read_u64(&r);
+                count->look_from = (size_t)read_u64(&r);
+                count->evicted = read_byte(&r) != 0;
+            }
         }
     buf_fini(&value);
     return result;
@@ -127,12 +143,17 @@ static bool has_recommendation(struct groups *groups, const struct group *like, 
     return found;
 }
 
+/* How many go at once, since all groups are looked at for them. */
+static size_t hundredth(const struct groups *groups)
+{
+    return (size_t)groups->options.groups_max / 100 + 1;
+}
+
 static int evict_stalest(struct groups *groups, const struct group *newcomer, struct stale_list *list, size_t *evicted,
                          struct error *err)
 {
     qsort(list->items, list->count, sizeof *list->items, by_staleness);
-    size_t wanted = (size_t)groups->options.groups_max / 100 + 1;
-    for (size_t i = 0; i < list->count && *evicted < wanted; i++) {
+    for (size_t i = 0; i < list->count && *evicted < hundredth(groups); i++) {
         struct group *group = NULL;
         if (list->items[i].hash == newcomer->hash || has_recommendation(groups, newcomer, &list->items[i]))
             continue;
@@ -149,10 +170,11 @@ static int evict_stalest(struct groups *groups, const struct group *newcomer, st
 int groups_bound(struct groups *groups, const struct group *newcomer, size_t *evicted, struct error *err)
 {
     struct group_count *count = count_of(groups, newcomer);
+    size_t max = (size_t)groups->options.groups_max;
     *evicted = 0;
     if (count->groups != SIZE_MAX) {
         set(groups, count, count->groups + 1);
-        if (count->groups <= (size_t)groups->options.groups_max)
+        if (count->groups <= (count->look_from > max ? count->look_from : max))
             return 0;
     }
     struct stale_list list = {0};
@@ -162,8 +184,12 @@ int groups_bound(struct groups *groups, const struct group *newcomer, size_t *ev
     err->class = ERROR_NONE;
     int result = state_scan(groups->options.state, buf_str(&prefix), note_stale, &list, err);
     set(groups, count, list.count);
-    if (result == 0 && list.count > (size_t)groups->options.groups_max)
+    if (result == 0 && list.count > max)
         result = evict_stalest(groups, newcomer, &list, evicted, err);
+    /* Where recommendations keep nearly all of them, a hundredth more comes before the next look. */
+    bool enough = list.count <= max || *evicted == hundredth(groups);
+    count->evicted = count->evicted || *evicted > 0;
+    count->look_from = enough ? 0 : count->groups + hundredth(groups);
     free(list.items);
     buf_fini(&prefix);
     return result;

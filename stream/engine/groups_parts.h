@@ -8,8 +8,10 @@
 
 /* How many groups there are of a rule and task: an entry of the state, so that a start need not count them. */
 struct group_count {
-    size_t groups; /* SIZE_MAX: not counted yet */
-    bool moved;    /* since it was written */
+    size_t groups;    /* SIZE_MAX: not counted yet */
+    size_t look_from; /* beyond so many groups it is looked for some that can go */
+    bool evicted;     /* some ever went */
+    bool moved;       /* since it was written */
 };
 
 struct groups {

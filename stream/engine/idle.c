@@ -60,7 +60,7 @@ int idle_restart(struct idle *idle, struct error *err)
     for (size_t i = 0; i < idle->watermark->count; i++) {
         struct watermark_partition *partition = &idle->watermark->partitions[i];
         partition->empty = false;
-        if (!idle->shared && partition->max_time_ms == TIME_NONE)
+        if (!idle->shared && partition->first_ms == TIME_NONE)
             idle->asked[idle->asked_count++] = i;
     }
     TRY(ask(idle, err));
@@ -144,7 +144,7 @@ static struct look look_of(const struct idle *idle, size_t number, int64_t now_u
     if (!partition->owned)
         return (struct look){0};
     return (struct look){.idle = lag_ms != INT64_MAX && now_us - idle->seen_us[number] >= lag_ms * 1000,
-                         .eventless = !partition->empty && partition->max_time_ms == TIME_NONE};
+                         .eventless = !partition->empty && partition->first_ms == TIME_NONE};
 }
 
 static int look_at_all(struct idle *idle, int64_t now_us, struct look *looks, struct error *err)
@@ -169,7 +169,8 @@ static int look_at_all(struct idle *idle, int64_t now_us, struct look *looks, st
     return 0;
 }
 
-/* W: the greatest event time of what is not idle, or the clock where nothing is left. */
+/* W: the greatest event time of what is not idle, or the clock where nothing is left. What never had an event has no
+ * time but that of marks, which is not of events. */
 static int64_t greatest_of(const struct idle *idle, const struct idle_others *others, const struct look *looks)
 {
     int64_t greatest_ms = others->greatest_ms;
@@ -179,7 +180,7 @@ static int64_t greatest_of(const struct idle *idle, const struct idle_others *ot
         if (!partition->owned || looks[i].idle)
             continue;
         all_idle = false;
-        if (partition->max_time_ms > greatest_ms)
+        if (partition->first_ms != TIME_NONE && partition->max_time_ms > greatest_ms)
             greatest_ms = partition->max_time_ms;
     }
     return all_idle ? clock_wall_ms() : greatest_ms;

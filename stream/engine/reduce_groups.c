@@ -47,7 +47,8 @@ static int evaluated(struct reduce *reduce, struct group *group, const struct de
                      struct error *err)
 {
     for (size_t i = 0; i < context->evaluation_count; i++) {
-        const struct evaluation *evaluation = context->evaluations[i];
+        struct evaluation *evaluation = context->evaluations[i];
+        evaluation->evicted = groups_evicted(reduce->groups, group);
         bool counts = evaluation->time_ms >= reduce->options.counted_from_ms;
         reduce->counters.evaluations++;
         reduce->counters.firings += counts && evaluation->firing;

@@ -219,8 +219,10 @@ static int positions_take(struct commit_kafka *kafka, struct commit_restored *ou
                     behind ? "retention has removed records" : "was the topic made anew?", reset_advice);
             log_warn("going on over a gap", LOG_T("topic", about->topic_name), LOG_I("partition", about->partition),
                      LOG_I("from", position->offset), LOG_I("to", low));
-            position->offset = position->read_offset = low;
+            position->offset = low;
             position->anew = !behind;
+            if (position->anew) /* what was read was another log's */
+                position->read_offset = low;
         }
         if (position->read_offset < position->offset)
             position->read_offset = position->offset;

@@ -176,6 +176,7 @@ int task_record(struct task *task, int64_t offset, struct str bytes, struct erro
                                    .stages = take_stages,
                                    .waits = item_waits,
                                    .unknown = count_unknown,
+                                   .sources = task->options.reduce.config->sources,
                                    .source_count = task->options.reduce.config->source_count,
                                    .context = task};
     unapplied_add(task, offset);

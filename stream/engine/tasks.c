@@ -263,7 +263,9 @@ struct tasks_others tasks_others(const struct tasks *tasks)
             continue;
         struct exchange_source known = newest_of(tasks, i);
         others.idle = others.idle && known.idle;
-        if (known.watermark_ms != TIME_NONE && known.watermark_ms + own->out_of_orderness_ms > others.greatest_ms)
+        if (known.watermark_ms == TIME_NONE || known.first_ms == TIME_NONE)
+            continue;
+        if (known.watermark_ms + own->out_of_orderness_ms > others.greatest_ms)
             others.greatest_ms = known.watermark_ms + own->out_of_orderness_ms;
     }
     return others;

@@ -15,7 +15,7 @@ enum {
 };
 
 /* How a setting is held against what is in force. */
-enum match { MATCH_EQUAL, MATCH_AT_LEAST, MATCH_NONE };
+enum match { MATCH_EQUAL, MATCH_AT_LEAST, MATCH_AT_MOST, MATCH_NONE };
 
 struct setting_wanted {
     struct kafka_setting setting;
@@ -67,8 +67,8 @@ static void internal_wanted(const struct config *config, struct topic_wanted *li
         want(topic, "delete.retention.ms", arena_printf(arena, "%" PRId64, CHANGELOG_DELETE_RETENTION_MS),
              MATCH_AT_LEAST, true);
         want(topic, "max.message.bytes", bytes, MATCH_AT_LEAST, false);
-        want(topic, "segment.bytes", "67108864", MATCH_NONE, false);
-        want(topic, "min.cleanable.dirty.ratio", "0.2", MATCH_NONE, false);
+        want(topic, "segment.bytes", "67108864", MATCH_AT_MOST, false);
+        want(topic, "min.cleanable.dirty.ratio", "0.2", MATCH_AT_MOST, false);
         want_replicas(config, topic, MATCH_AT_LEAST);
     }
     topic = wanted_add(list, count, arena_printf(arena, "%s-marks", app), TOPIC_MARKS);
@@ -96,7 +96,7 @@ static void exchange_wanted(const struct config *config, struct topic_wanted *li
     want(topic, "retention.ms", "-1", MATCH_EQUAL, true);
     want(topic, "retention.bytes", "-1", MATCH_EQUAL, true);
     want(topic, "max.message.bytes", bytes, MATCH_AT_LEAST, false);
-    want(topic, "segment.bytes", "67108864", MATCH_NONE, false);
+    want(topic, "segment.bytes", "67108864", MATCH_AT_MOST, false);
     want(topic, "message.timestamp.type", "LogAppendTime", MATCH_NONE, false);
     want_replicas(config, topic, MATCH_AT_LEAST);
 }
@@ -175,10 +175,27 @@ struct comparison {
     struct buf wrong;
 };
 
-static void wrong_add(struct comparison *comparison, const char *name, const char *is, const char *wanted, bool refused)
+static void wrong_add(struct comparison *comparison, const struct setting_wanted *wanted, const char *is)
 {
-    buf_printf(&comparison->wrong, "%s%s is %s, should be %s", comparison->wrong.len > 0 ? "; " : "", name, is, wanted);
-    comparison->status->refused = comparison->status->refused || refused;
+    static const char *const at[] = {[MATCH_EQUAL] = "", [MATCH_AT_LEAST] = "at least ", [MATCH_AT_MOST] = "at most "};
+    buf_printf(&comparison->wrong, "%s%s is %s, should be %s%s", comparison->wrong.len > 0 ? "; " : "",
+               wanted->setting.name, is, at[wanted->match], wanted->setting.value);
+    comparison->status->refused = comparison->status->refused || wanted->refused;
+}
+
+static bool matches(const struct setting_wanted *wanted, const char *value)
+{
+    switch (wanted->match) {
+    case MATCH_EQUAL:
+        return strcmp(value, wanted->setting.value) == 0;
+    case MATCH_AT_LEAST:
+        return strtod(value, NULL) >= strtod(wanted->setting.value, NULL);
+    case MATCH_AT_MOST:
+        return strtod(value, NULL) <= strtod(wanted->setting.value, NULL);
+    case MATCH_NONE:
+        break;
+    }
+    return true;
 }
 
 static void setting_compare(void *context, const char *name, const char *value)
@@ -188,12 +205,8 @@ static void setting_compare(void *context, const char *name, const char *value)
         const struct setting_wanted *wanted = &comparison->wanted->settings[i];
         if (strcmp(wanted->setting.name, name) != 0)
             continue;
-        bool same =
-            wanted->match == MATCH_NONE ||
-            (wanted->match == MATCH_EQUAL && strcmp(value, wanted->setting.value) == 0) ||
-            (wanted->match == MATCH_AT_LEAST && strtoll(value, NULL, 10) >= strtoll(wanted->setting.value, NULL, 10));
-        if (!same)
-            wrong_add(comparison, name, value, wanted->setting.value, wanted->refused);
+        if (!matches(wanted, value))
+            wrong_add(comparison, wanted, value);
     }
 }
 
@@ -205,9 +218,10 @@ static int replicas_check(rd_kafka_t *client, const struct config *config, struc
     if (comparison->wanted->role == TOPIC_SOURCE)
         return 0;
     TRY(kafka_topic_replicas(client, comparison->wanted->name, &replicas, err));
+    const struct setting_wanted wanted = {
+        {"replication factor", arena_printf(arena, "%d", config->replication_factor)}, MATCH_AT_LEAST, false};
     if (replicas > 0 && replicas < config->replication_factor)
-        wrong_add(comparison, "replication factor", arena_printf(arena, "%d", replicas),
-                  arena_printf(arena, "%d", config->replication_factor), false);
+        wrong_add(comparison, &wanted, arena_printf(arena, "%d", replicas));
     return 0;
 }
 
@@ -216,8 +230,9 @@ static int topic_check(rd_kafka_t *client, const struct config *config, const st
 {
     struct comparison comparison = {wanted, status, {0}};
     if (wanted->partitions_exact && status->partitions != wanted->partitions) {
-        const char *is = arena_printf(arena, "%d", status->partitions);
-        wrong_add(&comparison, "partitions", is, arena_printf(arena, "%d", wanted->partitions), true);
+        const struct setting_wanted exact = {
+            {"partitions", arena_printf(arena, "%d", wanted->partitions)}, MATCH_EQUAL, true};
+        wrong_add(&comparison, &exact, arena_printf(arena, "%d", status->partitions));
     }
     int result = replicas_check(client, config, &comparison, arena, err);
     if (result == 0)

@@ -9,7 +9,7 @@
 #include "io/kafka_admin.h"
 #include "io/kafka_errors.h"
 
-enum { BATCH = 1024, POLL_MS = 100, STALL_MS = 60000, QUEUE_KIB = 64 << 10 };
+enum { BATCH = 1024, POLL_MS = 100, STALL_MS = 60000, QUEUE_KIB = 16 << 10 };
 
 struct kafka_log {
     rd_kafka_t *client;

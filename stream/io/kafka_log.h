@@ -12,7 +12,7 @@ struct kafka_log_options {
     const struct str_pair *properties;
     size_t property_count;
     const char *group_id; /* to ask for a group's positions with the same client, which joins nothing; NULL: none */
-    int queue_kib;        /* so much is fetched ahead; 0: 64 MiB */
+    int queue_kib;        /* so much is fetched ahead; 0: 16 MiB */
     bool uncommitted;     /* ranges reach over transactions that are open, and reading gives what is in them */
 };
 

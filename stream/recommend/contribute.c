@@ -125,6 +125,7 @@ static void count(struct recommendation *it, const struct evaluation *evaluation
         it->occurrences = evaluation->occurrences;
     it->approximate |= evaluation->approximate;
     it->capped |= evaluation->capped;
+    it->evicted |= evaluation->evicted;
 }
 
 void contribute_evaluation(const struct contribution_call *call, const struct evaluation *evaluation, bool first)

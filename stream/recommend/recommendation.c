@@ -12,9 +12,10 @@ enum record_flag {
     RECORD_HAD_INCIDENT = 2,
     RECORD_APPROXIMATE = 4,
     RECORD_CAPPED = 8,
-    RECORD_TIMES = 16,     /* since_ms and the detections' times follow the rest */
-    RECORD_LIFE = 32,      /* it is made: its life follows, in two parts */
-    RECORD_COMPARISON = 64 /* likewise */
+    RECORD_TIMES = 16,      /* since_ms and the detections' times follow the rest */
+    RECORD_LIFE = 32,       /* it is made: its life follows, in two parts */
+    RECORD_COMPARISON = 64, /* likewise */
+    RECORD_EVICTED = 128
 };
 
 static void put_key(struct buf *out, const struct recommendation *recommendation, enum state_kind kind)
@@ -58,7 +59,7 @@ static void encode(struct buf *out, const struct recommendation *it)
     buf_byte(out, (uint8_t)((it->held ? RECORD_HELD : 0) | (it->had_incident ? RECORD_HAD_INCIDENT : 0) |
                             (it->approximate ? RECORD_APPROXIMATE : 0) | (it->capped ? RECORD_CAPPED : 0) |
                             (has_times(it) ? RECORD_TIMES : 0) | (has_life(it) ? RECORD_LIFE : 0) |
-                            (has_comparison(it) ? RECORD_COMPARISON : 0)));
+                            (has_comparison(it) ? RECORD_COMPARISON : 0) | (it->evicted ? RECORD_EVICTED : 0)));
     buf_zigzag(out, it->cooldown_until_ms);
     buf_zigzag(out, it->ageing_ms);
     buf_zigzag(out, it->published_level);
@@ -103,6 +104,7 @@ static uint8_t decode_head(struct reader *r, struct recommendation *it)
     it->had_incident = (flags & RECORD_HAD_INCIDENT) != 0;
     it->approximate = (flags & RECORD_APPROXIMATE) != 0;
     it->capped = (flags & RECORD_CAPPED) != 0;
+    it->evicted = (flags & RECORD_EVICTED) != 0;
     it->cooldown_until_ms = read_zigzag(r);
     it->ageing_ms = read_zigzag(r);
     it->published_level = (int)read_zigzag(r);

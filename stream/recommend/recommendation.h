@@ -23,6 +23,7 @@ struct recommendation {
     bool had_incident; /* an incident ever contributed: impact counts incidents, not days */
     bool approximate;
     bool capped;
+    bool evicted;
     int64_t cooldown_until_ms; /* INT64_MIN: never published */
     int64_t ageing_ms;         /* the first midnight at which impact falls; INT64_MAX: none */
     int published_level;       /* enum impact_level; -1: never published */

@@ -221,7 +221,7 @@ static struct value supersedes(const struct life *life, struct arena *arena)
 
 static struct value notes(const struct recommendation *it, bool capped, struct arena *arena)
 {
-    struct value *items = arena_alloc(arena, 3 * sizeof *items);
+    struct value *items = arena_alloc(arena, 4 * sizeof *items);
     size_t n = 0;
     if (it->life.status == LIFE_DISMISSED && it->life.until_ms != INT64_MAX) {
         struct buf text = {0};
@@ -234,6 +234,8 @@ static struct value notes(const struct recommendation *it, bool capped, struct a
         items[n++] = value_text("approximate");
     if (it->capped || capped)
         items[n++] = value_text("capped");
+    if (it->evicted)
+        items[n++] = value_text("evicted");
     return value_list(items, n);
 }
 

@@ -21,16 +21,24 @@ def settings(topics, topic):
     return {name: entry.value for name, entry in entries.items()}
 
 
+def change(topics, topic, name, value):
+    resource = confluent_kafka.admin.ConfigResource(
+        confluent_kafka.admin.ResourceType.TOPIC, topic, incremental_configs=[confluent_kafka.admin.ConfigEntry(
+            name, value, incremental_operation=confluent_kafka.admin.AlterConfigOpType.SET)])
+    topics.admin.incremental_alter_configs([resource])[resource].result(harness.TIMEOUT_SECONDS)
+    harness.wait_until(lambda: settings(topics, topic)[name] == value, f"{name} {value}")
+
+
 @pytest.fixture
 def listed(forestall_does, write_config, topics):
     """What a command says of the exchange's topic, with a configuration for several instances."""
     config = write_config([{"topic": topics.name("incidents"), "stream": "incident", "format": "json"}], RULES,
                           exchange="kafka", workers=2, state={"tasks": 3})
-    exchange = json.loads(config.read_text())["application_id"] + "-exchange"
+    name = json.loads(config.read_text())["application_id"]
 
-    def run(verb, status=0):
+    def run(verb, status=0, role="exchange"):
         done = forestall_does("topics", verb, "-c", config, "--output", "json", status=status)
-        return next((each for each in json.loads(done.stdout) if each["topic"] == exchange), None)
+        return next((each for each in json.loads(done.stdout) if each["topic"] == f"{name}-{role}"), None)
 
     return run
 
@@ -44,19 +52,29 @@ def test_it_is_made_and_checked(listed, topics):
     assert settings(topics, made["topic"]).items() >= wanted.items()
     assert listed("list")["state"] == "ok"
 
-    def change(name, value):
-        resource = confluent_kafka.admin.ConfigResource(
-            confluent_kafka.admin.ResourceType.TOPIC, made["topic"], incremental_configs=[confluent_kafka.admin.ConfigEntry(
-                name, value, incremental_operation=confluent_kafka.admin.AlterConfigOpType.SET)])
-        topics.admin.incremental_alter_configs([resource])[resource].result(harness.TIMEOUT_SECONDS)
-        harness.wait_until(lambda: settings(topics, made["topic"])[name] == value, f"{name} {value}")
-
-    for name, wrong, right in [("retention.ms", "3600000", "-1"), ("retention.bytes", "1000", "-1"),
-                               ("cleanup.policy", "compact", "delete")]:
-        change(name, wrong)
-        assert listed("list", status=1)["differs"] == f"{name} is {wrong}, should be {right}"
-        change(name, right)
+    for name, wrong, least, right in [("retention.ms", "3600000", "", "-1"), ("retention.bytes", "1000", "", "-1"),
+                                      ("cleanup.policy", "compact", "", "delete"),
+                                      ("segment.bytes", "1073741824", "at most ", "67108864")]:
+        change(topics, made["topic"], name, wrong)
+        assert listed("list", status=0 if least else 1)["differs"] == f"{name} is {wrong}, should be {least}{right}"
+        change(topics, made["topic"], name, right)
     assert listed("list")["state"] == "ok"
+
+
+def test_the_changelog_is_made_and_checked(listed, topics):
+    made = (listed("create"), listed("list", role="changelog"))[1]
+    assert (made["partitions"], made["state"]) == (3, "ok")
+    wanted = {"cleanup.policy": "compact", "delete.retention.ms": "604800000", "segment.bytes": "67108864",
+              "min.cleanable.dirty.ratio": "0.2"}
+    assert settings(topics, made["topic"]).items() >= wanted.items()
+    for name, wrong, bound, in_force in [("min.cleanable.dirty.ratio", "0.9", "at most 0.2", "0.1"),
+                                         ("segment.bytes", "1073741824", "at most 67108864", "1048576"),
+                                         ("delete.retention.ms", "3600000", "at least 604800000", "1209600000"),
+                                         ("cleanup.policy", "delete", "compact", "compact")]:
+        change(topics, made["topic"], name, wrong)
+        assert listed("list", status=None, role="changelog")["differs"] == f"{name} is {wrong}, should be {bound}"
+        change(topics, made["topic"], name, in_force)
+        assert listed("list", role="changelog")["state"] == "ok"
 
 
 def test_another_number_of_tasks_is_refused(listed, topics):

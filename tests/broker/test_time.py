@@ -154,20 +154,30 @@ def test_idle_lag_never_waits_for_the_quiet_one(load):
     assert_begins_with(versions, ours)
 
 
+@pytest.mark.parametrize("held", ["nothing", "no event"])
 @pytest.mark.parametrize("disturb", [None, "kill"])
-def test_a_partition_that_never_held_a_record_does_not_hold_time_back(load, disturb):
-    run = load(active="never", quiet="never")
+@pytest.mark.parametrize("exchange", ["local", "kafka"])
+def test_a_partition_that_never_held_an_event_does_not_hold_time_back(load, exchange, disturb, held):
+    run = load(exchange, active="never", quiet="never")
     run.start()
-    run.send(ACTIVE, *range(0, 610, 10))
+    run.send(ACTIVE, *range(0, 310, 10))
+    harness.wait_until(lambda: {("p0", n) for n in range(4)} <= run.closed(), "four minutes")
+    if held != "nothing":
+        run.writer.bytes(run.topics[QUIET], held.encode())
+        run.writer.flush()
+        run.letters.count(1)
+    run.send(ACTIVE, *range(310, 610, 10))
     harness.wait_until(lambda: {("p0", n) for n in range(9)} <= run.closed(), "nine minutes")
     if disturb is not None:
         run.process.kill()
         run.start()
+    run.send(ACTIVE, *range(610, 730, 10))
+    harness.wait_until(lambda: ("p0", 10) in run.closed(), "eleven minutes")
     run.send(QUIET, 300)
     harness.wait_until(lambda: run.late() == [START_MS + 300 * SECOND_MS], "a late event")
-    run.send(QUIET, 700)
-    run.send(ACTIVE, *range(610, 800, 10))
-    harness.wait_until(lambda: ("p0", 10) in run.closed(), "eleven minutes")
+    run.send(QUIET, 800)
+    run.send(ACTIVE, *range(730, 900, 10))
+    harness.wait_until(lambda: ("p0", 12) in run.closed(), "thirteen minutes")
     assert run.process.stop() == 0
     ours = run.versions()
     versions, late = run.replay()

@@ -59,8 +59,7 @@ class Run:
         self.options, self.folder, self.teller = told, folder, teller
         self.binary = pathlib.Path(os.environ.get("TEST_BIN", pathlib.Path(__file__).parents[2] / "build/dev/forestall"))
         if not self.binary.exists():
-            raise SystemExit(f"crash/run: error: {self.binary} does not exist: build it (cmake --preset dev && cmake "
-                             "--build --preset dev), or name it by TEST_BIN")
+            raise SystemExit(f"crash/run: error: {self.binary} does not exist: TEST_BIN names it")
         self.instances, self.rules = {}, {}
 
     def set_up(self):

@@ -11,7 +11,7 @@ def parse(argv):
         "and brokers with kill -9, lets instances sleep past their session, restarts them one after the other and changes "
         "their rules; in the end compares every version of every recommendation, the scorecards and the dead letters with "
         "`forestall replay` of the topics, and the state with that of an undisturbed run. Exits with 0 when nothing is lost, duplicated or different, else with 1.",
-        epilog="The program is build/dev/forestall, which tests/run builds, or what TEST_BIN names. Logs are kept when something is wrong.")
+        epilog="It installs what it needs and is missing, as tests/run does, and builds build/dev/forestall, unless TEST_BIN names a program. Logs are kept when something is wrong.")
     parser.add_argument("--minutes", type=float, default=5, help="how long the trouble lasts (default 5); settling and "
                         "comparing take two to three minutes more")
     parser.add_argument("--seed", type=int, help="of the load and of what happens when (default: a random one, printed)")

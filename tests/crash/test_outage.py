@@ -1,10 +1,13 @@
 """A cluster that is not there, or does not answer: `run` waits for it, says so, and loses and doubles nothing."""
 
+import contextlib
 import os
 import signal
+import threading
 
 import pytest
 
+import harness
 
 # They wait for sessions and transactions to run out, which takes minutes.
 long = pytest.mark.skipif("TEST_LONG" not in os.environ, reason="takes minutes: set TEST_LONG=1")
@@ -40,6 +43,40 @@ def test_it_is_told_to_stop_while_it_waits(kafka, trial):
     run.process.wait_for_log('level=warn msg="waiting for the cluster"')
     assert run.process.stop(timeout=30) == 0, run.process.log
     come_back(kafka)
+
+
+@contextlib.contextmanager
+def slowed(node, stopped_seconds=0.2, running_seconds=0.05):
+    """Has the broker stand still for most of the time, so that each request takes long and none fails."""
+    over = threading.Event()
+
+    def hold():
+        while not over.wait(running_seconds):
+            os.kill(node.pid, signal.SIGSTOP)
+            over.wait(stopped_seconds)
+            os.kill(node.pid, signal.SIGCONT)
+
+    holding = threading.Thread(target=hold)
+    holding.start()
+    try:
+        yield
+    finally:
+        over.set()
+        holding.join()
+
+
+@pytest.mark.parametrize("exchange", ["local", "kafka"])
+def test_the_broker_is_slow(kafka, trial, exchange):
+    run = trial(5, exchange=exchange, commit_interval="500ms")
+    run.feed()
+    with slowed(kafka.nodes[0]):
+        run.start()
+        run.process.wait_for_log("msg=ready", timeout=120)
+        for _ in range(5):
+            run.feed()
+            before = run.committed()
+            harness.wait_until(lambda: run.committed() > before, "a commit", timeout=120)
+    run.check()
 
 
 @long

@@ -66,12 +66,15 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         wire_rules_init(&numbers, rules);
         inbox = inbox_new(&(struct inbox_options){.rules = rules});
     }
+    const struct config_source sources[] = {{.topic = STR_LIT("i"), .stream = stream_get(STREAM_INCIDENT)},
+                                            {.topic = STR_LIT("f"), .stream = stream_get(STREAM_FEEDBACK)}};
     const struct wire_sink sink = {.exchange = inbox_exchange(inbox),
                                    .source = take_source,
                                    .stages = take_stages,
                                    .waits = item_waits,
                                    .unknown = unknown,
-                                   .source_count = 2,
+                                   .sources = sources,
+                                   .source_count = sizeof sources / sizeof *sources,
                                    .context = rules};
     (void)!wire_read((struct str){(const char *)data, size}, &numbers, &sink, &arena, &err);
     inbox_clear(inbox);

@@ -219,25 +219,66 @@ static void test_unwritten_notes_go_with_their_group(void **state)
     close_fixture(&fixture);
 }
 
+static void recommend(struct fixture *fixture, int service, bool live)
+{
+    struct buf key = {0};
+    struct buf group_key = {0};
+    state_key(&key, 0, STATE_RECOMMENDATION);
+    buf_u64(&key, fixture->rules->rules[0].hash);
+    buf_u64(&key, key_of(fixture, service, &group_key));
+    if (live)
+        state_put(fixture->state, buf_str(&key), STR_LIT("live"));
+    else
+        state_del(fixture->state, buf_str(&key));
+    buf_fini(&key);
+    buf_fini(&group_key);
+}
+
 static void test_a_recommendation_keeps_its_group(void **state)
 {
     struct fixture fixture = {0};
-    struct buf key = {0};
-    struct buf group_key = {0};
     (void)state;
     open_fixture(&fixture, 1 << 30);
-    state_key(&key, 0, STATE_RECOMMENDATION);
-    buf_u64(&key, fixture.rules->rules[0].hash);
-    buf_u64(&key, key_of(&fixture, 0, &group_key));
-    state_put(fixture.state, buf_str(&key), STR_LIT("live"));
+    recommend(&fixture, 0, true);
     for (int i = 0; i <= GROUPS_MAX; i++)
         see(&fixture, i, 1000 + i, 1000 + i);
     assert_int_equal(fixture.evicted, EVICTED);
     for (int i = 0; i <= GROUPS_MAX; i++)
         assert_int_equal(known(&fixture, i), i == 0 || i > EVICTED);
-    buf_fini(&key);
-    buf_fini(&group_key);
     close_fixture(&fixture);
+}
+
+/* A look that finds nobody who can go is not made again for each newcomer, also after a restart. */
+static void test_where_all_stay_newcomers_are_not_looked_through(void **state)
+{
+    (void)state;
+    for (int restarts = 0; restarts < 2; restarts++) {
+        struct fixture fixture = {0};
+        struct error err;
+        open_fixture(&fixture, 1 << 30);
+        for (int i = 0; i < GROUPS_MAX; i++) {
+            recommend(&fixture, i, true);
+            see(&fixture, i, 1000 + i, 1000 + i);
+        }
+        recommend(&fixture, GROUPS_MAX, true);
+        see(&fixture, GROUPS_MAX, 2000, 2000);
+        assert_int_equal(fixture.evicted, 0);
+        if (restarts) {
+            groups_commit(fixture.groups);
+            assert_int_equal(groups_restore(fixture.groups, at_all_levels(2000), &err), 0);
+        }
+        for (int i = 0; i <= GROUPS_MAX; i++)
+            recommend(&fixture, i, false);
+        for (int i = 1; i <= EVICTED; i++) {
+            see(&fixture, GROUPS_MAX + i, 3000 + i, 3000 + i);
+            assert_int_equal(fixture.evicted, 0);
+        }
+        see(&fixture, GROUPS_MAX + EVICTED + 1, 4000, 4000);
+        assert_int_equal(fixture.evicted, EVICTED);
+        see(&fixture, GROUPS_MAX + EVICTED + 2, 5000, 5000); /* still too many: the next look is at once */
+        assert_int_equal(fixture.evicted, 2 * EVICTED);
+        close_fixture(&fixture);
+    }
 }
 
 /* Where groups share recommendations, or have several, those stay that ever detected, also after a restart. */
@@ -321,6 +362,7 @@ int main(void)
                                        cmocka_unit_test(test_notes_wait_for_the_commit),
                                        cmocka_unit_test(test_unwritten_notes_go_with_their_group),
                                        cmocka_unit_test(test_a_recommendation_keeps_its_group),
+                                       cmocka_unit_test(test_where_all_stay_newcomers_are_not_looked_through),
                                        cmocka_unit_test(test_who_detected_stays),
                                        cmocka_unit_test(test_who_passes_by_is_not_counted),
                                        cmocka_unit_test(test_memory_is_not_the_bound)};

@@ -147,6 +147,30 @@ static void test_a_partition_without_events_holds_nobody_back(void **state)
     close_fixture(&fixture);
 }
 
+/* Its mark is a time that was reached; plus its own out_of_orderness it is no time of an event. It gets more of them
+ * after a restart as before. */
+static void test_a_mark_is_no_event(void **state)
+{
+    struct fixture fixture;
+    (void)state;
+    open_fixture(&fixture);
+    struct watermark_partition *marked = &fixture.watermark.partitions[0];
+    watermark_event(&fixture.watermark.partitions[2], 0, START);
+    fixture.sources[1].idle_lag_ms = INT64_MAX;
+    marked->mark_ms = START - 10 * SECOND_MS;
+    marked->max_time_ms = watermark_read(marked).max_time_ms; /* as it is restored */
+    assert_true(marked->max_time_ms > START);
+    look(&fixture);
+    assert_int_equal(watermark_at(&fixture, 1), TIME_NONE);
+    assert_true(marked->empty && fixture.watermark.partitions[1].empty);
+    fixture.sources[1].idle_lag_ms = 0;
+    fixture.sources[0].idle_lag_ms = INT64_MAX;
+    watermark_event(&fixture.watermark.partitions[1], 0, START - HOUR_MS);
+    look(&fixture);
+    assert_true(watermark_at(&fixture, 1) <= START - 10 * SECOND_MS);
+    close_fixture(&fixture);
+}
+
 static void test_all_idle_follow_the_clock(void **state)
 {
     struct fixture fixture;
@@ -252,7 +276,7 @@ static void test_who_has_a_record_is_waited_for(void **state)
     (void)state;
     open_fixture(&fixture);
     struct idle *idle = idle_new(&fixture.config, fixture.source, &fixture.watermark, false);
-    fixture.watermark.partitions[0].max_time_ms = START;
+    watermark_event(&fixture.watermark.partitions[0], 0, START);
     assert_int_equal(idle_restart(idle, &err), 0);
     assert_false(fixture.watermark.partitions[0].empty); /* it had an event */
     assert_true(fixture.watermark.partitions[1].empty && fixture.watermark.partitions[2].empty);
@@ -275,6 +299,7 @@ int main(void)
                                        cmocka_unit_test(test_unread_records_keep_a_partition_awake),
                                        cmocka_unit_test(test_one_that_is_idle_leads_nobody),
                                        cmocka_unit_test(test_a_partition_without_events_holds_nobody_back),
+                                       cmocka_unit_test(test_a_mark_is_no_event),
                                        cmocka_unit_test(test_all_idle_follow_the_clock),
                                        cmocka_unit_test(test_nobody_has_a_time),
                                        cmocka_unit_test(test_the_first_record_of_a_partition),
