@@ -4,7 +4,9 @@
 #include <math.h>
 #include <stdlib.h>
 
-static const double HUGE_LIMIT = 0x1p900; /* below it, 2^63 values cannot overflow */
+/* Values below it cannot overflow: 2^63 of them are below 2^963, and so is every part of their sum, up to a unit. The
+ * same goes for products, whose rests are far smaller. So parts, unlike values, need no look at their size. */
+static const double HUGE_LIMIT = 0x1p900;
 
 void exact_sum_init(struct exact_sum *sum)
 {
@@ -93,10 +95,8 @@ static bool count_huge(struct exact_sum *sum, double x)
 
 /* Grow-expansion with elimination of zeroes: after it the parts are nonoverlapping and increase in magnitude. Knuth's
  * two-sum needs no order of magnitude, and so no branch that depends on the data. */
-void exact_sum_add(struct exact_sum *sum, double x)
+static void add_part(struct exact_sum *sum, double x)
 {
-    if (count_huge(sum, x))
-        return;
     double *parts = parts_of(sum);
     uint32_t kept = 0;
     for (uint32_t i = 0; i < sum->count; i++) {
@@ -113,6 +113,12 @@ void exact_sum_add(struct exact_sum *sum, double x)
         return;
     reserve(sum);
     parts_of(sum)[sum->count++] = x;
+}
+
+void exact_sum_add(struct exact_sum *sum, double x)
+{
+    if (!count_huge(sum, x))
+        add_part(sum, x);
 }
 
 /* The upper 26 bits of x (Veltkamp): products of such halves are exact. */
@@ -142,7 +148,7 @@ void exact_sum_merge(struct exact_sum *sum, const struct exact_sum *other)
 {
     const double *parts = parts_view(other);
     for (uint32_t i = 0; i < other->count; i++)
-        exact_sum_add(sum, parts[i]);
+        add_part(sum, parts[i]);
     sum->huge_positive += other->huge_positive;
     sum->huge_negative += other->huge_negative;
     sum->nans += other->nans;
@@ -152,10 +158,7 @@ void exact_sum_take_away(struct exact_sum *sum, const struct exact_sum *other)
 {
     const double *parts = parts_view(other);
     for (uint32_t i = 0; i < other->count; i++)
-        if (fabs(parts[i]) < HUGE_LIMIT)
-            exact_sum_add(sum, -parts[i]);
-        else /* so it was counted when it was merged */
-            *(parts[i] > 0 ? &sum->huge_positive : &sum->huge_negative) -= 1;
+        add_part(sum, -parts[i]);
     sum->huge_positive -= other->huge_positive;
     sum->huge_negative -= other->huge_negative;
     sum->nans -= other->nans;
@@ -203,7 +206,7 @@ void exact_sum_encode(struct buf *out, const struct exact_sum *sum)
     for (double d; (d = exact_sum_value(&rest)) != 0; n++) {
         ASSERT(n < EXACT_SUM_PARTS_MAX);
         parts[n] = d;
-        exact_sum_add(&rest, -d);
+        add_part(&rest, -d);
     }
     exact_sum_fini(&rest);
     buf_varint(out, sum->huge_positive);
@@ -226,7 +229,7 @@ bool exact_sum_decode(struct reader *r, struct exact_sum *sum)
         double d = read_double(r);
         if (!(fabs(d) < 0x1p970))
             return false;
-        exact_sum_add(sum, d);
+        add_part(sum, d);
     }
     return !r->failed;
 }

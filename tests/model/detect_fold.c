@@ -41,6 +41,33 @@ static double random_double(void)
     return next_random() % 2 == 0 ? d : -d;
 }
 
+/* As the state and the exchange keep it. */
+static void through_bytes(struct fold *fold)
+{
+    struct buf bytes = {0};
+    fold_encode(&bytes, fold);
+    struct reader r = reader_of(bytes.p, bytes.len);
+    enum aggregate_function function = (enum aggregate_function)fold->function;
+    fold_fini(fold);
+    fold_init(fold, function);
+    assert_true(fold_decode(&r, fold) && reader_left(&r) == 0);
+    buf_fini(&bytes);
+}
+
+static void fold_tree(struct fold *out, enum aggregate_function function, const double *values, size_t n);
+
+/* Some of the values come twice, and one time goes again: as a window that moves on. */
+static void come_and_go(struct fold *out, const double *values, size_t n)
+{
+    struct fold passing;
+    fold_tree(&passing, (enum aggregate_function)out->function, values, below(n));
+    fold_merge(out, &passing);
+    if (below(2) == 0)
+        through_bytes(out);
+    fold_take_away(out, &passing);
+    fold_fini(&passing);
+}
+
 /* A random binary tree of merges over the values, in random order. */
 static void fold_tree(struct fold *out, enum aggregate_function function, const double *values, size_t n)
 {
@@ -58,6 +85,10 @@ static void fold_tree(struct fold *out, enum aggregate_function function, const 
     bool swap = below(2) == 0;
     fold_merge(out, swap ? &right : &left);
     fold_merge(out, swap ? &left : &right);
+    if (below(4) == 0)
+        through_bytes(out);
+    if (fold_can_lose(function) && below(8) == 0)
+        come_and_go(out, values, n);
     fold_fini(&left);
     fold_fini(&right);
 }
@@ -233,16 +264,68 @@ static void test_huge_and_special_values(void **state)
         double sum;
     } cases[] = {{{1e308, 1e308, -1e308}, NAN},   {{INFINITY, 1, 2}, INFINITY},
                  {{INFINITY, -INFINITY, 1}, NAN}, {{NAN, 1, 2}, NAN},
-                 {{1e200, 1, -1e200}, 1},         {{0x1p-1074, 0x1p-1074, 0}, 0x1p-1073}};
+                 {{1e200, 1, -1e200}, 1},         {{0x1p-1074, 0x1p-1074, 0}, 0x1p-1073},
+                 {{5e270, 5e270, 0}, 1e271},      {{5e270, 5e270, -5e270}, 5e270}};
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         struct fold fold;
         bool approximate = false;
         fold_init(&fold, AGGREGATE_SUM);
         for (int k = 0; k < 3; k++)
             fold_add(&fold, value_double(cases[i].values[k]));
-        double got = fold_result(&fold, &approximate).d;
+        for (int round = 0; round < 2; round++) {
+            double got = fold_result(&fold, &approximate).d;
+            assert_true(isnan(cases[i].sum) ? isnan(got) : got == cases[i].sum);
+            through_bytes(&fold);
+        }
+        struct fold merged;
+        fold_init(&merged, AGGREGATE_SUM);
+        fold_merge(&merged, &fold);
+        double got = fold_result(&merged, &approximate).d;
         assert_true(isnan(cases[i].sum) ? isnan(got) : got == cases[i].sum);
+        fold_fini(&merged);
         fold_fini(&fold);
+    }
+}
+
+/* What `values` fold to in two random orders: the same bytes, and `*got`. */
+static void fold_twice(enum aggregate_function function, double *values, size_t n, double *got)
+{
+    struct buf bytes[2] = {{0}, {0}};
+    for (int i = 0; i < 2; i++) {
+        struct fold fold;
+        bool approximate = false;
+        shuffle(values, n);
+        fold_tree(&fold, function, values, n);
+        *got = fold_result(&fold, &approximate).d;
+        fold_encode(&bytes[i], &fold);
+        fold_fini(&fold);
+    }
+    assert_true(str_eq(buf_str(&bytes[0]), buf_str(&bytes[1])));
+    buf_fini(&bytes[0]);
+    buf_fini(&bytes[1]);
+}
+
+/* Each value is below the limit from which on one counts as infinite, and their sum is not: it is no less exact. */
+static void test_sums_beyond_the_limit_of_a_value(void **state)
+{
+    (void)state;
+    static const enum aggregate_function functions[] = {AGGREGATE_SUM, AGGREGATE_AVG, AGGREGATE_STDDEV};
+    for (int round = 0; round < 600; round++) {
+        enum aggregate_function function = functions[round % 3];
+        int exponent = function == AGGREGATE_STDDEV ? 429 : 879; /* so the values are below 2^450 and 2^900 */
+        double values[VALUES_MAX];
+        double scaled[VALUES_MAX];
+        size_t n = 2 + below(VALUES_MAX - 2);
+        bool mixed = below(2) == 0;
+        for (size_t i = 0; i < n; i++) {
+            scaled[i] = (0x1p19 + (double)below(1 << 19)) * (mixed && below(2) == 0 ? -1 : 1);
+            values[i] = ldexp(scaled[i], exponent);
+        }
+        bool is_null;
+        double want = expected(function, scaled, n, &is_null);
+        double got = 0;
+        fold_twice(function, values, n, &got);
+        check_result(function, scaled, n, ldexp(got, -exponent), want);
     }
 }
 
@@ -254,19 +337,10 @@ static void test_sums_of_all_magnitudes(void **state)
     enum { VALUES = 3000 };
     static double values[VALUES];
     for (int round = 0; round < 40; round++) {
-        struct buf bytes[2] = {{0}, {0}};
+        double got;
         for (int i = 0; i < VALUES; i++)
             values[i] = ldexp(1 + (double)below(3), (int)below(1960) - 1070) * (below(2) == 0 ? 1 : -1);
-        for (int i = 0; i < 2; i++) {
-            struct fold fold;
-            shuffle(values, VALUES);
-            fold_tree(&fold, AGGREGATE_SUM, values, VALUES);
-            fold_encode(&bytes[i], &fold);
-            fold_fini(&fold);
-        }
-        assert_true(str_eq(buf_str(&bytes[0]), buf_str(&bytes[1])));
-        buf_fini(&bytes[0]);
-        buf_fini(&bytes[1]);
+        fold_twice(AGGREGATE_SUM, values, VALUES, &got);
     }
 }
 
@@ -367,6 +441,7 @@ int main(int argc, char **argv)
         seed = strtoull(argv[1], NULL, 10) * UINT64_C(0x9E3779B97F4A7C15) + 1;
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_any_merge_order),
                                        cmocka_unit_test(test_huge_and_special_values),
+                                       cmocka_unit_test(test_sums_beyond_the_limit_of_a_value),
                                        cmocka_unit_test(test_sums_of_all_magnitudes),
                                        cmocka_unit_test(test_distinct_beyond_what_it_keeps),
                                        cmocka_unit_test(test_hostile_bytes_are_refused),
