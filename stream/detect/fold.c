@@ -69,6 +69,12 @@ size_t fold_bytes(const struct fold *fold)
     return 0;
 }
 
+bool fold_grows(enum aggregate_function function)
+{
+    return function == AGGREGATE_DISTINCT || function == AGGREGATE_STDDEV ||
+           (function >= AGGREGATE_P50 && function <= AGGREGATE_P99);
+}
+
 static struct moments *moments_of(struct fold *fold)
 {
     if (fold->moments == NULL) {

@@ -28,6 +28,8 @@ struct fold {
 void fold_init(struct fold *fold, enum aggregate_function function);
 void fold_fini(struct fold *fold);
 size_t fold_bytes(const struct fold *fold); /* on the heap */
+/* True where those bytes come to kilobytes: of distinct, stddev and percentiles. */
+bool fold_grows(enum aggregate_function function);
 /* Adds one event's value (ignored for count). Null and error values are left out. */
 void fold_add(struct fold *fold, struct value v);
 void fold_merge(struct fold *fold, struct fold *other);

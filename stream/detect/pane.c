@@ -46,8 +46,10 @@ struct pane *pane_new(const struct rule *rule, int64_t start_ms)
     pane->last_ms = INT64_MIN;
     pane->fold_count = n;
     pane->names_services = rule->shows_events && !group_has_service(rule);
-    for (size_t i = 0; i < n; i++)
+    for (size_t i = 0; i < n; i++) {
         fold_init(&pane->folds[i], rule->aggregates[i].function);
+        pane->grows |= fold_grows(rule->aggregates[i].function);
+    }
     return pane;
 }
 

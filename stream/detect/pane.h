@@ -21,6 +21,7 @@ struct pane {
     struct str *services; /* sorted; heap copies; only where the group does not say the service */
     size_t service_count;
     bool names_services;
+    bool grows; /* some of its folds do, by kilobytes */
     size_t fold_count;
     struct fold folds[]; /* by the rule's aggregate */
 };

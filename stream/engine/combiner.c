@@ -126,11 +126,19 @@ struct partial *combiner_partial(struct combiner *combiner, const struct rule *r
     partial->pane = pane_new(rule, start_ms);
     partial->key = arena_str(&combiner->keys, key);
     buf_reset(&partial->newest);
-    combiner->bytes += sizeof *partial + key.n + pane_bytes(partial->pane) + EVIDENCE_BYTES;
+    partial->pane_bytes = 0;
+    combiner->bytes += sizeof *partial + key.n + EVIDENCE_BYTES;
     int64_t end_ms = span_pane(&rule->window, start_ms).end_ms;
     if (end_ms < combiner->first_end_ms)
         combiner->first_end_ms = end_ms;
     return partial;
+}
+
+void combiner_weigh(struct combiner *combiner, struct partial *partial)
+{
+    size_t bytes = pane_bytes(partial->pane);
+    combiner->bytes += bytes - partial->pane_bytes;
+    partial->pane_bytes = bytes;
 }
 
 size_t combiner_count(const struct combiner *combiner)

@@ -11,6 +11,7 @@ struct partial {
     uint64_t group;
     int64_t start_ms;
     struct pane *pane;
+    size_t pane_bytes;    /* as combiner_weigh counted it */
     struct str key;       /* in the combiner's arena */
     struct buf newest;    /* the newest event's record, not decoded yet; empty: the pane has its evidence */
     size_t newest_source; /* the source partition whose decoder reads it */
@@ -29,6 +30,8 @@ void combiner_prefetch_pane(const struct combiner *combiner, uint64_t place);
 /* The partial of a pane; made empty where it is new. Valid until the next flush. */
 struct partial *combiner_partial(struct combiner *combiner, const struct rule *rule, int rule_number, uint64_t group,
                                  struct str key, int64_t start_ms);
+/* Counts what the pane takes: after its first event, and after each one of a pane that grows. */
+void combiner_weigh(struct combiner *combiner, struct partial *partial);
 size_t combiner_count(const struct combiner *combiner);
 /* The memory that the partials take, roughly: for back pressure. */
 size_t combiner_bytes(const struct combiner *combiner);

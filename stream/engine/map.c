@@ -212,7 +212,10 @@ static void fold_one(struct event_map *map, const struct waiting_fold *fold)
     struct str key = {map->keys.p + fold->key_at, fold->key_n};
     struct partial *partial =
         combiner_partial(map->combiner, rule, fold->entry->rule_number, fold->group, key, fold->start_ms);
-    if (!pane_add(partial->pane, rule, fold->entry->input, fold->event, &map->arena) || !rule->shows_events)
+    bool newest = pane_add(partial->pane, rule, fold->entry->input, fold->event, &map->arena);
+    if (partial->pane->grows || partial->pane->events == 1)
+        combiner_weigh(map->combiner, partial);
+    if (!newest || !rule->shows_events)
         return;
     buf_reset(&partial->newest);
     if (fold->record == NULL || fold->record->value_n > RAW_EVIDENCE_MAX) {

@@ -6,9 +6,11 @@
 
 #include <cmocka.h>
 
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "engine/engine.h"
+#include "engine/map.h"
 
 /* One time for every stage. */
 static const int64_t *at_all_stages(int64_t time_ms)
@@ -222,9 +224,76 @@ static void test_an_idle_partition_holds_nobody_back(void **unused)
     close_engine(&running);
 }
 
+static size_t sent_bytes;
+
+static void weigh_sent(struct exchange *exchange, const struct exchange_partial *partial)
+{
+    (void)exchange;
+    sent_bytes += pane_bytes(partial->pane);
+    pane_free(partial->pane);
+}
+
+/* Some partials grow with what they fold, to a hundred kilobytes: that is seen, or no bound on them would hold. */
+static void test_partials_weigh_what_they_have_grown_to(void **unused)
+{
+    enum { EVENTS = 40000, SERVICES = 2 };
+    static const char *const functions[] = {"distinct(x, event.value)", "p99(x, event.value)", "stddev(x, event.value)",
+                                            "count(x)"};
+    static const size_t least[] = {2 * 65536, 2 * 1024, 2 * 128, 0};
+    static const struct exchange_ops ops = {.partial = weigh_sent};
+    static const struct source_partition partition = {0, {"telemetry", 9}, 0};
+    (void)unused;
+    for (size_t k = 0; k < sizeof functions / sizeof *functions; k++) {
+        struct fixture fixture = {0};
+        struct exchange exchange = {&ops};
+        struct outbox outbox = {0};
+        struct watermark watermark;
+        struct event_map *map;
+        struct error err;
+        char text[400];
+        (void)snprintf(
+            text, sizeof text,
+            "apiVersion: forestall.io/v1\nkind: RuleSet\nmetadata: {name: test}\nrules:\n- {id: r, from: {x: "
+            "{stream: telemetry}}, detect: {group_by: [service], window: {size: 1h, slide: 1h}, when: \"%s > "
+            "3.0\"}}\n",
+            functions[k]);
+        load(&fixture, text);
+        watermark_init(&watermark, 1);
+        assert_int_equal(event_map_new(&map,
+                                       &(struct map_options){.rules = fixture.rules,
+                                                             .config = fixture.config,
+                                                             .exchange = &exchange,
+                                                             .outbox = &outbox,
+                                                             .watermark = &watermark,
+                                                             .partitions = &partition,
+                                                             .partition_count = 1},
+                                       &err),
+                         0);
+        for (int64_t i = 0; i < EVENTS; i++) {
+            struct event event;
+            event_clear(&event, stream_get(STREAM_TELEMETRY));
+            event.time_ms = i;
+            event.values[TELEMETRY_SERVICE] = value_text(i % SERVICES == 0 ? "cart" : "ad");
+            event.values[TELEMETRY_VALUE] = value_double((double)i * 1.5);
+            event_map_event(map, 0, &event, INT64_MIN);
+        }
+        size_t bytes = event_map_bytes(map);
+        sent_bytes = 0;
+        event_map_flush(map, INT64_MAX);
+        assert_true(sent_bytes > least[k]);
+        assert_true(bytes >= sent_bytes && bytes < sent_bytes + SERVICES * 1024);
+        assert_int_equal(event_map_bytes(map), 0);
+        event_map_free(map);
+        watermark_fini(&watermark);
+        outbox_fini(&outbox);
+        unload(&fixture);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_a_moving_timer_waits_once),
+                                       cmocka_unit_test(test_partials_weigh_what_they_have_grown_to),
                                        cmocka_unit_test(test_panes_ahead_hold_reading_back),
                                        cmocka_unit_test(test_an_idle_partition_holds_nobody_back)};
     return cmocka_run_group_tests(tests, NULL, NULL);
