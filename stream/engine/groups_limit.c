@@ -123,7 +123,9 @@ static int by_staleness(const void *a, const void *b)
 }
 
 /* A group that a live recommendation was made of must not go: its next detection would count as another. Where groups
- * share recommendations, or have several, it is the group's own part that matters: whether it ever detected. */
+ * share recommendations, or have several, it is the group's own part that matters: whether it ever detected. A
+ * history's group has the hash of the recommendation that it is kept for, shared or not, which is of the rule that it
+ * is beside. */
 static bool has_recommendation(struct groups *groups, const struct group *like, const struct stale *stale)
 {
     if (rule_is_shared(like->rule))
@@ -133,7 +135,7 @@ static bool has_recommendation(struct groups *groups, const struct group *like, 
     bool found = false;
     struct error ignored;
     state_key(&key, like->task, STATE_RECOMMENDATION);
-    buf_u64(&key, like->rule->hash);
+    buf_u64(&key, like->rule->type == DETECTOR_HISTORY ? like->rule->spec.history->of->hash : like->rule->hash);
     buf_u64(&key, stale->hash);
     /* A state that cannot be read shows at the next read that matters; here it only keeps a group. */
     if (state_get(groups->options.state, buf_str(&key), &value, &found, &ignored) != 0)

@@ -248,6 +248,39 @@ static void test_a_recommendation_keeps_its_group(void **state)
     close_fixture(&fixture);
 }
 
+/* What a recommendation is validated by stays as long as it, whether or not groups share it. */
+static void test_a_recommendation_keeps_its_history(void **state)
+{
+    static const char *const pers[] = {"", "per: [service], "};
+    (void)state;
+    for (size_t k = 0; k < sizeof pers / sizeof *pers; k++) {
+        struct fixture fixture = {0};
+        open_with(&fixture,
+                  arena_printf(&fixture.arena,
+                               "apiVersion: forestall.io/v1\n"
+                               "kind: RuleSet\n"
+                               "metadata: {name: test}\n"
+                               "rules:\n"
+                               "- id: r\n"
+                               "  from: {x: {stream: incident}}\n"
+                               "  detect: {group_by: [%s], window: {size: 10m}, when: count(x) >= 1}\n"
+                               "  recommend: {%scategory: architecture, title: t}\n"
+                               "  validate: {measures: {n: {value: incidents, met: after < before}}}\n",
+                               k == 0 ? "service" : "service, environment", pers[k]),
+                  1 << 30);
+        assert_int_equal(fixture.rules->all_count, 2);
+        fixture.rule = 1; /* the history, which nothing names */
+        assert_int_equal(fixture.rules->rules[1].type, DETECTOR_HISTORY);
+        recommend(&fixture, 0, true);
+        for (int i = 0; i <= GROUPS_MAX; i++)
+            see(&fixture, i, HOUR_MS + i, HOUR_MS + i);
+        assert_int_equal(fixture.evicted, EVICTED);
+        for (int i = 0; i <= GROUPS_MAX; i++)
+            assert_int_equal(known(&fixture, i), i == 0 || i > EVICTED);
+        close_fixture(&fixture);
+    }
+}
+
 /* A look that finds nobody who can go is not made again for each newcomer, also after a restart. */
 static void test_where_all_stay_newcomers_are_not_looked_through(void **state)
 {
@@ -362,6 +395,7 @@ int main(void)
                                        cmocka_unit_test(test_notes_wait_for_the_commit),
                                        cmocka_unit_test(test_unwritten_notes_go_with_their_group),
                                        cmocka_unit_test(test_a_recommendation_keeps_its_group),
+                                       cmocka_unit_test(test_a_recommendation_keeps_its_history),
                                        cmocka_unit_test(test_where_all_stay_newcomers_are_not_looked_through),
                                        cmocka_unit_test(test_who_detected_stays),
                                        cmocka_unit_test(test_who_passes_by_is_not_counted),
