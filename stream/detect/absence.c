@@ -80,9 +80,11 @@ static void on_timer(struct detector_context *context, struct group *group, int6
         group_save(group, context->state);
         return;
     }
-    struct match match = match_begin_one(context, group, time_ms, last_event(group, context->arena));
-    match.outputs[0] = value_span_ms(every_ms);
-    match_decide(context, group, &match);
+    if (last_ms >= context->since_ms) { /* else the rule was away, and may not have seen what came meanwhile */
+        struct match match = match_begin_one(context, group, time_ms, last_event(group, context->arena));
+        match.outputs[0] = value_span_ms(every_ms);
+        match_decide(context, group, &match);
+    }
     group_remove(group, context->state);
 }
 

@@ -117,24 +117,32 @@ static void fill_outputs(const struct topology *topology, const struct part *par
     fill_root(topology, failing, count, arena, outputs);
 }
 
-/* Evaluates the component of the first entry, and lets it go. */
+static void evaluate(struct detector_context *context, struct group *group, const struct part *parts, size_t n,
+                     int64_t time_ms)
+{
+    struct contribution *contributions = arena_zalloc(context->arena, n * sizeof *contributions);
+    for (size_t i = 0; i < n; i++)
+        contributions[i].event = parts[i].event;
+    qsort(contributions, n, sizeof *contributions, by_event);
+    struct match match = match_begin(context, group, time_ms, contributions, n);
+    fill_outputs(group->rule->spec.cascade->topology, parts, n, context->arena, match.outputs);
+    match_decide(context, group, &match);
+}
+
+/* Evaluates the component of the first entry, and lets it go. One that began before the rule was in force is only let
+ * go: of its events some may not have been seen. */
 static void close_first(struct detector_context *context, struct group *group, int64_t time_ms)
 {
     const struct topology *topology = group->rule->spec.cascade->topology;
     struct part *parts = arena_alloc(context->arena, group->entry_count * sizeof *parts);
-    struct contribution *contributions = arena_zalloc(context->arena, group->entry_count * sizeof *contributions);
     size_t n = 0;
     for (size_t i = 0; i < group->entry_count; i++) {
         parts[n] = part_of(group, &group->entries[i], context->arena);
         if (joined(topology, &parts[0], &parts[n]))
             n++;
     }
-    for (size_t i = 0; i < n; i++)
-        contributions[i].event = parts[i].event;
-    qsort(contributions, n, sizeof *contributions, by_event);
-    struct match match = match_begin(context, group, time_ms, contributions, n);
-    fill_outputs(topology, parts, n, context->arena, match.outputs);
-    match_decide(context, group, &match);
+    if (group->entries[0].time_ms >= context->since_ms)
+        evaluate(context, group, parts, n, time_ms);
     for (size_t i = n; i > 0; i--) /* the last ones first, so that the others stay where they are */
         group_entry_drop(group, context->state, (size_t)(parts[i - 1].entry - group->entries));
 }

@@ -51,7 +51,9 @@ struct detector_context {
     int64_t window_events_max;
     int64_t partial_matches_max;
     const int64_t *first_ms; /* by stream: the time of its first event; INT64_MAX: it had none */
-    int64_t since_ms;        /* the rule is in force since then: windows that began before are not evaluated */
+    /* The rule is in force since then: windows that began before are not evaluated, nor what the clock alone decides
+     * of what began before. So the timers of a rule that was away, overdue when it comes back, publish nothing. */
+    int64_t since_ms;
     struct detector_counters *counters;
     /* What the call found, in order: see detector_evaluation. */
     struct evaluation **evaluations;

@@ -256,6 +256,13 @@ static bool holds(void *context, int condition, uint64_t number, const struct se
     return false;
 }
 
+/* What the clock alone decides holds where the rule was in force all the while: else what would have undone the match
+ * may not have been seen. What an event decides was seen. */
+static bool is_known(const struct call *call, const struct sequence_match *match)
+{
+    return call->event != NULL || match->items[0].time_ms >= call->context->since_ms;
+}
+
 static void finish(struct call *call, const struct sequence_call *found, int64_t time_ms)
 {
     if (found->dropped > 0) {
@@ -263,7 +270,8 @@ static void finish(struct call *call, const struct sequence_call *found, int64_t
         call->group->capped = true;
     }
     for (size_t i = 0; i < found->match_count; i++)
-        evaluate(call, &found->matches[i]);
+        if (is_known(call, &found->matches[i]))
+            evaluate(call, &found->matches[i]);
     keep_events(call);
     save(call, time_ms);
 }
