@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 
+#include "codec/field.h"
 #include "codec/schemas_embedded.h"
 #include "detect/detector.h"
 #include "detect/span.h"
@@ -340,12 +341,31 @@ void event_map_event(struct event_map *map, size_t partition, struct event *even
     settle(map);
 }
 
-/* Feedback happens when it is said: at its record's time, or, where records have none of their own, when it says. */
-static void set_feedback_time(struct event_map *map, size_t partition, const struct source_record *record,
+/* Feedback happens when it is said: at its record's time, or, where records have none of their own, when it says.
+ * False: the record's time is none that an event can have, and not to be used. */
+static bool set_feedback_time(struct event_map *map, size_t partition, const struct source_record *record, bool again,
                               struct event *event)
 {
-    if (event->stream->id == STREAM_FEEDBACK && !source_of(map, partition)->untimed && record->timestamp_ms >= 0)
-        event->time_ms = record->timestamp_ms;
+    if (event->stream->id != STREAM_FEEDBACK || source_of(map, partition)->untimed || record->timestamp_ms < 0)
+        return true;
+    event->time_ms = record->timestamp_ms;
+    if (field_time_fits(record->timestamp_ms))
+        return true;
+    map->counters.future += !again;
+    if (!again)
+        dead_letter(
+            map, partition, record,
+            "the record's timestamp, which is the feedback's time, is after the year 9999; it counts milliseconds",
+            false);
+    return false;
+}
+
+/* Written so that no sum overflows, whatever the record's timestamp is. */
+static bool is_from_the_future(const struct config_source *source, const struct source_record *record,
+                               const struct event *event)
+{
+    return record->timestamp_ms >= 0 && event->time_ms > record->timestamp_ms &&
+           event->time_ms - record->timestamp_ms > source->max_future_skew_ms;
 }
 
 /* Checks of an event that decoded: from the future, or behind its partition's watermark. False: not to be used.
@@ -355,7 +375,7 @@ static bool in_time(struct event_map *map, size_t partition, const struct source
 {
     const struct config_source *source = source_of(map, partition);
     struct watermark_partition *time = time_of(map, partition);
-    if (record->timestamp_ms >= 0 && event->time_ms > record->timestamp_ms + source->max_future_skew_ms) {
+    if (is_from_the_future(source, record, event)) {
         map->counters.future += !again;
         if (!again)
             dead_letter(map, partition, record,
@@ -404,9 +424,8 @@ static void take_record(struct event_map *map, size_t partition, const struct so
     struct event *event = &map->events[map->event_count];
     watermark_reach(time, record->offset);
     map->counters.records++;
-    bool decoded = decode(map, partition, record, again, event);
-    if (decoded)
-        set_feedback_time(map, partition, record, event);
+    bool decoded =
+        decode(map, partition, record, again, event) && set_feedback_time(map, partition, record, again, event);
     if (decoded && in_time(map, partition, record, event, again)) {
         event->at = (struct position){map->options.partitions[partition].topic,
                                       map->options.partitions[partition].partition, record->offset};
