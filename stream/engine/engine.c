@@ -280,8 +280,7 @@ static bool is_too_far_ahead(const struct engine *engine, size_t partition)
 {
     size_t budget = (size_t)engine_memory(engine) / 2;
     if (engine->tasks != NULL)
-        return ahead_bytes(&engine->ahead, partition) > budget / engine->input_count ||
-               tasks_sent_bytes(engine->tasks) > budget;
+        return ahead_bytes(&engine->ahead, partition) > budget / engine->input_count;
     return reduce_pending_bytes(engine->reduce) > budget;
 }
 
@@ -291,7 +290,7 @@ static int read_all(struct engine *engine, bool *worked, struct error *err)
 {
     bool slowest_read = engine->tasks != NULL;
     /* Until the commit under way is over nothing of it can go: a log of dead letters is read faster than it is sent. */
-    if (engine->committing && engine_outbox_full(engine))
+    if (engine->committing && (engine_outbox_full(engine) || engine_sent_full(engine)))
         return 0;
     order_partitions(engine);
     for (size_t i = 0; i < engine->watermark.count; i++) {

@@ -24,7 +24,7 @@ static bool is_enough(const struct engine *engine)
     size_t bytes = state_dirty_bytes(engine->options.state);
     if (engine->tasks == NULL)
         return bytes + reduce_unwritten(engine->reduce) > max;
-    return bytes + tasks_unwritten(engine->tasks) > max || tasks_sent_bytes(engine->tasks) > SENT_BYTES_MAX;
+    return bytes + tasks_unwritten(engine->tasks) > max;
 }
 
 bool engine_outbox_full(const struct engine *engine)
@@ -33,9 +33,16 @@ bool engine_outbox_full(const struct engine *engine)
            engine->outbox.bytes > (size_t)memory_share(engine_memory(engine), MEMORY_DIRTY);
 }
 
+bool engine_sent_full(const struct engine *engine)
+{
+    return engine->tasks != NULL &&
+           tasks_sent_bytes(engine->tasks) > (size_t)memory_share(engine_memory(engine), MEMORY_SENT) / 2;
+}
+
 bool engine_commit_is_due(const struct engine *engine)
 {
-    return clock_mono_us() >= engine_commit_due_us(engine) || engine_outbox_full(engine) || is_enough(engine);
+    return clock_mono_us() >= engine_commit_due_us(engine) || engine_outbox_full(engine) || engine_sent_full(engine) ||
+           is_enough(engine);
 }
 
 /* What was sent to a log is done with; with the exchange in memory a record is until it is applied. */

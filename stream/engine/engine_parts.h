@@ -11,12 +11,11 @@
 #include "engine/tasks.h"
 
 enum {
-    BATCH_MAX = 1024,                  /* records of one poll */
-    SENT_BYTES_MAX = 32 * 1024 * 1024, /* sent to logs, with what has changed: makes a commit due at once */
+    BATCH_MAX = 1024, /* records of one poll */
     ASK_EMPTY_EVERY_US = 100 * 1000,
     OTHERS_EVERY_US = 1000 * 1000,
     TURN_MAX_US = 200000,   /* of applying, before the worker looks up */
-    OUTBOX_MAX = 50000,     /* records, likewise */
+    OUTBOX_MAX = 50000,     /* records: makes a commit due at once */
     COMMITTING_WAIT_MS = 2, /* for records, while a commit is under way */
     HURRY = 5,              /* what others wait for is committed in this part of the interval */
 };
@@ -55,6 +54,8 @@ struct engine {
 int64_t engine_memory(const struct engine *engine);
 /* What is to be published is enough for a commit. */
 bool engine_outbox_full(const struct engine *engine);
+/* So is what goes to the tasks: half of its memory, for the commit under way has as much. */
+bool engine_sent_full(const struct engine *engine);
 /* When the next commit is due, by the clock; and whether it is due now, by the clock or for what has gathered. */
 int64_t engine_commit_due_us(const struct engine *engine);
 bool engine_commit_is_due(const struct engine *engine);

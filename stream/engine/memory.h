@@ -12,13 +12,14 @@
 /* In 32nds. */
 enum memory_part {
     MEMORY_STORE = 8,           /* RocksDB's block cache, and its write buffers */
-    MEMORY_GROUPS = 5,          /* groups as they are worked on; others are read from the store */
+    MEMORY_GROUPS = 4,          /* groups as they are worked on; others are read from the store */
     MEMORY_PENDING = 4,         /* what is ahead of the time; more goes to the scratch file */
     MEMORY_FOLDS = 3,           /* partials until they are sent; then they are sent sooner */
     MEMORY_DIRTY = 2,           /* state changed since the last commit, and what is to be published; then one is due */
     MEMORY_RECOMMENDATIONS = 2, /* decoded ones */
     MEMORY_TIMERS = 1,          /* of groups, those that are due next; others are read from the store */
-    MEMORY_FETCH = 5,           /* messages fetched ahead, of all partitions */
+    MEMORY_FETCH = 4,           /* messages fetched ahead, of all partitions */
+    MEMORY_SENT = 2,            /* what goes to the tasks: of the commit under way, and of the next */
     MEMORY_PRODUCE = 2,         /* records of a commit on their way */
     MEMORY_WHOLE = 32,
 };
