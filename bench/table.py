@@ -75,7 +75,7 @@ def arguments(argv):
         parents=[common], prog="bench/run", formatter_class=argparse.RawDescriptionHelpFormatter, usage="bench/run [NAME [options] | all]",
         description="Measures Forestall and prints a table: medians, least and greatest of the rounds, ratios within this run.",
         epilog="benches:\n" + "\n".join(f"  {name:9} {about(name)}" for name in BENCHES) +
-               f"\n  {ALL:9} every one of them, with its defaults (an hour)\n\n"
+               f"\n  {ALL:9} every one of them, with its defaults (well over an hour)\n\n"
                "It builds the release preset itself, and installs the Debian packages that it needs and that are missing;\n"
                "with --no-install it installs nothing, and what is missing makes it fail.\n\n"
                "`bench/run NAME --help` tells a bench's own options. Without a name this help is printed, and the short\n"
