@@ -11,6 +11,7 @@
 #include "cli/load.h"
 #include "cli/options.h"
 #include "cli/progress.h"
+#include "cli/spool.h"
 #include "engine/engine.h"
 #include "io/kafka.h"
 #include "io/kafka_producer.h"
@@ -32,7 +33,10 @@ static const char usage[] =
     "  --file [STREAM=]F    a file of JSON lines (with `stream` in each, or STREAM given) or an Avro container; repeat "
     "it,\n"
     "                       or name more files after it\n"
-    "  --out WHERE          - (default: standard output), a path, or topic:NAME\n"
+    "  --out WHERE          - (default: standard output), a path, or topic:NAME, where all of it appears at the end, "
+    "in "
+    "one\n"
+    "                       transaction\n"
     "  --dead-letter PATH   what could not be used, one JSON object a line\n"
     "  --scorecards PATH    scorecards, likewise\n"
     "  --drain              also apply what still waits at the end (open windows, cooldowns)\n"
@@ -45,6 +49,9 @@ static const char usage[] =
     "  --against F          the same with F, the output of an earlier replay, in place of the topic\n"
     "  --output FORMAT      of --diff: table (default) or json\n";
 
+/* The most that brokers allow by default: what is sent in it is there already. */
+enum { TRANSACTION_MS = 15 * 60 * 1000 };
+
 struct replay {
     struct loaded loaded;
     struct arena arena;
@@ -55,7 +62,8 @@ struct replay {
     FILE *files[OUTPUT_COUNT];
     const char *topic; /* of the recommendations; NULL: a file */
     struct kafka_producer *producer;
-    struct map seen; /* recommendation ids */
+    struct spool *spool; /* what goes to the topic */
+    struct map seen;     /* recommendation ids */
     struct published live;
     struct diff *diff; /* NULL: not wanted */
     const char *config_path, *from, *to, *out, *dead_letter, *scorecards, *now, *against, *output;
@@ -67,6 +75,11 @@ struct replay {
     int64_t to_ms;
     int64_t now_ms;
 };
+
+static bool to_topic(const char *out)
+{
+    return out != NULL && strncmp(out, "topic:", 6) == 0;
+}
 
 static int failed_write(struct error *err)
 {
@@ -93,11 +106,8 @@ static void dead_letter_json(const struct commit_record *record, struct buf *lin
 static int write_record(void *context, const struct commit_record *record, struct error *err)
 {
     struct replay *replay = context;
-    if (record->output == OUTPUT_RECOMMENDATIONS && replay->producer != NULL)
-        return kafka_producer_send(
-            replay->producer,
-            &(struct kafka_record){.topic = replay->topic, .partition = -1, .key = record->key, .value = record->value},
-            err);
+    if (record->output == OUTPUT_RECOMMENDATIONS && replay->spool != NULL)
+        return spool_put(replay->spool, record->key, record->value, err);
     FILE *file = replay->files[record->output];
     if (file == NULL || record->value.p == NULL) /* a file holds versions; only a topic forgets */
         return 0;
@@ -154,6 +164,8 @@ static int open_output(struct replay *replay, enum output output, const char *pa
     return 0;
 }
 
+/* A transaction's time runs from its first record, and no replay is to be as short as that: so it is begun when all
+ * records are there. Opened before, the producer tells at once whether this user may write. */
 static int open_topic(struct replay *replay, struct error *err)
 {
     const struct config *config = replay->loaded.config;
@@ -162,9 +174,28 @@ static int open_topic(struct replay *replay, struct error *err)
         .property_count = config->kafka_count,
         .transactional_id =
             arena_printf(&replay->arena, "%.*s-replay-%s", STR_ARG(config->application_id), replay->topic),
-        .record_bytes_max = config_produced_bytes(config)};
-    TRY(kafka_producer_open(&replay->producer, &options, err));
-    return kafka_producer_begin(replay->producer, err);
+        .record_bytes_max = config_produced_bytes(config),
+        .transaction_ms = TRANSACTION_MS};
+    TRY(spool_open(&replay->spool, err));
+    return kafka_producer_open(&replay->producer, &options, err);
+}
+
+static int publish_record(void *context, struct str key, struct str value, struct error *err)
+{
+    const struct replay *replay = context;
+    return kafka_producer_send(
+        replay->producer, &(struct kafka_record){.topic = replay->topic, .partition = -1, .key = key, .value = value},
+        err);
+}
+
+static int publish(struct replay *replay, struct error *err)
+{
+    if (replay->producer == NULL)
+        return 0;
+    TRY(kafka_producer_begin(replay->producer, err));
+    TRY(spool_each(replay->spool, publish_record, replay, err));
+    TRY(kafka_producer_flush(replay->producer, err));
+    return kafka_producer_commit(replay->producer, err);
 }
 
 static int open_outputs(struct replay *replay, struct error *err)
@@ -172,7 +203,7 @@ static int open_outputs(struct replay *replay, struct error *err)
     TRY(open_output(replay, OUTPUT_DEAD_LETTER, replay->dead_letter, err));
     TRY(open_output(replay, OUTPUT_SCORECARDS, replay->scorecards, err));
     replay->loaded.config->scorecards.format = FORMAT_JSON;
-    if (replay->out != NULL && strncmp(replay->out, "topic:", 6) == 0) {
+    if (to_topic(replay->out)) {
         replay->topic = replay->out + 6;
         return open_topic(replay, err);
     }
@@ -270,10 +301,7 @@ static int run(struct replay *replay, struct error *err)
         progress_show(&progress, done, total, engine_map_counters(engine)->records);
     }
     TRY(engine_end(engine, replay->drain, err));
-    if (replay->producer != NULL) {
-        TRY(kafka_producer_flush(replay->producer, err));
-        TRY(kafka_producer_commit(replay->producer, err));
-    }
+    TRY(publish(replay, err));
     const struct map_counters *map = engine_map_counters(engine);
     double seconds = (double)progress_end(&progress) / 1e6;
     uint64_t dead = map->undecodable + map->too_large + map->future + engine_reduce_counters(engine)->feedback_refused;
@@ -304,6 +332,7 @@ static int close_all(struct replay *replay, struct error *err)
         state_free(replay->state);
     if (replay->producer != NULL)
         kafka_producer_close(replay->producer);
+    spool_close(replay->spool);
     for (int i = 0; i < OUTPUT_COUNT; i++)
         if (replay->files[i] != NULL && (replay->files[i] == stdout ? fflush(stdout) : fclose(replay->files[i])) != 0)
             result = failed_write(err);
@@ -394,7 +423,7 @@ int cli_replay(int argc, char **argv)
     unsigned needs = CONFIG_NEED_RULES;
     if (replay.files_named.count == 0)
         needs |= CONFIG_NEED_KAFKA | CONFIG_NEED_SOURCES;
-    if (replay.wants_diff && replay.against == NULL)
+    if ((replay.wants_diff && replay.against == NULL) || to_topic(replay.out))
         needs |= CONFIG_NEED_KAFKA;
     kafka_wait_briefly();
     if (parsed != CLI_GO || !load(&replay.loaded, replay.config_path, needs)) {

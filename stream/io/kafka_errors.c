@@ -156,7 +156,8 @@ static const struct kafka_code codes[] = {
     {BROKER(INVALID_TXN_STATE), FATAL, ABORT, PRODUCER, NULL},
     /* Fatal too, or retried for ever: the transactional id was not used for the time that the brokers keep it. */
     {BROKER(INVALID_PRODUCER_ID_MAPPING), FATAL, ABORT, PRODUCER, NULL},
-    {BROKER(INVALID_TRANSACTION_TIMEOUT), FATAL, FATAL, NOTHING, "the brokers must allow transactions of 10 s"},
+    {BROKER(INVALID_TRANSACTION_TIMEOUT), FATAL, FATAL, NOTHING,
+     "transaction.max.timeout.ms of the brokers must allow 10 s, for replay --out topic:NAME 15 min"},
     {BROKER(CONCURRENT_TRANSACTIONS), RETRY, RETRY, NOTHING, NULL},
     {BROKER(TRANSACTION_COORDINATOR_FENCED), FATAL, ABORT, PRODUCER, NULL},
     {BROKER(TRANSACTIONAL_ID_AUTHORIZATION_FAILED), FATAL, FATAL, NOTHING, right},

@@ -10,8 +10,9 @@
 #include "base/log.h"
 #include "base/map.h"
 
-/* A transaction lives 10 s on the broker; what is retried here ends before that. */
+/* A transaction lives 10 s on the broker, or longer; what is retried here ends before that. */
 enum {
+    TRANSACTION_MS = 10000,
     INIT_MS = 60000,
     STEP_MS = 9000,
     ABORT_MS = 9000,
@@ -69,22 +70,26 @@ static int client_open(struct kafka_producer *producer, const struct kafka_produ
 {
     char message_bytes[24];
     char queue_kib[24];
+    char transaction_ms[24];
     int64_t bytes = options->record_bytes_max + OVERHEAD_BYTES;
     (void)snprintf(message_bytes, sizeof message_bytes, "%" PRId64, bytes > 1000000 ? bytes : 1000000);
     int64_t queue_bytes_min = 2 * bytes > QUEUE_BYTES_MIN ? 2 * bytes : QUEUE_BYTES_MIN;
     (void)snprintf(queue_kib, sizeof queue_kib, "%" PRId64,
                    (options->queue_bytes > queue_bytes_min ? options->queue_bytes : queue_bytes_min) / 1024);
+    (void)snprintf(transaction_ms, sizeof transaction_ms, "%d",
+                   options->transaction_ms > 0 ? options->transaction_ms : TRANSACTION_MS);
     const struct kafka_setting defaults[] = {
         {"linger.ms", "5"},
         {"compression.type", "lz4"},
         {"queue.buffering.max.messages", "500000"},
         {"queue.buffering.max.kbytes", queue_kib},
         {"batch.size", "900000"},
+        {"socket.timeout.ms", "9900"}, /* librdkafka's would be as long as the transaction */
         {NULL, NULL},
     };
     const struct kafka_setting fixed[] = {
         {"transactional.id", options->transactional_id},
-        {"transaction.timeout.ms", "10000"},
+        {"transaction.timeout.ms", transaction_ms},
         {"message.timeout.ms", "9000"},
         {"message.max.bytes", message_bytes},
         {NULL, NULL},

@@ -17,6 +17,7 @@ struct kafka_producer_options {
     const char *transactional_id;
     int64_t record_bytes_max; /* the largest record with its key and headers */
     int64_t queue_bytes;      /* of records on their way; sending waits for room */
+    int transaction_ms;       /* brokers end a transaction that takes longer; 0: 10 s */
 };
 
 struct kafka_header {
