@@ -268,6 +268,9 @@ static int read_partition(struct engine *engine, size_t partition, size_t *count
     event_map_records(engine->map, partition, engine->records, *count, applied_ms);
     ahead_read(&engine->ahead, partition, engine->records, *count);
     source->ops->release(source);
+    /* Transactions' markers, and what was aborted: retention removes them too, and no position may be left there. */
+    if (source->ops->read_to != NULL)
+        watermark_pass(&engine->watermark.partitions[partition], source->ops->read_to(source, partition));
     if (*count > 0 && engine->idle != NULL)
         idle_saw(engine->idle, partition);
     if (*count == 0 && source->ops->finished(source, partition))

@@ -77,6 +77,12 @@ void watermark_reach(struct watermark_partition *partition, int64_t offset)
         memmove(partition->marks, partition->marks + n, partition->mark_count * sizeof *partition->marks);
 }
 
+void watermark_pass(struct watermark_partition *partition, int64_t offset)
+{
+    if (offset > partition->next_offset)
+        partition->next_offset = offset;
+}
+
 static bool has_bucket(const struct watermark_partition *partition, int64_t number)
 {
     for (size_t i = partition->bucket_count; i > 0; i--)

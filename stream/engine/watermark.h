@@ -60,6 +60,8 @@ int64_t watermark_greatest(const struct watermark *watermark);
 
 /* A record at `offset` is about to be read: the marks before it take effect. */
 void watermark_reach(struct watermark_partition *partition, int64_t offset);
+/* All below `offset` was read: no record lies between the last one and it, but what only brokers know of. */
+void watermark_pass(struct watermark_partition *partition, int64_t offset);
 /* An event of `time_ms` at `offset` that is neither late nor from the future. */
 void watermark_event(struct watermark_partition *partition, int64_t offset, int64_t time_ms);
 /* The next record to read, where a record is done once it was read. */

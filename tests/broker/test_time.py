@@ -207,3 +207,49 @@ def test_a_partition_that_is_added_begins_at_the_time_that_was_reached(load, top
     versions, late = run.replay()
     assert late == 1
     assert_begins_with(versions, ours)
+
+
+def transaction(bootstrap, topics, topic, *events, abort=False):
+    """As upstream programs write that commit exactly once."""
+    producer = confluent_kafka.Producer({"bootstrap.servers": bootstrap, "transactional.id": topics.name("upstream")})
+    producer.init_transactions(harness.TIMEOUT_SECONDS)
+    producer.begin_transaction()
+    for event in events:
+        producer.produce(topic, json.dumps(event).encode(), partition=0)
+    if abort:
+        producer.flush(harness.TIMEOUT_SECONDS)
+        producer.abort_transaction(harness.TIMEOUT_SECONDS)
+    else:
+        producer.commit_transaction(harness.TIMEOUT_SECONDS)
+
+
+@pytest.mark.parametrize("exchange", ["local", "kafka"])
+def test_retention_takes_a_quiet_partition_whole(load, bootstrap, topics, exchange):
+    """Its log ends with a transaction's marker and an aborted record, which nobody is given; the position is behind them."""
+    run = load(exchange, active="never", quiet="1s")
+    topic = run.topics[QUIET]
+    event = {"service": "p1", "name": "n", "value": 1, "occurred_at": START_MS}
+    transaction(bootstrap, topics, topic, event)
+    transaction(bootstrap, topics, topic, event, abort=True)
+    run.send(ACTIVE, *range(0, 1810, 10))  # so far that nothing of the quiet one is to be read again
+    run.start()
+    member = confluent_kafka.Consumer({"bootstrap.servers": bootstrap, "group.id": topics.name("forestall")})
+    place = confluent_kafka.TopicPartition(topic, 0)
+    _, end = member.get_watermark_offsets(place, harness.TIMEOUT_SECONDS)
+    assert end == 4
+
+    def committed():
+        return member.committed([place], timeout=harness.TIMEOUT_SECONDS)[0].offset
+
+    harness.wait_until(lambda: committed() == end, "the position at the log's end")
+    assert run.process.stop() == 0
+    left = confluent_kafka.TopicPartition(topic, 0, end)
+    for deleted in topics.admin.delete_records([left]).values():
+        deleted.result(harness.TIMEOUT_SECONDS)
+    run.start()
+    transaction(bootstrap, topics, topic, {**event, "occurred_at": START_MS + 1900 * SECOND_MS})
+    run.send(ACTIVE, *range(1810, 2200, 10))
+    harness.wait_until(lambda: {("p1", 0), ("p1", 31), ("p0", 34)} <= run.closed(), "the window of what came after")
+    assert run.process.stop() == 0
+    assert run.late() == []
+    member.close()

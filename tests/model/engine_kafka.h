@@ -126,27 +126,33 @@ static size_t poll_exchange(struct instance *instance, size_t partition, struct 
     return n;
 }
 
+/* Those of inputs see all that was produced, each record in a transaction of its own. */
+static size_t poll_input(struct instance *instance, size_t partition, struct source_record *records, size_t max)
+{
+    const struct kafka *kafka = instance->kafka;
+    int64_t *at = &instance->at[partition];
+    size_t n = 0;
+    for (; n < max && *at < (int64_t)kafka->visible[partition] * OFFSETS; ++*at) {
+        const struct record *record = &kafka->log->records[partition][*at / OFFSETS];
+        if (*at % OFFSETS == 0)
+            records[n++] = (struct source_record){.value = record->value.p,
+                                                  .value_n = record->value.n,
+                                                  .offset = *at,
+                                                  .timestamp_ms = record->timestamp_ms};
+    }
+    return n;
+}
+
 static int sim_poll(struct source *source, size_t partition, struct source_record *records, size_t max, size_t *count,
                     struct error *err)
 {
     struct instance *instance = instance_of(source);
-    const struct kafka *kafka = instance->kafka;
-    size_t n = 0;
     (void)err;
     if (!instance->calm) /* tasks read a few records at a time, so that a restart finds some of them unread */
         max = (size_t)below(partition < PARTITIONS ? 40 : 4);
     assert_true(instance->owned[partition]);
-    if (partition >= PARTITIONS)
-        n = poll_exchange(instance, partition, records, max);
-    for (; partition < PARTITIONS && n < max && instance->at[partition] < (int64_t)kafka->visible[partition];
-         instance->at[partition]++) {
-        const struct record *record = &kafka->log->records[partition][instance->at[partition]];
-        records[n++] = (struct source_record){.value = record->value.p,
-                                              .value_n = record->value.n,
-                                              .offset = instance->at[partition],
-                                              .timestamp_ms = record->timestamp_ms};
-    }
-    *count = n;
+    *count = partition < PARTITIONS ? poll_input(instance, partition, records, max)
+                                    : poll_exchange(instance, partition, records, max);
     return 0;
 }
 
@@ -160,7 +166,7 @@ static int sim_end_offsets(struct source *source, const size_t *asked, size_t co
 {
     (void)err;
     for (size_t i = 0; i < count; i++)
-        offsets[i] = (int64_t)instance_of(source)->kafka->visible[asked[i]];
+        offsets[i] = (int64_t)instance_of(source)->kafka->visible[asked[i]] * OFFSETS;
     return 0;
 }
 

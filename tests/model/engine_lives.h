@@ -30,7 +30,8 @@ static int64_t below(int64_t n)
     return (int64_t)(next_random() % (uint64_t)n);
 }
 
-enum { PARTITIONS = 6, INCIDENT_PARTITIONS = 2, FEEDBACK_FIRST = 4, SOURCES = 3 };
+/* A record takes two offsets: the second is that of its transaction's marker. */
+enum { PARTITIONS = 6, INCIDENT_PARTITIONS = 2, FEEDBACK_FIRST = 4, SOURCES = 3, OFFSETS = 2 };
 
 static const struct source_partition partitions[PARTITIONS] = {{0, {"incidents", 9}, 0}, {0, {"incidents", 9}, 1},
                                                                {1, {"telemetry", 9}, 0}, {1, {"telemetry", 9}, 1},
@@ -219,10 +220,20 @@ static void feed_open(struct feed *feed, const struct log *log, const struct dur
     feed->log = log;
     feed->source = source_memory_new(partitions, PARTITIONS);
     for (size_t i = 0; i < PARTITIONS; i++) {
-        feed->given[i] = durable->committed ? (size_t)durable->positions[i].offset : 0;
-        if (feed->given[i] > 0)
-            source_memory_skip(feed->source, i, (int64_t)feed->given[i]);
+        feed->given[i] = (size_t)(durable->positions[i].offset + OFFSETS - 1) / OFFSETS;
+        source_memory_skip(feed->source, i, durable->positions[i].offset);
     }
+}
+
+/* Markers of what was given so far may be there already. */
+static void feed_one(struct feed *feed, size_t partition, bool marker)
+{
+    const struct record *record = &feed->log->records[partition][feed->given[partition]];
+    int64_t offset = (int64_t)feed->given[partition]++ * OFFSETS;
+    source_memory_skip(feed->source, partition, offset);
+    source_memory_add(feed->source, partition, record->value, record->timestamp_ms);
+    if (marker)
+        source_memory_skip(feed->source, partition, offset + OFFSETS);
 }
 
 static bool feed_some(struct feed *feed, bool all)
@@ -230,9 +241,8 @@ static bool feed_some(struct feed *feed, bool all)
     bool left = false;
     for (size_t i = 0; i < PARTITIONS; i++) {
         int64_t portion = all ? INT64_MAX : below(30);
-        for (; portion > 0 && feed->given[i] < feed->log->counts[i]; portion--, feed->given[i]++)
-            source_memory_add(feed->source, i, feed->log->records[i][feed->given[i]].value,
-                              feed->log->records[i][feed->given[i]].timestamp_ms);
+        for (; portion > 0 && feed->given[i] < feed->log->counts[i]; portion--)
+            feed_one(feed, i, all || portion % 2 == 0);
         left = left || feed->given[i] < feed->log->counts[i];
     }
     return left;
