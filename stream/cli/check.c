@@ -132,7 +132,7 @@ static void check_rules(const char *const *paths, size_t count, const struct rul
 
 static void check_configuration(const char *path, struct diagnostics *diagnostics, struct tally *tally)
 {
-    struct config *config = config_load(path, environ, 0, diagnostics);
+    struct config *config = config_load(path, environ, CONFIG_TRY, diagnostics);
     if (config == NULL)
         return;
     tally->configurations++;

@@ -13,12 +13,10 @@
 #include "base/clock.h"
 #include "cli/recommendations.h"
 #include "codec/avro_write.h"
-#include "codec/schemas_embedded.h"
 #include "io/kafka_follow.h"
 #include "io/kafka_writer.h"
-#include "rule/yaml.h"
 
-enum { SLICE_MS = 200, SCHEMA_BYTES_MAX = 1024 * 1024 };
+enum { SLICE_MS = 200 };
 
 struct saying {
     const struct recommendations_request *request;
@@ -108,19 +106,12 @@ static int source_find(struct saying *saying, struct error *err)
 static int encode(struct saying *saying, struct value event, struct error *err)
 {
     struct avro_encoder *encoder;
-    struct str schema = str_of(schema_embedded_find("feedback"));
-    const char *text;
-    size_t n;
+    struct str schema;
     if (saying->source->format == FORMAT_JSON) {
         value_json(&saying->event, event);
         return 0;
     }
-    if (saying->source->schema_path.n > 0) {
-        text = yaml_read_file(&saying->arena, saying->source->schema_path.p, SCHEMA_BYTES_MAX, &n, err);
-        if (text == NULL)
-            return -1;
-        schema = (struct str){text, n};
-    }
+    TRY(config_source_schema(saying->source, &saying->arena, &schema, err));
     TRY(avro_encoder_new(&encoder, schema, err));
     int result = avro_encode(encoder, event, &saying->event, err);
     avro_encoder_free(encoder);

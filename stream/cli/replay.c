@@ -422,7 +422,7 @@ int cli_replay(int argc, char **argv)
     enum cli_parsed parsed = parse(&replay, argc, argv);
     unsigned needs = CONFIG_NEED_RULES;
     if (replay.files_named.count == 0)
-        needs |= CONFIG_NEED_KAFKA | CONFIG_NEED_SOURCES;
+        needs |= CONFIG_NEED_KAFKA | CONFIG_NEED_SOURCES | CONFIG_TRY;
     if ((replay.wants_diff && replay.against == NULL) || to_topic(replay.out))
         needs |= CONFIG_NEED_KAFKA;
     kafka_wait_briefly();

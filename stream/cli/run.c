@@ -230,7 +230,7 @@ int cli_run(int argc, char **argv)
     enum cli_parsed parsed = options_parse(argc, argv, options, usage, &arguments);
     if (parsed != CLI_GO)
         return parsed == CLI_HELP ? 0 : 2;
-    if (!load(&run.loaded, path, CONFIG_NEED_KAFKA | CONFIG_NEED_SOURCES | CONFIG_NEED_RULES))
+    if (!load(&run.loaded, path, CONFIG_NEED_KAFKA | CONFIG_NEED_SOURCES | CONFIG_NEED_RULES | CONFIG_TRY))
         return 1;
     stop_on_signals();
     kafka_stop_when(stop_wanted);

@@ -8,7 +8,7 @@
 #include "engine/memory.h"
 #include "io/source_kafka.h"
 
-enum { COUNTERS_EVERY_US = 60 * 1000 * 1000, SOURCES_MAX = 256 };
+enum { COUNTERS_EVERY_US = 60 * 1000 * 1000 };
 
 static int64_t memory_of(const struct config *config)
 {
@@ -19,11 +19,9 @@ static int open_source(struct worker *worker, struct error *err)
 {
     const struct config *config = worker->config;
     bool shared = config->exchange == EXCHANGE_KAFKA;
-    struct str topics[SOURCES_MAX + 1];
+    struct str topics[CONFIG_SOURCES_MAX + 1];
     struct buf exchange = {0};
     struct buf member = {0};
-    if (config->source_count > SOURCES_MAX)
-        return error_set(err, ERROR_FATAL, "more than %d sources", SOURCES_MAX);
     for (size_t i = 0; i < config->source_count; i++)
         topics[i] = config->sources[i].topic;
     buf_printf(&exchange, "%.*s-exchange", STR_ARG(config->application_id));

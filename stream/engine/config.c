@@ -3,7 +3,7 @@
 
 #include "base/time_text.h"
 #include "engine/config_load.h"
-#include "io/kafka.h"
+#include "io/kafka_try.h"
 
 #include <stdlib.h>
 
@@ -98,6 +98,20 @@ static void read_kafka(struct config_load *load, const struct yaml_node *node)
             diagnostic_at(load->diagnostics, node->keys[i], false, "%s", err.message);
         config->kafka[config->kafka_count++] = pair;
     }
+}
+
+/* Of a configuration that is right otherwise. The place is that of the first property that the reason names. */
+static void try_kafka(struct config_load *load, const struct yaml_node *node)
+{
+    const struct config *config = load->config;
+    struct error err = {0};
+    if (config->kafka_count == 0 ||
+        kafka_try(config->kafka, config->kafka_count, config_produced_bytes(config), &err) == 0)
+        return;
+    size_t i = 0;
+    while (i < node->count && strstr(err.message, node->keys[i]->text.p) == NULL)
+        i++;
+    diagnostic_at(load->diagnostics, i < node->count ? node->keys[i] : node, NULL, "%s", err.message);
 }
 
 static void read_output(struct config_load *load, const struct yaml_node *node, bool formatted,
@@ -380,8 +394,9 @@ static bool has_bootstrap(const struct config *config)
     return false;
 }
 
-static void check_needs(struct config_load *load, const struct yaml_node *root, unsigned needs)
+static void check_needs(struct config_load *load, const struct yaml_node *root)
 {
+    unsigned needs = load->needs;
     const struct config *config = load->config;
     const struct yaml_node *kafka = yaml_get(root, "kafka");
     if ((needs & CONFIG_NEED_KAFKA) != 0 && !has_bootstrap(config))
@@ -400,7 +415,7 @@ static struct config *read_root(struct config *config, struct yaml_node *root, c
                                 char *const *environment, unsigned needs, struct diagnostics *diagnostics)
 {
     size_t errors_before = diagnostics->errors;
-    struct config_load load = {.config = config, .arena = &config->arena, .diagnostics = diagnostics};
+    struct config_load load = {.config = config, .arena = &config->arena, .diagnostics = diagnostics, .needs = needs};
     const char *slash = strrchr(name, '/');
     if (slash != NULL)
         load.folder = (struct str){name, (size_t)(slash - name) + 1};
@@ -419,7 +434,9 @@ static struct config *read_root(struct config *config, struct yaml_node *root, c
         read_limits(&load, yaml_get(root, "limits"));
         read_http(&load, yaml_get(root, "http"));
         read_log(&load, yaml_get(root, "log"));
-        check_needs(&load, root, needs);
+        check_needs(&load, root);
+        if ((needs & CONFIG_TRY) != 0 && diagnostics->errors == errors_before)
+            try_kafka(&load, yaml_get(root, "kafka"));
     }
     diagnostics_sort(diagnostics);
     if (diagnostics->errors == errors_before)

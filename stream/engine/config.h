@@ -70,8 +70,11 @@ struct config {
     enum log_format log_format;
 };
 
-/* What a command needs of the file: `run` needs kafka and sources, `replay --file` neither. */
-enum config_need { CONFIG_NEED_KAFKA = 1, CONFIG_NEED_SOURCES = 2, CONFIG_NEED_RULES = 4 };
+/* What a command needs of the file: `run` needs kafka and sources, `replay --file` neither. CONFIG_TRY: that what the
+ * file names can be opened, as far as that asks nobody: sources' schemas are read, Kafka's clients made. */
+enum config_need { CONFIG_NEED_KAFKA = 1, CONFIG_NEED_SOURCES = 2, CONFIG_NEED_RULES = 4, CONFIG_TRY = 8 };
+
+enum { CONFIG_SOURCES_MAX = 256 };
 
 /* The largest record that is produced, with its key and headers: two of what was read (a row before and after, feedback
  * as bytes and decoded), and what the program itself puts together, for which it has bounds of its own (a pane's folds,
@@ -84,6 +87,10 @@ struct config *config_load(const char *path, char *const *environment, unsigned 
 /* The same over a text in memory. */
 struct config *config_load_text(const char *name, struct str text, char *const *environment, unsigned needs,
                                 struct diagnostics *diagnostics);
+/* The schema that the records of an Avro source are written with, in the arena where it is read from a file. Of other
+ * sources empty. */
+int config_source_schema(const struct config_source *source, struct arena *arena, struct str *schema,
+                         struct error *err) MUST_CHECK;
 void config_free(struct config *config);
 
 #endif

@@ -9,6 +9,7 @@ struct config_load {
     struct config *config;
     struct arena *arena; /* the configuration's */
     struct diagnostics *diagnostics;
+    unsigned needs;
     struct str folder;           /* of the file, with its slash; empty: the working one */
     int64_t out_of_orderness_ms; /* of `time`; -1: each stream's own */
 };

@@ -1,8 +1,11 @@
 /* `sources`: the topics that are read, each with its stream, form and ideas of time. */
 #include "base/map.h"
+#include "codec/schemas_embedded.h"
 #include "engine/config_load.h"
 
 #include <stdlib.h>
+
+enum { SCHEMA_FILE_BYTES_MAX = 1024 * 1024 };
 
 static const char *const source_keys[] = {"topic", "stream",           "format",   "framing",         "schema",
                                           "key",   "out_of_orderness", "idle_lag", "max_future_skew", "late",
@@ -16,6 +19,42 @@ static void read_stream(struct config_load *load, const struct yaml_node *node, 
         source->stream = stream_find(stream->text);
 }
 
+int config_source_schema(const struct config_source *source, struct arena *arena, struct str *schema, struct error *err)
+{
+    *schema = source->schema_text;
+    if (source->format != FORMAT_AVRO || schema->n > 0)
+        return 0;
+    if (source->schema_path.n == 0) {
+        *schema = str_of(schema_embedded_find(source->stream->name));
+        return 0;
+    }
+    const char *text = yaml_read_file(arena, source->schema_path.p, SCHEMA_FILE_BYTES_MAX, &schema->n, err);
+    schema->p = text;
+    return text == NULL ? -1 : 0;
+}
+
+/* Whether its events can be read from what the producers' schema writes. */
+static void try_schema(struct config_load *load, const struct yaml_node *schema, const struct config_source *source)
+{
+    struct error err = {0};
+    struct arena arena = {0};
+    struct decoder *decoder = NULL;
+    struct decoder_options options = {.stream = source->stream,
+                                      .format = source->format,
+                                      .framing = source->framing,
+                                      .wanted = FIELD_BIT(source->stream->record_field_count) - 1};
+    int result = config_source_schema(source, &arena, &options.schema, &err);
+    if (result == 0 && (result = decoder_new(&decoder, &options, &err)) != 0)
+        (void)error_prefix(&err, "%.*s", STR_ARG(source->schema_path));
+    decoder_free(decoder);
+    arena_fini(&arena);
+    if (result != 0)
+        diagnostic_at(load->diagnostics, schema, NULL,
+                      "%s; it must be a file with the Avro schema that the topic's producers write with, of records "
+                      "that can be read as schemas/%s.avsc",
+                      err.message, source->stream->name);
+}
+
 static void read_schema(struct config_load *load, const struct yaml_node *node, struct config_source *source)
 {
     const struct yaml_node *schema = yaml_get(node, "schema");
@@ -25,6 +64,8 @@ static void read_schema(struct config_load *load, const struct yaml_node *node, 
     if (source->format != FORMAT_AVRO)
         diagnostic_at(load->diagnostics, schema, false, "only a source with format: avro has a schema");
     source->schema_path = config_path(load, path);
+    if ((load->needs & CONFIG_TRY) != 0 && source->format == FORMAT_AVRO && source->stream != NULL)
+        try_schema(load, schema, source);
 }
 
 /* The fields that tell rows apart, in place of the stream's own. */
@@ -97,6 +138,9 @@ void config_sources_read(struct config_load *load, const struct yaml_node *node)
     config->sources = arena_zalloc(load->arena, (node->count + 1) * sizeof *config->sources);
     config->source_count = node->count;
     struct map seen = {0};
+    if (node->count > CONFIG_SOURCES_MAX)
+        diagnostic_at(load->diagnostics, node->items[CONFIG_SOURCES_MAX], NULL, "there are %zu sources, and at most %d",
+                      node->count, CONFIG_SOURCES_MAX);
     for (size_t i = 0; i < node->count; i++) {
         read_source(load, node->items[i], &config->sources[i]);
         void **slot = map_slot(&seen, config->sources[i].topic);

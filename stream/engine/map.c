@@ -4,7 +4,6 @@
 #include <stdlib.h>
 
 #include "codec/field.h"
-#include "codec/schemas_embedded.h"
 #include "detect/detector.h"
 #include "detect/span.h"
 #include "engine/combiner.h"
@@ -105,17 +104,7 @@ static int new_decoder(struct event_map *map, size_t i, struct error *err)
                                       .format = source->format,
                                       .framing = source->framing,
                                       .wanted = wanted_fields(map, source)};
-    int result = 0;
-    if (source->schema_text.n > 0) {
-        options.schema = source->schema_text;
-    } else if (source->format == FORMAT_AVRO && source->schema_path.n > 0) {
-        size_t n = 0;
-        const char *text = yaml_read_file(&arena, source->schema_path.p, 1024 * 1024, &n, err);
-        result = text == NULL ? -1 : 0;
-        options.schema = (struct str){text, n};
-    } else if (source->format == FORMAT_AVRO) {
-        options.schema = str_of(schema_embedded_find(source->stream->name));
-    }
+    int result = config_source_schema(source, &arena, &options.schema, err);
     if (result == 0)
         result = decoder_new(&map->decoders[i], &options, err);
     arena_fini(&arena);

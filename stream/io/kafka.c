@@ -206,6 +206,24 @@ int kafka_property_check(struct str name, struct str value, struct error *err)
     return result;
 }
 
+/* librdkafka's reason, with the values of the properties that it names in backquotes: some are not the user's. */
+static int client_refused(const rd_kafka_conf_t *conf, const char *reason, struct error *err)
+{
+    char values[256] = "";
+    size_t n = 0;
+    for (const char *p = strchr(reason, '`'); p != NULL; p = strchr(p, '`')) {
+        char name[64];
+        char value[64];
+        size_t size = sizeof value;
+        size_t length = strcspn(++p, "`");
+        (void)snprintf(name, sizeof name, "%.*s", (int)length, p);
+        if (rd_kafka_conf_get(conf, name, value, &size) == RD_KAFKA_CONF_OK && n < sizeof values)
+            n += (size_t)snprintf(values + n, sizeof values - n, "%s%s is %s", n == 0 ? " (" : ", ", name, value);
+        p += length + (p[length] != '\0');
+    }
+    return error_set(err, ERROR_FATAL, "kafka: %s%s%s", reason, values, n > 0 ? ")" : "");
+}
+
 int kafka_client_new(rd_kafka_t **client, const struct kafka_client *options, struct error *err)
 {
     rd_kafka_conf_t *conf = rd_kafka_conf_new();
@@ -221,8 +239,9 @@ int kafka_client_new(rd_kafka_t **client, const struct kafka_client *options, st
     char text[256];
     *client = rd_kafka_new(options->type, conf, text, sizeof text);
     if (*client == NULL) {
+        (void)client_refused(conf, text, err);
         rd_kafka_conf_destroy(conf);
-        return error_set(err, ERROR_FATAL, "kafka: %s", text);
+        return -1;
     }
     return 0;
 }

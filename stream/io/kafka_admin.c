@@ -8,6 +8,22 @@
 
 enum { REACH_MS = 30000, RETRY_MS = 300, METADATA_MS = 5000, BELIEVE_MS = 5000 };
 
+int kafka_asker_new(rd_kafka_t **client, const struct str_pair *properties, size_t count, struct error *err)
+{
+    /* A question waits at a leader that died for as long as a socket may (a minute), whatever time it was given, and
+     * the worker with it. */
+    static const struct kafka_setting defaults[] = {{"socket.timeout.ms", "10000"}, {NULL, NULL}};
+    static const struct kafka_setting fixed[] = {{"isolation.level", "read_uncommitted"}, {NULL, NULL}};
+    const struct kafka_client options = {
+        .type = RD_KAFKA_CONSUMER,
+        .properties = properties,
+        .property_count = count,
+        .defaults = defaults,
+        .fixed = fixed,
+    };
+    return kafka_client_new(client, &options, err);
+}
+
 /* A request under way: its options and where the answer comes. */
 struct request {
     rd_kafka_AdminOptions_t *options;

@@ -8,6 +8,9 @@
 
 enum { KAFKA_REQUEST_MS = 15000 };
 
+/* A client that sees uncommitted records, for questions about logs alone. */
+int kafka_asker_new(rd_kafka_t **client, const struct str_pair *properties, size_t count, struct error *err) MUST_CHECK;
+
 /* How many partitions a topic has; 0: one broker says that there is no such topic. Retried while the cluster cannot be
  * reached, for kafka_reach_ms, then ERROR_RETRY. */
 int kafka_topic_partitions(rd_kafka_t *client, const char *topic, int *count, struct error *err) MUST_CHECK;

@@ -139,7 +139,7 @@ static int left_ms(int64_t deadline_us)
     return left > 1 ? (int)left : 1;
 }
 
-int kafka_producer_open(struct kafka_producer **producer, const struct kafka_producer_options *options,
+static int producer_new(struct kafka_producer **producer, const struct kafka_producer_options *options,
                         struct error *err)
 {
     struct kafka_producer *self = mem_zalloc(sizeof *self);
@@ -147,6 +147,23 @@ int kafka_producer_open(struct kafka_producer **producer, const struct kafka_pro
         free(self);
         return -1;
     }
+    *producer = self;
+    return 0;
+}
+
+int kafka_producer_try(const struct kafka_producer_options *options, struct error *err)
+{
+    struct kafka_producer *self;
+    TRY(producer_new(&self, options, err));
+    kafka_producer_close(self);
+    return 0;
+}
+
+int kafka_producer_open(struct kafka_producer **producer, const struct kafka_producer_options *options,
+                        struct error *err)
+{
+    struct kafka_producer *self;
+    TRY(producer_new(&self, options, err));
     int64_t deadline_us = clock_mono_us() + INIT_MS * INT64_C(1000);
     rd_kafka_error_t *error;
     do

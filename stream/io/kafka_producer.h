@@ -43,6 +43,8 @@ struct kafka_position {
     struct str metadata;
 };
 
+/* Whether there could be such a producer, by its properties: one is made, and is gone again. Asks nobody. */
+int kafka_producer_try(const struct kafka_producer_options *options, struct error *err) MUST_CHECK;
 /* Makes the producer and fences every earlier one of the same transactional id, waiting for its transaction to end.
  * ERROR_RETRY: nobody answered for a minute. */
 int kafka_producer_open(struct kafka_producer **producer, const struct kafka_producer_options *options,

@@ -294,22 +294,6 @@ static void kafka_close(struct source *source)
     free(kafka);
 }
 
-static int asker_open(struct source_kafka *kafka, const struct source_kafka_options *options, struct error *err)
-{
-    /* A question waits at a leader that died for as long as a socket may (a minute), whatever time it was given, and
-     * the worker with it. */
-    static const struct kafka_setting defaults[] = {{"socket.timeout.ms", "10000"}, {NULL, NULL}};
-    static const struct kafka_setting fixed[] = {{"isolation.level", "read_uncommitted"}, {NULL, NULL}};
-    const struct kafka_client client = {
-        .type = RD_KAFKA_CONSUMER,
-        .properties = options->properties,
-        .property_count = options->property_count,
-        .defaults = defaults,
-        .fixed = fixed,
-    };
-    return kafka_client_new(&kafka->asker, &client, err);
-}
-
 /* Once a partition's queue is full librdkafka looks again only when something wakes the broker's thread, at the latest
  * after a second: a consumer that empties the queue sooner then waits for nothing. Since 2.2.0 that second is a
  * setting; before, asking for metadata (of our topics only) ten times a second wakes the thread. */
@@ -491,7 +475,7 @@ static int member_open(struct source_kafka *kafka, const struct source_kafka_opt
 static int parts_open(struct source_kafka *kafka, const struct source_kafka_options *options, struct error *err)
 {
     size_t bytes = options->ahead_bytes > 0 ? (size_t)options->ahead_bytes : AHEAD_BYTES;
-    TRY(asker_open(kafka, options, err));
+    TRY(kafka_asker_new(&kafka->asker, options->properties, options->property_count, err));
     TRY(partitions_find(kafka, options, err));
     TRY(kafka_fetch_new(&kafka->fetch, kafka->base.partition_count, bytes, err));
     TRY(reader_open(kafka, options, bytes, err));

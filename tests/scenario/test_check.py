@@ -4,6 +4,8 @@ import json
 
 import pytest
 
+import harness
+
 RULE = """apiVersion: forestall.io/v1
 kind: RuleSet
 lists: {idle: [a]}
@@ -129,3 +131,55 @@ def test_files_that_override_the_same_rule(forestall_does, tmp_path):
     (tmp_path / "d.yaml").write_text(head + "{recommend: {roadmap: quality, complexity: high}}\n")
     done = forestall_does("check", "--allow=no-tests", ".", status=1)
     assert "d.yaml:4:44: error: 'complexity' of rule 'untested' is overridden twice, first in ./b.yaml:4\n" in done.stderr
+
+
+SOURCE = "- {topic: t, stream: incident, format: avro, schema: s.avsc}"
+KAFKA = "{bootstrap.servers: '127.0.0.1:1'%s}"
+ADVICE = "; it must be a file with the Avro schema that the topic's producers write with, of records that can be read as schemas/incident.avsc"
+
+
+@pytest.fixture
+def refused(forestall_does, files):
+    """What `check` says of a configuration in one line, and `run` likewise, before it asks a broker."""
+
+    def find(kafka="", sources=SOURCE):
+        (files / "forestall.yaml").write_text(f"kafka: {KAFKA % kafka}\nsources:\n{sources}\nrules: [rules/]\n")
+        said = [[line for line in forestall_does(*command, status=1).stderr.splitlines() if "forestall.yaml" in line]
+                for command in (("check", "--allow=unused", "--allow=no-tests"), ("run",))]
+        assert said[0] == said[1] and len(said[0]) == 1, said
+        return said[0][0]
+
+    return find
+
+
+@pytest.mark.parametrize("schema, wrong", [
+    (None, "cannot read s.avsc: No such file or directory"),
+    ("{", "s.avsc: schema: not JSON: "),
+    ('{"type": "record", "name": "Incident", "fields": [{"name": "event_id", "type": "string"}]}',
+     "s.avsc: schema: it has no field 'incident_id', which is required"),
+    ('"string"', "s.avsc: schema: a record is expected, not an Avro string")])
+def test_a_schema_that_is_wrong(refused, files, schema, wrong):
+    if schema is not None:
+        (files / "s.avsc").write_text(schema)
+    said = refused()
+    assert said.startswith(f"forestall.yaml:3:54: error: {wrong}") and said.endswith(ADVICE)
+
+
+def test_a_schema_that_is_right(forestall_does, files):
+    (files / "s.avsc").write_bytes((harness.SOURCE / "schemas/incident.avsc").read_bytes())
+    (files / "forestall.yaml").write_text(f"kafka: {KAFKA % ''}\nsources:\n{SOURCE}\nrules: [rules/]\n")
+    assert "no errors" in forestall_does("check").stdout
+
+
+def test_more_sources_than_there_may_be(refused):
+    sources = "\n".join(f"- {{topic: t{n}, stream: incident, format: json}}" for n in range(258))
+    assert refused(sources=sources) == "forestall.yaml:259:3: error: there are 258 sources, and at most 256"
+
+
+@pytest.mark.parametrize("kafka, column, wrong", [
+    ("max.poll.interval.ms: 5000", 43, "(max.poll.interval.ms is 5000, session.timeout.ms is 45000)"),
+    ("security.protocol: ssl, ssl.ca.location: nowhere.pem", 67, "kafka: ssl.ca.location failed"),
+    ("linger.ms: 20000", 43, "(message.timeout.ms is 9000, linger.ms is 20000)")])
+def test_properties_that_do_not_go_together(refused, kafka, column, wrong):
+    said = refused(f", {kafka}", "- {topic: t, stream: incident, format: json}")
+    assert said.startswith(f"forestall.yaml:1:{column}: error: kafka: ") and wrong in said
