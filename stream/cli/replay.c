@@ -62,8 +62,9 @@ struct replay {
     FILE *files[OUTPUT_COUNT];
     const char *topic; /* of the recommendations; NULL: a file */
     struct kafka_producer *producer;
-    struct spool *spool; /* what goes to the topic */
-    struct map seen;     /* recommendation ids */
+    struct spool *spool;   /* what goes to the topic */
+    uint64_t dead_letters; /* whether they are written or not */
+    struct map seen;       /* recommendation ids */
     struct published live;
     struct diff *diff; /* NULL: not wanted */
     const char *config_path, *from, *to, *out, *dead_letter, *scorecards, *now, *against, *output;
@@ -106,6 +107,7 @@ static void dead_letter_json(const struct commit_record *record, struct buf *lin
 static int write_record(void *context, const struct commit_record *record, struct error *err)
 {
     struct replay *replay = context;
+    replay->dead_letters += record->output == OUTPUT_DEAD_LETTER;
     if (record->output == OUTPUT_RECOMMENDATIONS && replay->spool != NULL)
         return spool_put(replay->spool, record->key, record->value, err);
     FILE *file = replay->files[record->output];
@@ -304,7 +306,6 @@ static int run(struct replay *replay, struct error *err)
     TRY(publish(replay, err));
     const struct map_counters *map = engine_map_counters(engine);
     double seconds = (double)progress_end(&progress) / 1e6;
-    uint64_t dead = map->undecodable + map->too_large + map->future + engine_reduce_counters(engine)->feedback_refused;
     (void)fprintf(stderr,
                   "%llu records in %.1f s: %llu recommendations, %llu versions, %llu detections, %llu firings; %llu "
                   "late, %llu dead "
@@ -313,7 +314,7 @@ static int run(struct replay *replay, struct error *err)
                   (unsigned long long)engine_counters(engine)->published,
                   (unsigned long long)engine_reduce_counters(engine)->detections,
                   (unsigned long long)engine_reduce_counters(engine)->firings, (unsigned long long)map->late,
-                  (unsigned long long)dead);
+                  (unsigned long long)replay->dead_letters);
     if (replay->diff != NULL)
         replay->differs =
             diff_print(replay->diff, stdout, replay->output != NULL && str_is(str_of(replay->output), "json"));

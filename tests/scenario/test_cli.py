@@ -48,6 +48,18 @@ def test_what_a_replay_counts(forestall_does, small):
     assert "0 recommendations, 0 versions, 0 detections, 2 firings" in said
 
 
+@pytest.mark.parametrize("late, letters", [("dead_letter", 4), ("drop", 1)])
+def test_a_replay_counts_its_dead_letters(forestall_does, small, late, letters):
+    config = small / "forestall.yaml"
+    config.write_text(config.read_text() + f"time: {{late: {late}}}\n")
+    events = [*incidents(4), *incidents(3), {**incidents(1)[0], "severity": "SEV9"}]
+    (small / "events.jsonl").write_text("".join(json.dumps(each) + "\n" for each in events))
+    said = forestall_does("replay", "--file", "events.jsonl", "--dead-letter", "letters").stderr
+    assert f"; 3 late, {letters} dead letters\n" in said
+    assert len((small / "letters").read_text().splitlines()) == letters
+    assert f"{letters} dead letters\n" in forestall_does("replay", "--file", "events.jsonl").stderr
+
+
 def test_the_exchange_over_kafka(forestall_does, small):
     """Whoever runs by himself takes the local exchange, whatever the configuration says."""
     config = small / "forestall.yaml"
