@@ -111,6 +111,9 @@ void commit_meta_key(struct buf *key, int task, enum commit_meta meta);
 void commit_meta_entries(struct str_pair *entries, int number, const struct commit_task *task, int64_t wall_ms,
                          struct arena *arena);
 
+/* For what is read on the way back, which all workers may go at once: they share what is fetched ahead. */
+struct kafka_log_options commit_log_options(const struct config *config);
+
 /* Leaves out the marks that the positions have passed, but for each partition's newest. */
 void commit_marks_since(struct commit_restored *restored);
 

@@ -73,10 +73,10 @@ static int mark_order(const void *left, const void *right)
  * may be missed: kafka_log_read waits. */
 static int end_ask(const struct config *config, const char *topic, int64_t *end, struct error *err)
 {
-    const struct kafka_log_options options = {
-        .properties = config->kafka, .property_count = config->kafka_count, .uncommitted = true};
+    struct kafka_log_options options = commit_log_options(config);
     struct kafka_log *log;
     int64_t low;
+    options.uncommitted = true;
     TRY(kafka_log_open(&log, &options, err));
     int result = kafka_log_range(kafka_log_client(log), topic, 0, &low, end, err);
     kafka_log_close(log);
@@ -99,7 +99,7 @@ int commit_marks_read(const struct config *config, struct source *source, struct
                       struct commit_mark **marks, size_t *count, struct error *err)
 {
     struct kafka_log *log;
-    const struct kafka_log_options options = {.properties = config->kafka, .property_count = config->kafka_count};
+    const struct kafka_log_options options = commit_log_options(config);
     TRY(kafka_log_open(&log, &options, err));
     struct marks_read read = {.source = source};
     int result =

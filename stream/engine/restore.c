@@ -23,14 +23,15 @@
 
 /* So many restores without a commit between them, within so long, are no passing trouble; those because the cluster
  * does not answer are not counted. */
-enum { RESTORES_MAX = 8, RESTORES_SPAN_S = 600 };
+enum { RESTORES_MAX = 8, RESTORES_SPAN_S = 600, LOG_QUEUE_KIB = 16 << 10 };
 
 static const char reset_advice[] = "another application_id, with a state.dir of its own, starts anew";
 
-static struct kafka_log_options log_options(const struct commit_kafka *kafka)
+struct kafka_log_options commit_log_options(const struct config *config)
 {
-    return (struct kafka_log_options){.properties = kafka->options.config->kafka,
-                                      .property_count = kafka->options.config->kafka_count};
+    return (struct kafka_log_options){.properties = config->kafka,
+                                      .property_count = config->kafka_count,
+                                      .queue_kib = LOG_QUEUE_KIB / (config->workers > 1 ? config->workers : 1)};
 }
 
 static int producer_renew(struct commit_kafka *kafka, struct error *err)
@@ -357,7 +358,7 @@ static int go_back(struct commit_kafka *kafka, struct state *state, struct arena
         TRY(first_start(kafka, err));
     TRY(tasks_take(kafka, out, err));
     struct kafka_log *log;
-    const struct kafka_log_options options = log_options(kafka);
+    const struct kafka_log_options options = commit_log_options(kafka->options.config);
     TRY(kafka_log_open(&log, &options, err));
     int result = state_bring(kafka, state, log, arena, err);
     kafka_log_close(log);

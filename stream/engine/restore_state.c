@@ -215,8 +215,8 @@ static int range_ask(const struct replay *replay, struct kafka_log *log, int64_t
 static int range_of_all(const struct replay *replay, int64_t *low, int64_t *high, struct error *err)
 {
     const struct config *config = replay->way->config;
-    const struct kafka_log_options options = {
-        .properties = config->kafka, .property_count = config->kafka_count, .uncommitted = true};
+    struct kafka_log_options options = commit_log_options(config);
+    options.uncommitted = true;
     struct kafka_log *log;
     TRY(kafka_log_open(&log, &options, err));
     int result = range_ask(replay, log, low, high, err);

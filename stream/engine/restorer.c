@@ -50,8 +50,7 @@ int restorer_start(struct restorer **out, const struct restore_way *way, const s
                    struct error *err)
 {
     struct restorer *restorer = mem_zalloc(sizeof *restorer);
-    const struct kafka_log_options options = {.properties = way->config->kafka,
-                                              .property_count = way->config->kafka_count};
+    const struct kafka_log_options options = commit_log_options(way->config);
     restorer->way = *way;
     restorer->way.meanwhile = look_up;
     restorer->way.context = restorer;

@@ -12,6 +12,9 @@
 #include "base/str.h"
 #include "io/kafka_errors.h"
 
+/* What librdkafka takes for a message itself, which of a small one is some three times its own bytes. */
+enum { KAFKA_MESSAGE_BYTES = 330 };
+
 struct kafka_setting {
     const char *name;
     const char *value;

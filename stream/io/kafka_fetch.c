@@ -14,6 +14,9 @@
 enum batch_state { BATCH_EMPTY, BATCH_FULL, BATCH_USED };
 enum { SLEEP_MS = 100 };
 
+enum { EVENT_BYTES = 100, BATCH_MIN = 64 };
+enum { ANSWER_BYTES_MIN = 64 << 10, ANSWER_BYTES_MAX = 1 << 20, MESSAGES_MIN = 2000 /* of the longest answer */ };
+
 struct fetch_place {
     atomic_int state;
     struct kafka_batch *batch; /* NULL where it is empty */
@@ -40,8 +43,9 @@ struct kafka_fetch {
     struct kafka_batch *pool;
     size_t lent;
     size_t lent_max;
-    int wake_fd;  /* the thread's */
-    int ready_fd; /* the worker's */
+    size_t batch_max; /* messages */
+    int wake_fd;      /* the thread's */
+    int ready_fd;     /* the worker's */
     atomic_bool stop;
     atomic_bool asleep;  /* the thread is, or is about to be */
     atomic_bool waiting; /* the worker is */
@@ -49,6 +53,21 @@ struct kafka_fetch {
 };
 
 static const uint64_t one = 1; /* what an eventfd takes */
+
+static size_t clamp(size_t n, size_t least, size_t most)
+{
+    return n < least ? least : n > most ? most : n;
+}
+
+struct kafka_ahead kafka_ahead_of(size_t bytes, size_t partitions, size_t inputs)
+{
+    size_t each = bytes / (inputs > 0 ? inputs : 1);
+    size_t answer_bytes = clamp(each / (1 + KAFKA_MESSAGE_BYTES / EVENT_BYTES), ANSWER_BYTES_MIN, ANSWER_BYTES_MAX);
+    size_t messages_min = MESSAGES_MIN * answer_bytes / ANSWER_BYTES_MAX;
+    return (struct kafka_ahead){.messages = clamp(each / KAFKA_MESSAGE_BYTES, messages_min, SIZE_MAX),
+                                .bytes = clamp(bytes / (partitions > 0 ? partitions : 1), answer_bytes, SIZE_MAX),
+                                .answer_bytes = answer_bytes};
+}
 
 static void signal_fd(int fd)
 {
@@ -109,10 +128,10 @@ static void record_fill(struct source_record *record, const rd_kafka_message_t *
 }
 
 /* As many messages as make about FETCH_BATCH_BYTES, going by the last ones; a few where nothing is known. */
-static size_t wanted_of(const struct fetch_ring *ring)
+static size_t wanted_of(const struct kafka_fetch *fetch, const struct fetch_ring *ring)
 {
     size_t n = ring->message_bytes == 0 ? 16 : FETCH_BATCH_BYTES / ring->message_bytes;
-    return n < 1 ? 1 : n > FETCH_BATCH_MAX ? FETCH_BATCH_MAX : n;
+    return clamp(n, 1, fetch->batch_max);
 }
 
 static bool fill(struct kafka_fetch *fetch, struct fetch_ring *ring)
@@ -124,7 +143,7 @@ static bool fill(struct kafka_fetch *fetch, struct fetch_ring *ring)
     struct kafka_batch *batch = pool_take(fetch, ring);
     if (batch == NULL)
         return false;
-    ssize_t got = rd_kafka_consume_batch_queue(ring->queue, 0, batch->messages, wanted_of(ring));
+    ssize_t got = rd_kafka_consume_batch_queue(ring->queue, 0, batch->messages, wanted_of(fetch, ring));
     if (got == 0) {
         pool_give(fetch, batch);
         return false;
@@ -189,6 +208,8 @@ int kafka_fetch_new(struct kafka_fetch **out, size_t partitions, size_t bytes, s
 {
     struct kafka_fetch *fetch = mem_zalloc(sizeof *fetch);
     fetch->lent_max = bytes / (sizeof(struct kafka_batch) + FETCH_BATCH_BYTES);
+    fetch->batch_max = clamp(bytes / ((partitions + 1) * FETCH_BATCHES_MIN * (KAFKA_MESSAGE_BYTES + EVENT_BYTES)),
+                             BATCH_MIN, FETCH_BATCH_MAX);
     fetch->rings = mem_zalloc((partitions + 1) * sizeof *fetch->rings);
     fetch->count = partitions;
     (void)pthread_mutex_init(&fetch->between, NULL);

@@ -5,8 +5,8 @@
  *
  * What the rings hold is bounded: batches are of about FETCH_BATCH_BYTES, at most FETCH_BATCHES a partition. They come
  * from one pool, so that a partition where nothing comes holds none; while the pool's bytes are taken each still gets
- * FETCH_BATCHES_MIN. Starting and stopping a partition are the worker's too, and wait for the thread to be between two
- * partitions.
+ * FETCH_BATCHES_MIN, which have fewer messages where there are many partitions. Starting and stopping a partition are
+ * the worker's too, and wait for the thread to be between two partitions.
  */
 #ifndef FORESTALL_IO_KAFKA_FETCH_H
 #define FORESTALL_IO_KAFKA_FETCH_H
@@ -27,6 +27,19 @@ struct kafka_batch {
     rd_kafka_message_t *messages[FETCH_BATCH_MAX];
     struct source_record records[FETCH_BATCH_MAX]; /* of those that are records */
 };
+
+/* What librdkafka's queue of a partition holds: it asks for more while there are fewer messages and bytes than these,
+ * and an answer brings so many bytes or, where that is more, one batch as its producer made it. */
+struct kafka_ahead {
+    size_t messages;
+    size_t bytes;
+    size_t answer_bytes;
+};
+
+/* So that all partitions together hold about `bytes`, each message counted with what it takes for itself; but each
+ * always some, or a wide topic starves. `inputs` of the partitions have messages that are many and small. Who reads
+ * which is not known when this is set: where others read too, one holds less. */
+struct kafka_ahead kafka_ahead_of(size_t bytes, size_t partitions, size_t inputs);
 
 struct kafka_fetch;
 

@@ -9,7 +9,7 @@
 #include "io/kafka_admin.h"
 #include "io/kafka_errors.h"
 
-enum { BATCH = 1024, POLL_MS = 100, STALL_MS = 60000, QUEUE_KIB = 16 << 10 };
+enum { BATCH = 1024, POLL_MS = 100, STALL_MS = 60000, QUEUE_KIB = 16 << 10, ANSWER_KIB_MAX = 1 << 10 };
 
 struct kafka_log {
     rd_kafka_t *client;
@@ -18,11 +18,16 @@ struct kafka_log {
 
 int kafka_log_open(struct kafka_log **log, const struct kafka_log_options *options, struct error *err)
 {
-    char queue_kib[16];
-    (void)snprintf(queue_kib, sizeof queue_kib, "%d", options->queue_kib > 0 ? options->queue_kib : QUEUE_KIB);
+    char queue_kib[16], queue_messages[16], answer_bytes[16];
+    int kib = options->queue_kib > 0 ? options->queue_kib : QUEUE_KIB;
+    (void)snprintf(queue_kib, sizeof queue_kib, "%d", kib);
+    (void)snprintf(queue_messages, sizeof queue_messages, "%d", kib * 1024 / KAFKA_MESSAGE_BYTES);
+    (void)snprintf(answer_bytes, sizeof answer_bytes, "%d", (kib < ANSWER_KIB_MAX ? kib : ANSWER_KIB_MAX) * 1024);
     const struct kafka_setting defaults[] = {{"fetch.wait.max.ms", "50"},
                                              {"fetch.error.backoff.ms", "100"},
                                              {"queued.max.messages.kbytes", queue_kib},
+                                             {"queued.min.messages", queue_messages},
+                                             {"fetch.message.max.bytes", answer_bytes},
                                              {NULL, NULL}};
     const struct kafka_setting fixed[] = {
         {"enable.auto.commit", "false"},

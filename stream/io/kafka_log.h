@@ -12,8 +12,8 @@ struct kafka_log_options {
     const struct str_pair *properties;
     size_t property_count;
     const char *group_id; /* to ask for a group's positions with the same client, which joins nothing; NULL: none */
-    int queue_kib;        /* so much is fetched ahead; 0: 16 MiB */
-    bool uncommitted;     /* ranges reach over transactions that are open, and reading gives what is in them */
+    int queue_kib;    /* so much is fetched ahead, and at most as much again for what small records take; 0: 16 MiB */
+    bool uncommitted; /* ranges reach over transactions that are open, and reading gives what is in them */
 };
 
 struct kafka_stretch {

@@ -19,10 +19,7 @@
 #include "io/kafka_fetch.h"
 #include "io/kafka_member.h"
 
-/* librdkafka's queues hold about what the options say (the floor keeps a wide topic from starving), and at most as much
- * was taken out of them. A small message takes as much again for itself: hence a bound by number too. The share of one
- * is set before anybody knows which are owned: in a shared group an instance holds less, by what others own. */
-enum { AHEAD_BYTES = 128 << 20, AHEAD_MESSAGES_MIN = 2000, AHEAD_KIB_MIN = 1 << 10, MESSAGE_BYTES = 330 };
+enum { AHEAD_BYTES = 128 << 20 };
 enum { SERVE_EVERY_US = 100000, WAIT_SLICE_MS = 100, MISSING_US = 5000000 };
 
 struct kafka_partition {
@@ -343,18 +340,16 @@ static size_t inputs_of(const struct source_kafka *kafka, const struct source_ka
 static int reader_open(struct source_kafka *kafka, const struct source_kafka_options *options, size_t bytes,
                        struct error *err)
 {
-    char ahead_messages[24], ahead_kib[24];
-    size_t partitions = kafka->base.partition_count > 0 ? kafka->base.partition_count : 1;
-    size_t messages = bytes / MESSAGE_BYTES / inputs_of(kafka, options);
-    size_t kib = bytes / 1024 / partitions;
-    (void)snprintf(ahead_messages, sizeof ahead_messages, "%zu",
-                   messages > AHEAD_MESSAGES_MIN ? messages : AHEAD_MESSAGES_MIN);
-    (void)snprintf(ahead_kib, sizeof ahead_kib, "%zu", kib > AHEAD_KIB_MIN ? kib : AHEAD_KIB_MIN);
+    const struct kafka_ahead ahead = kafka_ahead_of(bytes, kafka->base.partition_count, inputs_of(kafka, options));
+    char ahead_messages[24], ahead_kib[24], answer_bytes[24];
+    (void)snprintf(ahead_messages, sizeof ahead_messages, "%zu", ahead.messages);
+    (void)snprintf(ahead_kib, sizeof ahead_kib, "%zu", ahead.bytes / 1024);
+    (void)snprintf(answer_bytes, sizeof answer_bytes, "%zu", ahead.answer_bytes);
     const struct kafka_setting defaults[] = {
         {"queued.min.messages", ahead_messages},
         {"queued.max.messages.kbytes", ahead_kib},
         {"fetch.wait.max.ms", FETCH_WAIT_MS},
-        {"fetch.message.max.bytes", "1048576"},
+        {"fetch.message.max.bytes", answer_bytes},
         {"fetch.error.backoff.ms", "100"},
         {"check.crcs", "false"},
         queue_backoff(),

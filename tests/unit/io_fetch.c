@@ -136,10 +136,41 @@ static void test_what_one_has_another_has_not(void **state)
     tear_down(&fixture);
 }
 
+/* Of events of 100 bytes, with what each takes for itself: the bytes of what is queued when more is asked for, and of
+ * one answer. */
+static size_t resident(const struct kafka_ahead *ahead)
+{
+    return (ahead->messages + ahead->answer_bytes / 100) * (100 + 330);
+}
+
+static void test_few_partitions_are_asked_for_much_at_once(void **state)
+{
+    (void)state;
+    const struct kafka_ahead ahead = kafka_ahead_of(32 << 20, 12, 4); /* four inputs and eight tasks */
+    assert_int_equal(ahead.messages, (32 << 20) / 330 / 4);
+    assert_int_equal(ahead.bytes, (32 << 20) / 12);
+    assert_int_equal(ahead.answer_bytes, 1 << 20);
+}
+
+/* However many partitions there are, what is ahead is about the bytes, and a short answer of each. */
+static void test_many_partitions_share_the_bytes(void **state)
+{
+    (void)state;
+    for (size_t inputs = 1; inputs <= 512; inputs *= 2) {
+        const size_t bytes = 32 << 20;
+        const struct kafka_ahead ahead = kafka_ahead_of(bytes, inputs, inputs);
+        const struct kafka_ahead floor = {.answer_bytes = 64 << 10};
+        assert_true(inputs * resident(&ahead) <= 3 * bytes + inputs * resident(&floor));
+        assert_true(ahead.answer_bytes >= 64 << 10 && ahead.bytes >= ahead.answer_bytes && ahead.messages > 0);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_as_many_as_there_are_places),
                                        cmocka_unit_test(test_a_few_where_there_are_no_bytes),
-                                       cmocka_unit_test(test_what_one_has_another_has_not)};
+                                       cmocka_unit_test(test_what_one_has_another_has_not),
+                                       cmocka_unit_test(test_few_partitions_are_asked_for_much_at_once),
+                                       cmocka_unit_test(test_many_partitions_share_the_bytes)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
