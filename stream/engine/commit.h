@@ -70,6 +70,8 @@ struct commit_restored {
                                   before it (its time has been the partition's ever since); in order of
                                   partition and offset; in the arena */
     size_t mark_count;
+    struct commit_mark *old_marks; /* on the topic, of partitions that are owned; nobody needs them any more */
+    size_t old_mark_count;
 };
 
 struct commit_mark {

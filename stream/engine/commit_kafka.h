@@ -114,6 +114,8 @@ void commit_meta_entries(struct str_pair *entries, int number, const struct comm
 /* For what is read on the way back, which all workers may go at once: they share what is fetched ahead. */
 struct kafka_log_options commit_log_options(const struct config *config);
 
+/* Which of `marks` nobody needs any more: `old_marks`. `starts`: where each partition's log begins. */
+void commit_marks_old(struct commit_restored *restored, const int64_t *starts, struct arena *arena);
 /* Leaves out the marks that the positions have passed, but for each partition's newest. */
 void commit_marks_since(struct commit_restored *restored);
 

@@ -5,6 +5,7 @@
 #include "engine/commit_kafka.h"
 #include "io/kafka_admin.h"
 #include "io/kafka_log.h"
+#include "io/source_kafka.h"
 
 void commit_mark_key(struct buf *key, const struct source_partition *partition, int64_t offset)
 {
@@ -18,9 +19,15 @@ void commit_mark_value(struct buf *value, int64_t time_ms)
     buf_i64_sorted(value, time_ms);
 }
 
+struct mark_record {
+    struct commit_mark mark;
+    int64_t at;   /* its place on the topic */
+    bool removed; /* it is a tombstone */
+};
+
 struct marks_read {
-    const struct source *source;
-    struct commit_mark *marks;
+    struct source *source;
+    struct mark_record *marks;
     size_t count;
     size_t cap;
     int64_t damaged;
@@ -45,7 +52,8 @@ static int mark_take(void *context, const struct source_record *record, struct e
     uint32_t number = read_u32(&key);
     uint64_t offset = read_u64(&key);
     struct reader value = reader_of(record->value, record->value_n);
-    int64_t time_ms = read_i64_sorted(&value);
+    bool removed = record->value_n == 0;
+    int64_t time_ms = removed ? 0 : read_i64_sorted(&value);
     size_t partition;
     if (key.failed || value.failed) {
         read->damaged++;
@@ -54,19 +62,25 @@ static int mark_take(void *context, const struct source_record *record, struct e
     if (!partition_find(read->source, topic, number, &partition))
         return 0; /* of a source that is no longer configured */
     read->marks = mem_grow(read->marks, read->count, &read->cap, sizeof *read->marks);
-    read->marks[read->count++] = (struct commit_mark){partition, (int64_t)offset, time_ms};
+    read->marks[read->count++] = (struct mark_record){{partition, (int64_t)offset, time_ms}, record->offset, removed};
     return 0;
 }
 
 static int mark_order(const void *left, const void *right)
 {
-    const struct commit_mark *a = left;
-    const struct commit_mark *b = right;
-    if (a->partition != b->partition)
-        return a->partition < b->partition ? -1 : 1;
-    if (a->offset != b->offset)
-        return a->offset < b->offset ? -1 : 1;
-    return (a->time_ms > b->time_ms) - (a->time_ms < b->time_ms);
+    const struct mark_record *a = left;
+    const struct mark_record *b = right;
+    if (a->mark.partition != b->mark.partition)
+        return a->mark.partition < b->mark.partition ? -1 : 1;
+    if (a->mark.offset != b->mark.offset)
+        return a->mark.offset < b->mark.offset ? -1 : 1;
+    return (a->at > b->at) - (a->at < b->at);
+}
+
+static int serve(void *context, struct error *err)
+{
+    const struct marks_read *read = context;
+    return source_kafka_serve(read->source, err);
 }
 
 /* Up to where marks were written by now. A commit that is over may not be visible on the topic yet, and no mark of it
@@ -90,7 +104,7 @@ static int topic_read(const struct config *config, struct kafka_log *log, const 
     TRY(kafka_topic_partitions(kafka_log_client(log), topic, &partitions, err));
     if (partitions == 0)
         return 0;
-    struct kafka_stretch stretch = {.topic = topic, .visit = mark_take, .context = read};
+    struct kafka_stretch stretch = {.topic = topic, .visit = mark_take, .meanwhile = serve, .context = read};
     TRY(end_ask(config, topic, &stretch.to, err));
     return kafka_log_read(log, &stretch, err);
 }
@@ -109,16 +123,33 @@ int commit_marks_read(const struct config *config, struct source *source, struct
     *marks = arena_alloc(arena, (read.count + 1) * sizeof **marks);
     if (read.count > 0)
         qsort(read.marks, read.count, sizeof *read.marks, mark_order);
-    /* Two of one offset: the newer value is the greater, for time never goes back. */
+    /* Of one offset the newest counts, as compaction would have it. */
     for (size_t i = 0; i < read.count; i++) {
-        const struct commit_mark *next = i + 1 < read.count ? &read.marks[i + 1] : NULL;
-        if (next == NULL || next->partition != read.marks[i].partition || next->offset != read.marks[i].offset)
-            (*marks)[(*count)++] = read.marks[i];
+        const struct commit_mark *mark = &read.marks[i].mark;
+        const struct commit_mark *next = i + 1 < read.count ? &read.marks[i + 1].mark : NULL;
+        bool newest = next == NULL || next->partition != mark->partition || next->offset != mark->offset;
+        if (newest && !read.marks[i].removed)
+            (*marks)[(*count)++] = *mark;
     }
     free(read.marks);
     if (read.damaged > 0)
         log_warn("marks that are not this program's were left out", LOG_I("marks", read.damaged));
     return result;
+}
+
+/* Whoever reads the log from its start or later takes both before the first record: then the earlier one says nothing
+ * where the later one says no less. So each partition keeps the newest of those at or before its start. */
+void commit_marks_old(struct commit_restored *restored, const int64_t *starts, struct arena *arena)
+{
+    restored->old_marks = arena_alloc(arena, (restored->mark_count + 1) * sizeof *restored->old_marks);
+    restored->old_mark_count = 0;
+    for (size_t i = 0; i + 1 < restored->mark_count; i++) {
+        const struct commit_mark *mark = &restored->marks[i];
+        const struct commit_mark *next = mark + 1;
+        if (next->partition == mark->partition && next->offset <= starts[mark->partition] &&
+            next->time_ms >= mark->time_ms)
+            restored->old_marks[restored->old_mark_count++] = *mark;
+    }
 }
 
 void commit_marks_since(struct commit_restored *restored)

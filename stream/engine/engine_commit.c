@@ -210,6 +210,13 @@ static void note_new(struct engine *engine, int64_t reached_ms)
     }
 }
 
+/* What is left stays until the next time. */
+static void forget_marks(struct engine *engine, const struct commit_restored *restored)
+{
+    for (size_t i = 0; engine->idle != NULL && i < restored->old_mark_count && i < OUTBOX_MAX; i++)
+        idle_forget(engine->idle, &restored->old_marks[i], &engine->outbox);
+}
+
 /* One reduce drives all tasks, so that all its stages have one time. */
 void engine_all_stages(int64_t *times_ms, int64_t time_ms)
 {
@@ -233,6 +240,7 @@ int engine_restore(struct engine *engine, struct error *err)
     take_positions(engine, &restored);
     if (engine->idle != NULL)
         TRY(idle_restart(engine->idle, err));
+    forget_marks(engine, &restored);
     engine->committed_us = engine->commit_from_us = clock_mono_us();
     ahead_clear(&engine->ahead);
     if (engine->tasks != NULL) {

@@ -96,6 +96,14 @@ void idle_first(struct idle *idle, size_t partition, int64_t applied_ms, struct 
         mark(idle, partition, applied_ms, outbox);
 }
 
+void idle_forget(struct idle *idle, const struct commit_mark *mark, struct outbox *outbox)
+{
+    struct buf key = {0};
+    commit_mark_key(&key, &idle->source->partitions[mark->partition], mark->offset);
+    outbox_add(outbox, &(struct commit_record){.output = OUTPUT_MARKS, .key = buf_str(&key)});
+    buf_fini(&key);
+}
+
 static const struct config_source *source_of(const struct idle *idle, size_t partition)
 {
     return &idle->config->sources[idle->source->partitions[partition].topic];

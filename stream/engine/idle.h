@@ -24,6 +24,8 @@ void idle_saw(struct idle *idle, size_t partition);
 /* Records come of a partition that has had no event: if one of them is its first, it starts at the global time
  * `applied_ms`, by a mark. */
 void idle_first(struct idle *idle, size_t partition, int64_t applied_ms, struct outbox *outbox);
+/* A mark that nobody needs any more goes off the topic, with the next commit. */
+void idle_forget(struct idle *idle, const struct commit_mark *mark, struct outbox *outbox);
 /* Asks about those that are `empty`: one whose log holds a record by now is waited for from here on, and starts as by
  * idle_first. */
 int idle_ask_empty(struct idle *idle, int64_t applied_ms, struct outbox *outbox, struct error *err) MUST_CHECK;

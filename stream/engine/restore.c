@@ -336,6 +336,41 @@ static int state_bring(struct commit_kafka *kafka, struct state *state, struct k
     return left ? restorer_start(&kafka->restorer, &way, kafka->tasks, err) : 0;
 }
 
+/* Where the logs begin of those partitions that are read here and have marks behind their position; 0 of others. Where
+ * a broker does not answer the marks stay for now. */
+static int starts_ask(struct commit_kafka *kafka, const struct commit_restored *restored, int64_t *starts,
+                      struct error *err)
+{
+    struct source *source = kafka->options.source;
+    size_t asked = SIZE_MAX;
+    for (size_t i = 0; i + 1 < restored->mark_count; i++) {
+        const struct commit_mark *next = &restored->marks[i + 1];
+        size_t partition = restored->marks[i].partition;
+        struct error ignored;
+        int64_t low, high;
+        if (partition == asked || next->partition != partition || !source->ops->owned(source, partition) ||
+            next->offset > restored->positions[partition].offset)
+            continue;
+        if (source_kafka_range(source, partition, &low, &high, &ignored) != 0)
+            return 0;
+        starts[partition] = low;
+        asked = partition;
+        TRY(source_kafka_serve(source, err));
+    }
+    return 0;
+}
+
+static int marks_take(struct commit_kafka *kafka, struct commit_restored *out, struct arena *arena, struct error *err)
+{
+    struct source *source = kafka->options.source;
+    int64_t *starts = arena_zalloc(arena, (source->partition_count + 1) * sizeof *starts);
+    TRY(commit_marks_read(kafka->options.config, source, arena, &out->marks, &out->mark_count, err));
+    TRY(starts_ask(kafka, out, starts, err));
+    commit_marks_old(out, starts, arena);
+    commit_marks_since(out);
+    return 0;
+}
+
 static int go_back(struct commit_kafka *kafka, struct state *state, struct arena *arena, struct commit_restored *out,
                    struct error *err)
 {
@@ -373,8 +408,7 @@ static int go_back(struct commit_kafka *kafka, struct state *state, struct arena
         out->applied_ms = kafka->last.applied_ms;
     out->rules_digest = kafka->last.rules_digest;
     memcpy(kafka->positions, out->positions, source->partition_count * sizeof *out->positions);
-    TRY(commit_marks_read(kafka->options.config, source, arena, &out->marks, &out->mark_count, err));
-    commit_marks_since(out);
+    TRY(marks_take(kafka, out, arena, err));
     failpoint("restore_after_marks");
     return 0;
 }

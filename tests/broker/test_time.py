@@ -253,3 +253,42 @@ def test_retention_takes_a_quiet_partition_whole(load, bootstrap, topics, exchan
     assert run.process.stop() == 0
     assert run.late() == []
     member.close()
+
+
+def marks_of(marks, topic):
+    """The offsets of a topic's marks that are there, and of each that was taken off."""
+    there, gone = set(), []
+    marks.drain()
+    for record in marks.records:
+        offset = int.from_bytes(record.key[-8:], "big")
+        if topic.encode() in record.key and record.value is not None:
+            there.add(offset)
+        elif topic.encode() in record.key:
+            there.discard(offset)
+            gone.append(offset)
+    return there, gone
+
+
+def test_marks_go_with_the_records_that_they_stand_between(load, topics, reader):
+    """But for the last of them: a replay of what is left judges by it, and so does whoever starts again."""
+    run = load("kafka", active="never", quiet="1s")
+    marks = reader(f"{topics.name('forestall')}-marks")
+    run.start()
+    for number in range(3):
+        second = 240 * number
+        run.send(QUIET, second + 30)
+        run.send(ACTIVE, *range(second, second + 250, 10))
+        harness.wait_until(lambda: ("p0", 4 * number + 2) in run.closed(), "three minutes more")
+    assert run.process.stop() == 0
+    assert marks_of(marks, run.topics[QUIET]) == ({1, 2, 3}, [])
+    gone = confluent_kafka.TopicPartition(run.topics[QUIET], 0, 3)
+    topics.admin.delete_records([gone])[gone].result(harness.TIMEOUT_SECONDS)
+    run.start()
+    harness.wait_until(lambda: marks_of(marks, run.topics[QUIET]) == ({3}, [1, 2]), "two marks fewer")
+    run.process.kill()
+    run.start()
+    run.send(QUIET, 550)
+    harness.wait_until(lambda: run.late() == [START_MS + 550 * SECOND_MS], "a late event")
+    assert run.process.stop() == 0
+    assert marks_of(marks, run.topics[QUIET])[1] == [1, 2]  # once
+    assert run.replay()[1] == 1

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 
 #include "base/clock.h"
+#include "engine/commit_kafka.h"
 #include "engine/idle.h"
 
 #define START INT64_C(1704067200000)
@@ -293,6 +294,64 @@ static void test_who_has_a_record_is_waited_for(void **state)
     close_fixture(&fixture);
 }
 
+/* What whoever reads from `offset` on has the partition's time at, as far as marks go. */
+static int64_t time_at(const struct commit_mark *marks, size_t count, size_t partition, int64_t offset)
+{
+    int64_t time_ms = TIME_NONE;
+    for (size_t i = 0; i < count; i++)
+        if (marks[i].partition == partition && marks[i].offset <= offset && marks[i].time_ms > time_ms)
+            time_ms = marks[i].time_ms;
+    return time_ms;
+}
+
+static bool is_old(const struct commit_restored *restored, const struct commit_mark *mark)
+{
+    for (size_t i = 0; i < restored->old_mark_count; i++)
+        if (restored->old_marks[i].partition == mark->partition && restored->old_marks[i].offset == mark->offset)
+            return true;
+    return false;
+}
+
+/* Of what lies before a log's start one mark is left; no reader of the log sees a difference. */
+static void test_marks_that_nobody_needs(void **state)
+{
+    enum { COUNT = 8 };
+    static const int64_t starts[PARTITIONS] = {0, 5, 3};
+    struct commit_mark marks[COUNT] = {{0, 0, START},     {0, 4, START + 1}, {1, 1, START},     {1, 3, START + 2},
+                                       {1, 5, START + 3}, {1, 6, START + 4}, {2, 2, START + 9}, {2, 3, START + 8}};
+    struct commit_mark kept[COUNT];
+    size_t kept_count = 0;
+    struct arena arena = {0};
+    struct commit_restored restored = {.marks = marks, .mark_count = COUNT};
+    (void)state;
+    commit_marks_old(&restored, starts, &arena);
+    for (size_t i = 0; i < COUNT; i++)
+        if (!is_old(&restored, &marks[i]))
+            kept[kept_count++] = marks[i];
+    assert_int_equal(kept_count, COUNT - 2); /* the one whose next says less stays */
+    for (size_t p = 0; p < PARTITIONS; p++)
+        for (int64_t offset = starts[p]; offset < 8; offset++)
+            assert_int_equal(time_at(kept, kept_count, p, offset), time_at(marks, COUNT, p, offset));
+    arena_fini(&arena);
+}
+
+static void test_a_mark_is_taken_off_the_topic(void **state)
+{
+    struct fixture fixture;
+    struct buf key = {0};
+    (void)state;
+    open_fixture(&fixture);
+    struct idle *idle = idle_new(&fixture.config, fixture.source, &fixture.watermark, false);
+    idle_forget(idle, &(struct commit_mark){2, 7, START}, &fixture.outbox);
+    commit_mark_key(&key, &partitions[2], 7);
+    assert_int_equal(fixture.outbox.records[0].output, OUTPUT_MARKS);
+    assert_true(str_eq(fixture.outbox.records[0].key, buf_str(&key)));
+    assert_null(fixture.outbox.records[0].value.p);
+    buf_fini(&key);
+    idle_free(idle);
+    close_fixture(&fixture);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_idle_follow_the_others),
@@ -304,6 +363,8 @@ int main(void)
                                        cmocka_unit_test(test_nobody_has_a_time),
                                        cmocka_unit_test(test_the_first_record_of_a_partition),
                                        cmocka_unit_test(test_all_are_asked_about_at_once),
-                                       cmocka_unit_test(test_who_has_a_record_is_waited_for)};
+                                       cmocka_unit_test(test_who_has_a_record_is_waited_for),
+                                       cmocka_unit_test(test_marks_that_nobody_needs),
+                                       cmocka_unit_test(test_a_mark_is_taken_off_the_topic)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
