@@ -29,7 +29,7 @@ struct fetch_ring {
     unsigned drop;
     unsigned take; /* the worker's: the next to be read, and to be given back */
     unsigned give;
-    bool hungry;          /* the worker's: it looked, and there was none */
+    bool hungry;          /* the worker's: since its last wait it took what there was, and would take more */
     size_t message_bytes; /* of the last batch's messages, on average; 0: none yet */
 };
 
@@ -277,6 +277,7 @@ void kafka_fetch_stop(struct kafka_fetch *fetch, size_t partition)
             place_empty(fetch, &ring->places[i]);
     ring->queue = NULL;
     ring->fill = ring->drop = ring->take = ring->give = 0;
+    ring->hungry = false;
     (void)pthread_mutex_unlock(&fetch->between);
 }
 
@@ -299,7 +300,9 @@ struct kafka_batch *kafka_fetch_peek(struct kafka_fetch *fetch, size_t partition
 
 void kafka_fetch_pass(struct kafka_fetch *fetch, size_t partition)
 {
-    fetch->rings[partition].take++;
+    struct fetch_ring *ring = &fetch->rings[partition];
+    ring->take++;
+    ring->hungry = true;
 }
 
 void kafka_fetch_give(struct kafka_fetch *fetch)
@@ -328,4 +331,6 @@ void kafka_fetch_wait(struct kafka_fetch *fetch, int timeout_ms)
     if (!any_full(fetch))
         sleep_on(fetch->ready_fd, timeout_ms);
     atomic_store(&fetch->waiting, false);
+    for (size_t i = 0; i < fetch->count; i++) /* one that is not looked at again is full for as long as it likes */
+        fetch->rings[i].hungry = false;
 }

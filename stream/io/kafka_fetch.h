@@ -59,7 +59,8 @@ struct kafka_batch *kafka_fetch_peek(struct kafka_fetch *fetch, size_t partition
 void kafka_fetch_pass(struct kafka_fetch *fetch, size_t partition);
 /* Everything that was passed may be freed. */
 void kafka_fetch_give(struct kafka_fetch *fetch);
-/* Waits until a partition that had none when it was looked at last has a batch, at most `timeout_ms`. */
+/* Waits until a partition that was read to where there was no more has a batch, at most `timeout_ms`. Those that were
+ * not looked at since the last wait are not waited for. */
 void kafka_fetch_wait(struct kafka_fetch *fetch, int timeout_ms);
 
 #endif

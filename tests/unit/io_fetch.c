@@ -8,9 +8,10 @@
 #include <librdkafka/rdkafka.h>
 #include <librdkafka/rdkafka_mock.h>
 
+#include "base/clock.h"
 #include "io/kafka_fetch.h"
 
-enum { PARTITIONS = 3, MESSAGES = 3000, LENGTH = 1000, FLUSH_MS = 20000 };
+enum { PARTITIONS = 3, MESSAGES = 3000, LENGTH = 1000, FLUSH_MS = 20000, SLEEP_MS = 50 };
 
 struct fixture {
     rd_kafka_t *host; /* of the cluster, and who writes */
@@ -165,12 +166,42 @@ static void test_many_partitions_share_the_bytes(void **state)
     }
 }
 
+static bool slept(const struct fixture *fixture, int64_t timeout_ms)
+{
+    int64_t from_us = clock_mono_us();
+    kafka_fetch_wait(fixture->fetch, (int)timeout_ms);
+    return clock_mono_us() - from_us >= timeout_ms * 1000;
+}
+
+/* What comes wakes once, and no more until somebody looks: who does not read on sleeps beside full rings. Who has read
+ * on, be it only what held no records, does not. */
+static void test_what_is_not_looked_at_wakes_nobody(void **state)
+{
+    struct fixture fixture;
+    (void)state;
+    set_up(&fixture, 64 << 20);
+    while (fixture.next[0] < MESSAGES) {
+        read_batch(&fixture, 0);
+        kafka_fetch_give(fixture.fetch);
+    }
+    assert_null(kafka_fetch_peek(fixture.fetch, 0));
+    produce(&fixture);
+    do
+        for (int woken = 0; !slept(&fixture, SLEEP_MS); woken++)
+            assert_true(woken < 2 * PARTITIONS * FETCH_BATCHES);
+    while (kafka_fetch_peek(fixture.fetch, 0) == NULL);
+    kafka_fetch_pass(fixture.fetch, 0);
+    assert_false(slept(&fixture, FLUSH_MS));
+    tear_down(&fixture);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_as_many_as_there_are_places),
                                        cmocka_unit_test(test_a_few_where_there_are_no_bytes),
                                        cmocka_unit_test(test_what_one_has_another_has_not),
                                        cmocka_unit_test(test_few_partitions_are_asked_for_much_at_once),
-                                       cmocka_unit_test(test_many_partitions_share_the_bytes)};
+                                       cmocka_unit_test(test_many_partitions_share_the_bytes),
+                                       cmocka_unit_test(test_what_is_not_looked_at_wakes_nobody)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
