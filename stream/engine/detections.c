@@ -48,6 +48,12 @@ void detections_free(struct detections *detections)
     free(detections);
 }
 
+void detections_restore(struct detections *detections)
+{
+    detections->time_ms = INT64_MIN;
+    map_clear(&detections->counts);
+}
+
 /* What is long is cut, as values of groups are: an output can be the text of an event. */
 static struct value short_text(struct value v)
 {

@@ -17,6 +17,8 @@ struct detection_ways {
 /* Where-clauses that end in an error are counted in *errors, or, by null, in *null_errors. */
 struct detections *detections_new(const struct ruleset *rules, uint64_t *errors, uint64_t *null_errors);
 void detections_free(struct detections *detections);
+/* What was sent since the last commit is sent again, as if for the first time. */
+void detections_restore(struct detections *detections);
 /* Sends one: to rules of the group's own stage, which are of its task, at once, to others by the exchange. Several of
  * one rule, group and time differ in their place, by the order of the calls. */
 void detections_send(struct detections *detections, const struct group *group, const struct evaluation *evaluation,

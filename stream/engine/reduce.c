@@ -431,6 +431,7 @@ int reduce_restore(struct reduce *reduce, const int64_t *applied_ms, struct erro
     for (size_t stage = 0; stage < reduce_stages(reduce); stage++)
         inbox_set_applied(reduce->inbox, stage, applied_ms[stage]);
     reduce->last = (struct pending_item){.time_ms = INT64_MIN};
+    detections_restore(reduce->detections);
     TRY(instant_restore(reduce->instant, err));
     recommender_drop(reduce->recommender);
     TRY(groups_restore(reduce->groups, applied_ms, err));

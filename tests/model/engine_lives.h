@@ -54,6 +54,7 @@ struct log {
 struct durable {
     struct commit base;
     struct store *store;
+    struct source *source; /* of the present life */
     struct commit_position positions[PARTITIONS];
     int64_t applied_ms;
     bool committed;
@@ -128,7 +129,8 @@ static int durable_restore(struct commit *commit, struct state *state, struct ar
     struct durable *durable = (struct durable *)commit;
     (void)state;
     (void)arena;
-    (void)err;
+    for (size_t i = 0; i < PARTITIONS; i++)
+        TRY(durable->source->ops->seek(durable->source, i, durable->positions[i].offset, err));
     *out = (struct commit_restored){
         .first_start = !durable->committed, .positions = durable->positions, .applied_ms = durable->applied_ms};
     return 0;
@@ -215,10 +217,10 @@ struct feed {
     size_t given[PARTITIONS];
 };
 
-static void feed_open(struct feed *feed, const struct log *log, const struct durable *durable)
+static void feed_open(struct feed *feed, const struct log *log, struct durable *durable)
 {
     feed->log = log;
-    feed->source = source_memory_new(partitions, PARTITIONS);
+    feed->source = durable->source = source_memory_new(partitions, PARTITIONS);
     for (size_t i = 0; i < PARTITIONS; i++) {
         feed->given[i] = (size_t)(durable->positions[i].offset + OFFSETS - 1) / OFFSETS;
         source_memory_skip(feed->source, i, durable->positions[i].offset);
@@ -265,6 +267,14 @@ static void stop_often(struct engine_options *options)
         options->timers_max = 1 + (size_t)below(below(2) == 0 ? 4 : 40);
 }
 
+/* A transaction that was aborted: the same engine goes back to what was committed. */
+static void abort_some(struct engine *engine)
+{
+    struct error err = {0};
+    if (below(4) == 0)
+        must(engine_restore(engine, &err), &err);
+}
+
 /* One life of the engine: true when it came to the end of the log, false when it was killed. */
 static bool live(const struct fixture *fixture, struct durable *durable, bool disturbed)
 {
@@ -292,11 +302,14 @@ static bool live(const struct fixture *fixture, struct durable *durable, bool di
         must(engine_step(engine, &worked, &err), &err);
         if (disturbed && below(3) == 0)
             must(engine_commit(engine, &err), &err);
+        if (disturbed)
+            abort_some(engine);
         killed = disturbed && below(15) == 0;
         for (int more = disturbed && worked ? (int)below(30) : 0; more > 0 && worked && !killed; more--) {
             must(engine_step(engine, &worked, &err), &err);
             if (below(3) == 0)
                 must(engine_commit(engine, &err), &err);
+            abort_some(engine);
             killed = durable->within && below(12) == 0;
             durable->killed_within += killed;
         }

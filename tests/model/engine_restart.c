@@ -1,9 +1,11 @@
 /* The engine against itself: one run undisturbed, others with the partitions at random speeds, random commits, and
- * crashes at random points (memory and uncommitted outputs gone, the committed positions and state kept). Every
- * recommendation must have the same versions, byte for byte.
+ * crashes at random points (memory and uncommitted outputs gone, the committed positions and state kept), or aborts,
+ * which the engine itself outlives. Every recommendation must have the same versions, byte for byte, and the state be
+ * the same.
  *
  * usage: test_engine_restart [SEED [ROUNDS]]
  */
+#include "engine_states.h"
 #include "engine_story.h"
 
 static const struct story story = {1500, 300, 90 * SECOND_MS, PARTITIONS, 80, 6};
@@ -41,6 +43,9 @@ static void test_restarts_change_nothing(void **state)
         assert_true(undisturbed.outputs.count > 5);
         assert_true(undisturbed.refused > 20 && undisturbed.refused < (size_t)story.feedback - 20);
         compare(&undisturbed, &disturbed);
+        const struct states states = {.rules = fixture.rules, .applied_ms = undisturbed.applied_ms, .task = -1};
+        compare_states(&states, undisturbed.store, disturbed.store);
+        check_timers(disturbed.store);
         durable_fini(&undisturbed);
         durable_fini(&disturbed);
         log_fini(&fixture.log);
