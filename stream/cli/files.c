@@ -101,8 +101,7 @@ static struct config_source source_for(const struct config *config, const struct
     source.untimed = true;
     source.format = part->container ? FORMAT_AVRO : FORMAT_JSON;
     source.framing = FRAMING_NONE;
-    source.schema_path = (struct str){"", 0};
-    source.schema_text = part->schema;
+    source.schema = part->schema;
     return source;
 }
 

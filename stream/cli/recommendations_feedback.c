@@ -106,13 +106,11 @@ static int source_find(struct saying *saying, struct error *err)
 static int encode(struct saying *saying, struct value event, struct error *err)
 {
     struct avro_encoder *encoder;
-    struct str schema;
     if (saying->source->format == FORMAT_JSON) {
         value_json(&saying->event, event);
         return 0;
     }
-    TRY(config_source_schema(saying->source, &saying->arena, &schema, err));
-    TRY(avro_encoder_new(&encoder, schema, err));
+    TRY(avro_encoder_new(&encoder, saying->source->schema, err));
     int result = avro_encode(encoder, event, &saying->event, err);
     avro_encoder_free(encoder);
     return result;

@@ -15,8 +15,7 @@ struct config_source {
     const struct stream *stream;
     enum record_format format;
     enum record_framing framing;
-    struct str schema_path; /* empty: the built-in schema of the stream */
-    struct str schema_text; /* of a container file: its own schema, in place of either */
+    struct str schema; /* that its records are written with: of its file, else the stream's own; empty unless Avro */
     int64_t out_of_orderness_ms;
     int64_t idle_lag_ms; /* INT64_MAX: never */
     int64_t max_future_skew_ms;
@@ -87,10 +86,6 @@ struct config *config_load(const char *path, char *const *environment, unsigned 
 /* The same over a text in memory. */
 struct config *config_load_text(const char *name, struct str text, char *const *environment, unsigned needs,
                                 struct diagnostics *diagnostics);
-/* The schema that the records of an Avro source are written with, in the arena where it is read from a file. Of other
- * sources empty. */
-int config_source_schema(const struct config_source *source, struct arena *arena, struct str *schema,
-                         struct error *err) MUST_CHECK;
 void config_free(struct config *config);
 
 #endif

@@ -19,53 +19,46 @@ static void read_stream(struct config_load *load, const struct yaml_node *node, 
         source->stream = stream_find(stream->text);
 }
 
-int config_source_schema(const struct config_source *source, struct arena *arena, struct str *schema, struct error *err)
+/* The schema in a file, NULL where none can be read. Once, when the process starts: rules that are loaded again find
+ * the same. With CONFIG_TRY also whether the stream's events can be read from what it writes. */
+static const char *schema_load(const struct config_load *load, struct str path, const struct config_source *source,
+                               struct str *schema, struct error *err)
 {
-    *schema = source->schema_text;
-    if (source->format != FORMAT_AVRO || schema->n > 0)
-        return 0;
-    if (source->schema_path.n == 0) {
-        *schema = str_of(schema_embedded_find(source->stream->name));
-        return 0;
-    }
-    const char *text = yaml_read_file(arena, source->schema_path.p, SCHEMA_FILE_BYTES_MAX, &schema->n, err);
+    const char *text = yaml_read_file(load->arena, path.p, SCHEMA_FILE_BYTES_MAX, &schema->n, err);
     schema->p = text;
-    return text == NULL ? -1 : 0;
-}
-
-/* Whether its events can be read from what the producers' schema writes. */
-static void try_schema(struct config_load *load, const struct yaml_node *schema, const struct config_source *source)
-{
-    struct error err = {0};
-    struct arena arena = {0};
+    if (text == NULL || (load->needs & CONFIG_TRY) == 0)
+        return text;
     struct decoder *decoder = NULL;
     struct decoder_options options = {.stream = source->stream,
                                       .format = source->format,
                                       .framing = source->framing,
+                                      .schema = *schema,
                                       .wanted = FIELD_BIT(source->stream->record_field_count) - 1};
-    int result = config_source_schema(source, &arena, &options.schema, &err);
-    if (result == 0 && (result = decoder_new(&decoder, &options, &err)) != 0)
-        (void)error_prefix(&err, "%.*s", STR_ARG(source->schema_path));
+    if (decoder_new(&decoder, &options, err) != 0) {
+        (void)error_prefix(err, "%.*s", STR_ARG(path));
+        return NULL;
+    }
     decoder_free(decoder);
-    arena_fini(&arena);
-    if (result != 0)
-        diagnostic_at(load->diagnostics, schema, NULL,
-                      "%s; it must be a file with the Avro schema that the topic's producers write with, of records "
-                      "that can be read as schemas/%s.avsc",
-                      err.message, source->stream->name);
+    return text;
 }
 
 static void read_schema(struct config_load *load, const struct yaml_node *node, struct config_source *source)
 {
     const struct yaml_node *schema = yaml_get(node, "schema");
+    struct error err = {0};
     struct str path;
+    if (source->format == FORMAT_AVRO && source->stream != NULL)
+        source->schema = str_of(schema_embedded_find(source->stream->name));
     if (schema == NULL || yaml_is_null(schema) || !check_text(load->diagnostics, schema, "schema", &path))
         return;
     if (source->format != FORMAT_AVRO)
         diagnostic_at(load->diagnostics, schema, false, "only a source with format: avro has a schema");
-    source->schema_path = config_path(load, path);
-    if ((load->needs & CONFIG_TRY) != 0 && source->format == FORMAT_AVRO && source->stream != NULL)
-        try_schema(load, schema, source);
+    else if (source->stream != NULL &&
+             schema_load(load, config_path(load, path), source, &source->schema, &err) == NULL)
+        diagnostic_at(load->diagnostics, schema, NULL,
+                      "%s; it must be a file with the Avro schema that the topic's producers write with, of records "
+                      "that can be read as schemas/%s.avsc",
+                      err.message, source->stream->name);
 }
 
 /* The fields that tell rows apart, in place of the stream's own. */

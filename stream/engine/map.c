@@ -99,16 +99,14 @@ static field_mask wanted_fields(const struct event_map *map, const struct config
 static int new_decoder(struct event_map *map, size_t i, struct error *err)
 {
     const struct config_source *source = &map->options.config->sources[i];
-    struct arena arena = {0};
     struct decoder_options options = {.stream = source->stream,
                                       .format = source->format,
                                       .framing = source->framing,
+                                      .schema = source->schema,
                                       .wanted = wanted_fields(map, source)};
-    int result = config_source_schema(source, &arena, &options.schema, err);
-    if (result == 0)
-        result = decoder_new(&map->decoders[i], &options, err);
-    arena_fini(&arena);
-    return result == 0 ? 0 : error_prefix(err, "topic '%.*s'", STR_ARG(source->topic));
+    if (decoder_new(&map->decoders[i], &options, err) != 0)
+        return error_prefix(err, "topic '%.*s'", STR_ARG(source->topic));
+    return 0;
 }
 
 int event_map_new(struct event_map **out, const struct map_options *options, struct error *err)

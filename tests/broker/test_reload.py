@@ -28,8 +28,8 @@ class App:
         self.topic, self.writer, self.forestall, self.binary = topics.create("incidents"), writer, forestall, binary
         self.topics, self.reader, self.write_config, self.sent = topics, reader, write_config, 0
 
-    def start(self, rules):
-        config = self.write_config([{"topic": self.topic, "stream": "incident", "format": "json"}],
+    def start(self, rules, *sources):
+        config = self.write_config([{"topic": self.topic, "stream": "incident", "format": "json"}, *sources],
                                    {"reload.yaml": HEAD + rules}, time={"idle_lag": "never"}, commit_interval="50ms")
         self.rules_path = config.parent / "rules" / "reload.yaml"
         subprocess.run([self.binary, "topics", "create", "-c", config], check=True, capture_output=True)
@@ -111,4 +111,16 @@ def test_hangup_reloads(app):
     app.wait_for_more("rules reloaded", seen)
     app.send(2)
     assert app.versions(1) == [("each", 1, "1")]
+    assert app.process.stop() == 0, app.process.log
+
+
+def test_the_configuration_is_not_read_again(app, topics, tmp_path):
+    schema = tmp_path / "deployment.avsc"
+    schema.write_text((harness.SOURCE / "schemas/deployment.avsc").read_text())
+    app.start(rule("each"), {"topic": topics.create("deployments"), "stream": "deployment", "format": "avro",
+                             "schema": "deployment.avsc"})
+    schema.unlink()
+    app.edit(rule("each", title="after"))
+    app.send(2)
+    assert app.versions(1) == [("each", 1, "after")]
     assert app.process.stop() == 0, app.process.log

@@ -7,6 +7,7 @@
 #include <cmocka.h>
 
 #include "base/time_text.h"
+#include "codec/schemas_embedded.h"
 #include "engine/config.h"
 
 static struct arena arena;
@@ -102,7 +103,7 @@ static void test_exchange(void **state)
 static const char full[] =
     "application_id: shop\nkafka: {bootstrap.servers: \"a:1,b:2\", linger.ms: 5}\nschema_registry: null\n"
     "sources:\n"
-    "  - {topic: telemetry, stream: telemetry, format: avro, framing: confluent, schema: s/t.avsc, idle_lag: never}\n"
+    "  - {topic: telemetry, stream: telemetry, format: avro, framing: confluent, idle_lag: never}\n"
     "  - {topic: incidents, stream: incident, format: json, key: [incident_id], out_of_orderness: 1m, late: drop, "
     "max_future_skew: 1h}\n"
     "outputs:\n  recommendations: {topic: r, format: avro, framing: none}\n  scorecards: {topic: s}\n"
@@ -133,7 +134,8 @@ static void test_full(void **state)
     assert_int_equal(telemetry->out_of_orderness_ms, 10 * SECOND_MS);
     assert_true(telemetry->idle_lag_ms == INT64_MAX && telemetry->max_future_skew_ms == 2 * MINUTE_MS);
     assert_true(telemetry->format == FORMAT_AVRO && telemetry->framing == FRAMING_CONFLUENT);
-    assert_true(str_is(telemetry->schema_path, "etc/s/t.avsc"));
+    assert_string_equal(telemetry->schema.p, schema_embedded_find("telemetry"));
+    assert_int_equal(incidents->schema.n, 0);
     assert_int_equal(telemetry->late, LATE_DROP);
     assert_int_equal(config->recommendations.framing, FRAMING_NONE);
     assert_true(config->rule_count == 2 && strcmp(config->rules[0], "etc/rules/") == 0);
@@ -289,6 +291,10 @@ static const char *const bad[][2] = {
     {"impact: {high: 1, medium: 2}", "1:9: error: medium must be from 0 to high, which is 1, not 2"},
     {"limits: {groups: 0}", "1:18: error: groups must be from 1 to 100000000, not 0"},
     {"limits: {record_bytes: 1B}", "1:24: error: record_bytes must be from 1KiB to 256MiB, not 1B"},
+    {"sources: [{topic: t, stream: telemetry, format: avro, schema: s/t.avsc}]",
+     "1:63: error: cannot read etc/s/t.avsc: No such file or directory; it must be a file with the Avro schema that "
+     "the topic's "
+     "producers write with, of records that can be read as schemas/telemetry.avsc"},
     {"start: now", "1:8: error: unknown start 'now'; known are earliest or latest"},
     {"commit_interval: 1ms", "1:18: error: commit_interval must be from 10ms to 1m, not 1ms"},
     {"http: {listen: 8080}", "1:16: error: listen must be HOST:PORT, such as 127.0.0.1:8080, not '8080'"},

@@ -136,6 +136,7 @@ static void set_up(struct fixture *fixture, enum record_format format)
     *source = (struct config_source){.topic = STR_LIT("telemetry"),
                                      .stream = stream_get(STREAM_TELEMETRY),
                                      .format = format,
+                                     .schema = str_of(schema_embedded_find("telemetry")),
                                      .idle_lag_ms = INT64_MAX};
     fixture->config->sources = source;
     fixture->config->source_count = 1;
