@@ -152,16 +152,15 @@ static void choose(struct standby *standby, const struct membership *membership)
     buf_fini(&text);
 }
 
-/* While the group is at it nothing changes here. All brokers are asked, and one that is gone fails the call, though the
- * group's coordinator answered: what it said counts. Where it said nothing, what was chosen before is copied on, since
- * that is when a copy is needed; only before the first choice there is nothing to go on with. */
+/* While the group is at it nothing changes here. Where its coordinator says nothing, what was chosen before is copied
+ * on, since that is when a copy is needed; only before the first choice there is nothing to go on with. */
 static int look(struct standby *standby, struct error *err)
 {
     struct membership membership = {
         .arena = &standby->arena, .exchange = str_of(standby->exchange), .tasks = standby->options.config->tasks};
     rd_kafka_resp_err_t code =
         kafka_group_members(kafka_log_client(standby->way.log), standby->group, ASK_MS, member_seen, &membership);
-    bool answered = membership.count > 0 || code == RD_KAFKA_RESP_ERR_NO_ERROR;
+    bool answered = code == RD_KAFKA_RESP_ERR_NO_ERROR;
     bool all = answered;
     for (int task = 0; task < membership.tasks; task++)
         all = all && membership.drivers[task].n > 0;

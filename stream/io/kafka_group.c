@@ -25,6 +25,11 @@ rd_kafka_resp_err_t kafka_group_members(rd_kafka_t *client, const char *group, i
 {
     const struct rd_kafka_group_list *list = NULL;
     rd_kafka_resp_err_t code = rd_kafka_list_groups(client, group, &list, timeout_ms);
+    /* All brokers that the client ever knew are asked, and one that is gone says nothing. Where the group was found
+     * nevertheless, its coordinator answered; where it was not, that may be the one that is gone, and the call failed.
+     */
+    if (code == RD_KAFKA_RESP_ERR__PARTIAL)
+        code = RD_KAFKA_RESP_ERR_NO_ERROR;
     for (int i = 0; list != NULL && i < list->group_cnt; i++) {
         const struct rd_kafka_group_info *found = &list->groups[i];
         if (code == RD_KAFKA_RESP_ERR_NO_ERROR && found->err != RD_KAFKA_RESP_ERR_GROUP_ID_NOT_FOUND)

@@ -14,8 +14,8 @@ struct kafka_group_member {
     bool stable;           /* the group is: nobody is joining, and all have their assignments */
 };
 
-/* Calls `visit` with each member, which holds during the call; a group that is not known has none. One question, which
- * takes `timeout_ms` at most. */
+/* Calls `visit` with each member, which holds during the call; a group that no broker knows has none. One question,
+ * which takes `timeout_ms` at most, and all of it while a broker is gone. An error: what was visited is not all. */
 rd_kafka_resp_err_t kafka_group_members(rd_kafka_t *client, const char *group, int timeout_ms,
                                         void (*visit)(void *context, const struct kafka_group_member *member),
                                         void *context);

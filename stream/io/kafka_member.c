@@ -262,7 +262,6 @@ static int await_double_gone(struct kafka_member *member, struct error *err)
 struct handed_out {
     const struct kafka_member *member;
     size_t count;
-    bool seen;
     bool stable;
 };
 
@@ -275,7 +274,6 @@ static void handed_out_add(void *context, int32_t partition)
 static void handed_out_see(void *context, const struct kafka_group_member *member)
 {
     struct handed_out *out = context;
-    out->seen = true;
     out->stable = member->stable;
     for (size_t i = 0; i < out->member->topic_count; i++)
         kafka_group_assigned(member, out->member->topics[i], handed_out_add, out);
@@ -286,14 +284,14 @@ static void handed_out_see(void *context, const struct kafka_group_member *membe
 static int rejoin_where_stale(struct kafka_member *member, struct error *err)
 {
     int64_t deadline_us = clock_mono_us() + DOUBLE_GONE_MS * INT64_C(1000);
-    struct handed_out out = {.member = member};
+    struct handed_out out;
     if (member->mock || member->rejoined)
         return 0;
-    /* All brokers are asked, and one that is gone fails the call; the group's coordinator is there, or comes again. */
-    while (!out.seen) {
+    for (;;) {
+        out = (struct handed_out){.member = member};
         rd_kafka_resp_err_t code =
             kafka_group_members(member->client, member->group_id, COMMITTED_TRY_MS, handed_out_see, &out);
-        if (out.seen || code == RD_KAFKA_RESP_ERR_NO_ERROR)
+        if (code == RD_KAFKA_RESP_ERR_NO_ERROR)
             break;
         if (!kafka_passing(code) || clock_mono_us() > deadline_us || kafka_stopping())
             return kafka_failed(err, code, "the members of group %s", member->group_id);

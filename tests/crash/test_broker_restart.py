@@ -5,9 +5,14 @@ goes on then. Alone, a broker is stopped between transactions only: in the middl
 promises. Of three, one is killed at any time.
 """
 
+import os
 import random
+import signal
 
+import confluent_kafka
 import pytest
+
+import harness
 
 
 def start_again(run):
@@ -42,3 +47,27 @@ def test_brokers_come_back(kafka, trial):
         assert run.feed()
     start_again(run)
     run.check(ends_allowed=2)
+
+
+def has_nobody(topics, group):
+    try:
+        return not topics.admin.describe_consumer_groups([group], request_timeout=3)[group].result().members
+    except confluent_kafka.KafkaException:
+        return False  # another broker is to be its coordinator yet
+
+
+@pytest.mark.parametrize("brokers", [3], ids=["three brokers"])
+def test_it_joins_while_a_broker_says_nothing(kafka, trial, topics):
+    """It slept for longer than its session, and so asks first whether another has come: all brokers that it knows."""
+    run = trial(2, state={"replication_factor": 3})
+    run.feed()
+    run.start()
+    run.wait_until_committed()
+    os.kill(kafka.nodes[0].pid, signal.SIGSTOP)
+    run.process.process.send_signal(signal.SIGSTOP)
+    harness.wait_until(lambda: has_nobody(topics, run.group), "its session to be over")
+    run.process.process.send_signal(signal.SIGCONT)
+    run.process.wait_for_log("partitions revoked.* lost=1")
+    harness.wait_until(lambda: run.process.log.count("partitions assigned") == 2, "it to join again")
+    os.kill(kafka.nodes[0].pid, signal.SIGCONT)
+    run.check()
