@@ -66,7 +66,7 @@ int worker_open(struct worker *worker, struct store *store, struct error *err)
                                     .shared = shared,
                                     .scratch_dir = config->state_dir.p,
                                     .live = true,
-                                    .dirty_bytes_max = (size_t)memory_share(memory_of(config), MEMORY_DIRTY),
+                                    .dirty_bytes_max = (size_t)memory_commit_share(memory_of(config), MEMORY_DIRTY),
                                     .until_ms = INT64_MAX,
                                     .publish_from_ms = INT64_MIN};
     atomic_store(&worker->version, atomic_load(&worker->rules->version));

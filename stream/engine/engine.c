@@ -238,10 +238,12 @@ static void order_partitions(struct engine *engine)
     }
 }
 
-/* Memory for partials: what is beyond it is sent on before its time. */
+/* Memory for partials: what is beyond it is sent on before its time. To a log a commit sends all that there is. */
 static size_t partials_max(const struct engine *engine)
 {
-    return (size_t)memory_share(engine_memory(engine), MEMORY_FOLDS);
+    int64_t bytes = engine_memory(engine);
+    return (size_t)(engine->tasks != NULL ? memory_commit_share(bytes, MEMORY_FOLDS)
+                                          : memory_share(bytes, MEMORY_FOLDS));
 }
 
 /* What was read is within its memory: partials are sent on, and go to the disk. */

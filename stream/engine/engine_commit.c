@@ -30,13 +30,13 @@ static bool is_enough(const struct engine *engine)
 bool engine_outbox_full(const struct engine *engine)
 {
     return engine->outbox.count > OUTBOX_MAX ||
-           engine->outbox.bytes > (size_t)memory_share(engine_memory(engine), MEMORY_DIRTY);
+           engine->outbox.bytes > (size_t)memory_commit_share(engine_memory(engine), MEMORY_DIRTY);
 }
 
 bool engine_sent_full(const struct engine *engine)
 {
     return engine->tasks != NULL &&
-           tasks_sent_bytes(engine->tasks) > (size_t)memory_share(engine_memory(engine), MEMORY_SENT) / 2;
+           tasks_sent_bytes(engine->tasks) > (size_t)memory_commit_share(engine_memory(engine), MEMORY_SENT) / 2;
 }
 
 bool engine_commit_is_due(const struct engine *engine)

@@ -24,10 +24,19 @@ enum memory_part {
     MEMORY_WHOLE = 32,
 };
 
+/* One transaction has nine seconds to arrive, however much memory there is. */
+enum { MEMORY_COMMIT_OF_MAX = 256 << 20 };
+
 /* Of the whole `bytes`. */
 static inline int64_t memory_share(int64_t bytes, enum memory_part part)
 {
     return bytes / MEMORY_WHOLE * part;
+}
+
+/* The same for what one commit is made of: no more than it would be of 256 MiB. */
+static inline int64_t memory_commit_share(int64_t bytes, enum memory_part part)
+{
+    return memory_share(bytes < MEMORY_COMMIT_OF_MAX ? bytes : MEMORY_COMMIT_OF_MAX, part);
 }
 
 /* The allocator's own habits: few arenas, since each keeps what it once had, and no block size that it learns. Before

@@ -8,9 +8,11 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "engine/engine.h"
 #include "engine/map.h"
+#include "engine/memory.h"
 
 /* One time for every stage. */
 static const int64_t *at_all_stages(int64_t time_ms)
@@ -118,12 +120,13 @@ struct running {
     struct engine *engine;
 };
 
-/* Marks, and on a slow machine all that the clock closes. */
+static size_t written_bytes;
+
 static int swallow(void *context, const struct commit_record *record, struct error *err)
 {
     (void)context;
-    (void)record;
     (void)err;
+    written_bytes += record->value.n;
     return 0;
 }
 
@@ -224,6 +227,39 @@ static void test_an_idle_partition_holds_nobody_back(void **unused)
     close_engine(&running);
 }
 
+/* One transaction has so many seconds, however much memory there is. */
+static void test_a_commit_does_not_grow_with_the_memory(void **unused)
+{
+    enum { LETTER_BYTES = 4096, LETTERS = 10000 };
+    struct running running;
+    struct error err = {0};
+    size_t most = 0;
+    size_t all = 0;
+    (void)unused;
+    open_engine(&running, false);
+    running.fixture.config->state_memory_bytes = INT64_C(8) << 30;
+    char *letter = arena_alloc(&running.arena, LETTER_BYTES);
+    memset(letter, '?', LETTER_BYTES);
+    for (int i = 0; i < LETTERS; i++)
+        source_memory_add(running.source, 0, (struct str){letter, LETTER_BYTES}, 0);
+    source_memory_end(running.source);
+    assert_int_equal(engine_restore(running.engine, &err), 0);
+    while (!engine_finished(running.engine)) {
+        written_bytes = 0;
+        turn(&running);
+        most = written_bytes > most ? written_bytes : most;
+        all += written_bytes;
+    }
+    written_bytes = 0;
+    assert_int_equal(engine_end(running.engine, true, &err), 0);
+    assert_true(all + written_bytes >= (size_t)LETTERS * LETTER_BYTES);
+    assert_true(most > 15 << 20 && most < 18 << 20 && written_bytes < 18 << 20);
+    close_engine(&running);
+    /* Up to the memory that is the default it does. */
+    for (int64_t bytes = 8 << 20; bytes <= 256 << 20; bytes *= 2)
+        assert_int_equal(memory_commit_share(bytes, MEMORY_DIRTY), memory_share(bytes, MEMORY_DIRTY));
+}
+
 static size_t sent_bytes;
 
 static void weigh_sent(struct exchange *exchange, const struct exchange_partial *partial)
@@ -294,6 +330,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_a_moving_timer_waits_once),
                                        cmocka_unit_test(test_partials_weigh_what_they_have_grown_to),
+                                       cmocka_unit_test(test_a_commit_does_not_grow_with_the_memory),
                                        cmocka_unit_test(test_panes_ahead_hold_reading_back),
                                        cmocka_unit_test(test_an_idle_partition_holds_nobody_back)};
     return cmocka_run_group_tests(tests, NULL, NULL);
