@@ -47,7 +47,8 @@ struct commit_position {
     int64_t switch_ms;     /* it was mapped with the rules of `rules_digest` from this time on; INT64_MIN: all of it */
     uint64_t rules_digest; /* restored: of the set that mapped it last */
     int64_t since_ms;      /* restored: of the application's very first start; INT64_MIN: not known */
-    bool anew;             /* restored: its log was made anew, and what was known of its offsets is void */
+    bool anew;             /* of a task: its log was made anew, and what its state knows of offsets is void, as it is
+                              until the task is driven and writes what it knows */
 };
 
 struct commit_batch {

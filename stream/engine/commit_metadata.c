@@ -117,8 +117,8 @@ void commit_task_print(struct buf *text, const struct commit_task *task, const s
     buf_printf(text, "{\"v\":%d", VERSION);
     time_member(text, "applied", position->max_time_ms);
     time_member(text, "since", since_ms);
-    buf_printf(text, ",\"incarnation\":\"%016" PRIx64 "\",\"changelog_next\":%" PRId64 "}", task->incarnation,
-               task->next);
+    buf_printf(text, ",\"incarnation\":\"%016" PRIx64 "\",\"changelog_next\":%" PRId64 "%s}", task->incarnation,
+               task->next, position->anew ? ",\"anew\":true" : "");
 }
 
 struct task_and_position {
@@ -132,6 +132,8 @@ static bool task_read(const struct value *object, void *into)
     struct commit_task *task = of->task;
     of->position->since_ms = number_get(object, "since");
     of->position->max_time_ms = number_get(object, "applied");
+    const struct value *anew = member_find(object, "anew");
+    of->position->anew = anew != NULL && anew->type == VALUE_BOOL && anew->b;
     task->next = number_get(object, "changelog_next");
     return number_get(object, "v") == VERSION && task->next >= 0 && hex_get(object, "incarnation", &task->incarnation);
 }

@@ -221,7 +221,7 @@ static int positions_take(struct commit_kafka *kafka, struct commit_restored *ou
             log_warn("going on over a gap", LOG_T("topic", about->topic_name), LOG_I("partition", about->partition),
                      LOG_I("from", position->offset), LOG_I("to", low));
             position->offset = low;
-            position->anew = !behind;
+            position->anew = position->anew || !behind;
             if (position->anew) /* what was read was another log's */
                 position->read_offset = low;
         }

@@ -212,6 +212,7 @@ void tasks_before_commit(struct tasks *tasks, struct outbox *outbox, struct comm
             continue;
         task_before_commit(tasks->tasks[i]);
         positions[i].offset = positions[i].read_offset = task_position(tasks->tasks[i]);
+        positions[i].anew = false;
         positions[i].max_time_ms = reduce_reached(task_reduce(tasks->tasks[i]), LEVEL_SOURCE);
     }
     exchange_log_hand(tasks->log, hand_over, outbox);
