@@ -166,7 +166,8 @@ class Kafka:
 
     def __init__(self, bootstrap):
         self.bootstrap = bootstrap
-        self.admin = confluent_kafka.admin.AdminClient({"bootstrap.servers": bootstrap, "log_level": 0})
+        self.admin = confluent_kafka.admin.AdminClient(
+            {"bootstrap.servers": bootstrap, "log_level": 0, "allow.auto.create.topics": False})
 
     def create(self, topic, partitions=PARTITIONS):
         new = confluent_kafka.admin.NewTopic(topic, partitions, 1, config={"message.timestamp.type": "LogAppendTime"})

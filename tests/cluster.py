@@ -1,7 +1,8 @@
 """Starts and stops Apache Kafka in KRaft mode, one process a node, everything it writes in one folder.
 
-A node is broker and controller at once. The folder holds node-N/ (server.properties, data/, kafka.log, pid) and
-`bootstrap`, the address for clients. Uses the standard library only, so that it runs before any package is installed.
+A node is broker and controller at once. As by Kafka's default, a topic that is missing is made for a client that allows
+it and asks about it. The folder holds node-N/ (server.properties, data/, kafka.log, pid) and `bootstrap`, the address
+for clients. Uses the standard library only, so that it runs before any package is installed.
 
     python3 tests/cluster.py start [--brokers N] DIR     prints host:port[,host:port…] once every broker answers
     python3 tests/cluster.py stop DIR
@@ -37,7 +38,6 @@ listeners=PLAINTEXT://{host}:{port},CONTROLLER://{host}:{controller_port}
 advertised.listeners=PLAINTEXT://{host}:{port}
 log.dirs={data}
 num.partitions=1
-auto.create.topics.enable=false
 default.replication.factor={replicas}
 min.insync.replicas={insync}
 offsets.topic.num.partitions=4

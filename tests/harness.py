@@ -112,7 +112,8 @@ class Topics:
     """Makes topics under names that no other test uses, and removes them at the end."""
 
     def __init__(self, bootstrap, **client):
-        self.admin = confluent_kafka.admin.AdminClient({"bootstrap.servers": bootstrap, **client})
+        self.admin = confluent_kafka.admin.AdminClient(
+            {"bootstrap.servers": bootstrap, "allow.auto.create.topics": False, **client})
         self.unique = uuid.uuid4().hex[:8]
         self.made = []
 
@@ -147,7 +148,8 @@ class Writer:
     """Produces records and knows that each has arrived (`flush`)."""
 
     def __init__(self, bootstrap):
-        self.producer = confluent_kafka.Producer({"bootstrap.servers": bootstrap, "linger.ms": 5, "enable.idempotence": True})
+        self.producer = confluent_kafka.Producer({"bootstrap.servers": bootstrap, "linger.ms": 5, "enable.idempotence": True,
+                                                  "allow.auto.create.topics": False})
         self.failures = []
 
     def bytes(self, topic, value, key=None, partition=None, headers=None):

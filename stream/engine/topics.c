@@ -153,7 +153,7 @@ static struct topic_wanted *topics_wanted(const struct config *config, int sourc
     return list;
 }
 
-static int topic_make(rd_kafka_t *client, const struct config *config, const struct topic_wanted *wanted,
+static int topic_make(rd_kafka_t *client, const struct config *config, const struct topic_wanted *wanted, bool *made,
                       struct error *err)
 {
     struct kafka_setting settings[SETTINGS_MAX + 1] = {0};
@@ -165,7 +165,7 @@ static int topic_make(rd_kafka_t *client, const struct config *config, const str
         .replication_factor = config->replication_factor,
         .settings = settings,
     };
-    return kafka_topic_create(client, &topic, err);
+    return kafka_topic_create(client, &topic, made, err);
 }
 
 /* Compares one topic's settings as the broker tells them, one call a setting. */
@@ -252,8 +252,7 @@ static int topic_settle(rd_kafka_t *client, const struct config *config, const s
     TRY(kafka_topic_partitions(client, wanted->name, &status->partitions, err));
     bool make = options->make_all || (internal && options->make_internal);
     if (status->partitions == 0 && make) {
-        TRY(topic_make(client, config, wanted, err));
-        status->made = true;
+        TRY(topic_make(client, config, wanted, &status->made, err));
         TRY(kafka_topic_await(client, wanted->name, &status->partitions, err));
     } else if (status->partitions == 0 && options->insist) {
         TRY(kafka_topic_await(client, wanted->name, &status->partitions, err));

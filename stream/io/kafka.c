@@ -54,6 +54,8 @@ static const struct kafka_setting shared_defaults[] = {
     {"socket.nagle.disable", "true"},
     {"socket.keepalive.enable", "true"},
     {"reconnect.backoff.max.ms", "2000"},
+    /* A producer's own default is true, and then a broker with Kafka's defaults makes whatever topic is asked about. */
+    {"allow.auto.create.topics", "false"},
     {NULL, NULL},
 };
 

@@ -282,14 +282,17 @@ static int create_failed(const struct kafka_topic_new *topic, rd_kafka_resp_err_
     return error_set(err, class, "topic %s cannot be made: %s (%s)", topic->name, text, advice);
 }
 
-static int create_result(const rd_kafka_event_t *event, const struct kafka_topic_new *topic, struct error *err)
+static int create_result(const rd_kafka_event_t *event, const struct kafka_topic_new *topic, bool *made,
+                         struct error *err)
 {
     size_t count;
+    *made = true;
     const rd_kafka_topic_result_t **results = rd_kafka_CreateTopics_result_topics(
         rd_kafka_event_CreateTopics_result((rd_kafka_event_t *)(uintptr_t)event), &count);
     for (size_t i = 0; i < count; i++) {
         rd_kafka_resp_err_t code = rd_kafka_topic_result_error(results[i]);
         const char *text = rd_kafka_topic_result_error_string(results[i]);
+        *made = *made && code == RD_KAFKA_RESP_ERR_NO_ERROR;
         if (code != RD_KAFKA_RESP_ERR_NO_ERROR && code != RD_KAFKA_RESP_ERR_TOPIC_ALREADY_EXISTS)
             return create_failed(topic, code, text != NULL ? text : rd_kafka_err2str(code), err);
     }
@@ -310,7 +313,7 @@ static int topic_appears(rd_kafka_t *client, const struct kafka_topic_new *topic
     }
 }
 
-int kafka_topic_create(rd_kafka_t *client, const struct kafka_topic_new *topic, struct error *err)
+int kafka_topic_create(rd_kafka_t *client, const struct kafka_topic_new *topic, bool *made, struct error *err)
 {
     char text[256];
     rd_kafka_NewTopic_t *wanted =
@@ -325,7 +328,7 @@ int kafka_topic_create(rd_kafka_t *client, const struct kafka_topic_new *topic, 
     rd_kafka_NewTopic_destroy(wanted);
     if (event == NULL)
         return -1;
-    int result = create_result(event, topic, err);
+    int result = create_result(event, topic, made, err);
     rd_kafka_event_destroy(event);
     return result == 0 ? topic_appears(client, topic, err) : -1;
 }

@@ -41,8 +41,9 @@ struct kafka_topic_new {
     int replication_factor;
     const struct kafka_setting *settings; /* end with a NULL name */
 };
-/* Returns when the topic can be used; one that exists already is no error. */
-int kafka_topic_create(rd_kafka_t *client, const struct kafka_topic_new *topic, struct error *err) MUST_CHECK;
+/* Returns when the topic can be used; one that exists already is no error, and left as it is (*made is false). */
+int kafka_topic_create(rd_kafka_t *client, const struct kafka_topic_new *topic, bool *made,
+                       struct error *err) MUST_CHECK;
 int kafka_topic_delete(rd_kafka_t *client, const char *topic, struct error *err) MUST_CHECK;
 /* Calls `visit` with each setting of the topic that has a value. */
 int kafka_topic_settings(rd_kafka_t *client, const char *topic,

@@ -59,6 +59,20 @@ def test_said_and_done(format, binary, topics, writer, forestall, forestall_does
     assert "written to" in say("reopen", "twice", "--wait", "0s")
 
 
+def test_a_missing_feedback_topic_is_told_and_not_made(topics, writer, forestall_does, write_config):
+    recommendations, feedback = topics.create("recommendations"), topics.name("feedback")
+    topics.create("dead-letter")
+    config = write_config([{"topic": topics.name("incidents"), "stream": "incident", "format": "json"},
+                           {"topic": feedback, "stream": "feedback", "format": "json"}], {"twice.yaml": RULES})
+    writer.json(recommendations, {"recommendation_id": "twice:0", "rule_id": "twice", "status": "proposed", "version": 1},
+                key="twice:0")
+    writer.flush()
+    for _ in range(2):  # nor is it there because it was asked about
+        said = forestall_does("recommendations", "accept", "twice", "-c", config, status=1).stderr
+        assert f"there is no topic {feedback}: make it first" in said
+    assert topics.partitions(feedback) == []
+
+
 def test_nobody_reads_feedback(binary, topics, writer, forestall_does, write_config):
     incidents = topics.create("incidents")
     config = write_config([{"topic": incidents, "stream": "incident", "format": "json"}], {"twice.yaml": RULES})
