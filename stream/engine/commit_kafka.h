@@ -40,6 +40,7 @@ struct commit_task {
     bool ready;           /* its state is in the store as of `next` */
     uint64_t incarnation; /* names this life of the task's state */
     int64_t next;         /* the changelog's end */
+    int tasks;            /* state.tasks; 0: an older version did not say */
 };
 
 /* Where the exchange has a log each position has what it alone is about: that of an input its time and rules, that of a

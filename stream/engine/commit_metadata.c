@@ -117,8 +117,8 @@ void commit_task_print(struct buf *text, const struct commit_task *task, const s
     buf_printf(text, "{\"v\":%d", VERSION);
     time_member(text, "applied", position->max_time_ms);
     time_member(text, "since", since_ms);
-    buf_printf(text, ",\"incarnation\":\"%016" PRIx64 "\",\"changelog_next\":%" PRId64 "%s}", task->incarnation,
-               task->next, position->anew ? ",\"anew\":true" : "");
+    buf_printf(text, ",\"incarnation\":\"%016" PRIx64 "\",\"tasks\":%d,\"changelog_next\":%" PRId64 "%s}",
+               task->incarnation, task->tasks, task->next, position->anew ? ",\"anew\":true" : "");
 }
 
 struct task_and_position {
@@ -135,6 +135,8 @@ static bool task_read(const struct value *object, void *into)
     const struct value *anew = member_find(object, "anew");
     of->position->anew = anew != NULL && anew->type == VALUE_BOOL && anew->b;
     task->next = number_get(object, "changelog_next");
+    int64_t tasks = number_get(object, "tasks");
+    task->tasks = tasks > 0 && tasks <= COMMIT_TASKS_MAX ? (int)tasks : 0;
     return number_get(object, "v") == VERSION && task->next >= 0 && hex_get(object, "incarnation", &task->incarnation);
 }
 

@@ -25,8 +25,6 @@
  * does not answer are not counted. */
 enum { RESTORES_MAX = 8, RESTORES_SPAN_S = 600, LOG_QUEUE_KIB = 16 << 10 };
 
-static const char reset_advice[] = "another application_id, with a state.dir of its own, starts anew";
-
 struct kafka_log_options commit_log_options(const struct config *config)
 {
     return (struct kafka_log_options){.properties = config->kafka,
@@ -73,7 +71,7 @@ static int not_ours(const struct commit_kafka *kafka, const struct kafka_committ
                      "group %.*s has a position for %s [%d] that another program committed, or that somebody moved, or "
                      "that another `exchange:` left; %s",
                      STR_ARG(kafka->options.config->application_id), committed->topic, (int)committed->partition,
-                     reset_advice);
+                     RESET_ADVICE);
 }
 
 /* One committed position, with what stands beside it. */
@@ -217,7 +215,7 @@ static int positions_take(struct commit_kafka *kafka, struct commit_restored *ou
                     "what is missing, %s",
                     about->topic_name.p, (int)about->partition, (long long)position->offset, behind ? "begins" : "ends",
                     (long long)(behind ? low : high),
-                    behind ? "retention has removed records" : "was the topic made anew?", reset_advice);
+                    behind ? "retention has removed records" : "was the topic made anew?", RESET_ADVICE);
             log_warn("going on over a gap", LOG_T("topic", about->topic_name), LOG_I("partition", about->partition),
                      LOG_I("from", position->offset), LOG_I("to", low));
             position->offset = low;
@@ -259,19 +257,35 @@ static int partitions_check(struct commit_kafka *kafka, const char *topic, struc
         return 0;
     if (partitions == 0)
         return error_set(err, ERROR_FATAL, "there is no topic %s: `forestall topics create` makes it", topic);
-    return error_set(err, ERROR_FATAL, "%s has %d partitions, but state.tasks is %d: set it back, or %s", topic,
-                     partitions, kafka->options.config->tasks, reset_advice);
+    return error_set(err, ERROR_FATAL, "topic %s: " TASKS_CHANGED ": set it back, or " RESET_ADVICE, topic, partitions,
+                     kafka->options.config->tasks);
+}
+
+/* How many tasks what is committed was divided into. By now the topics have as many partitions as state.tasks says,
+ * which may be since somebody altered them. */
+static int tasks_committed(const struct commit_kafka *kafka)
+{
+    int tasks = kafka->options.config->tasks;
+    if (!kafka->options.shared)
+        return kafka->committed ? kafka->last.tasks : tasks;
+    for (int task = 0; task < COMMIT_TASKS_MAX; task++)
+        if (kafka->tasks[task].tasks != 0 && kafka->tasks[task].tasks != tasks)
+            return kafka->tasks[task].tasks;
+    return tasks;
 }
 
 /* Which tasks' states are wanted, and as of when. */
 static int tasks_take(struct commit_kafka *kafka, const struct commit_restored *out, struct error *err)
 {
     int tasks = kafka->options.config->tasks;
-    if (!kafka->options.shared && kafka->committed && kafka->last.tasks != tasks)
-        return error_set(err, ERROR_FATAL, "state.tasks was %d and is %d now: set it back, or %s", kafka->last.tasks,
-                         tasks, reset_advice);
+    int before = tasks_committed(kafka);
+    if (before != tasks)
+        return error_set(err, ERROR_FATAL,
+                         "the state is " TASKS_CHANGED ", and other partitions do not divide it anew: " RESET_ADVICE,
+                         before, tasks);
     for (int task = 0; task < tasks; task++) {
         if (kafka->options.shared) {
+            kafka->tasks[task].tasks = tasks;
             kafka->tasks[task].owned = out->positions[kafka->input_count + (size_t)task].owned;
             if (kafka->tasks[task].next < 0)
                 TRY(incarnation_new(&kafka->tasks[task].incarnation, err));

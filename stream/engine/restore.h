@@ -10,4 +10,8 @@
 #define CHANGELOG_DELETE_RETENTION_MS (INT64_C(7) * 24 * 3600 * 1000)
 #define STORE_AGE_MAX_MS              (INT64_C(6) * 24 * 3600 * 1000)
 
+/* Of a topic with a partition a task: which number it was made for, and which it is now. */
+#define TASKS_CHANGED "made for state.tasks %d, which is %d now"
+#define RESET_ADVICE  "another application_id, with a state.dir of its own, starts anew"
+
 #endif

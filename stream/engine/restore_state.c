@@ -16,8 +16,6 @@
 
 enum { BATCH_BYTES = 4 << 20, BATCH_ENTRIES = 20000, PROGRESS_US = 2000000, RANGE_US = 30000000 };
 
-static const char reset_advice[] = "another application_id, with a state.dir of its own, starts anew";
-
 static int meta_get(struct store *store, const struct buf *key, bool *found, uint64_t *number, struct error *err)
 {
     struct buf value = {0};
@@ -60,7 +58,7 @@ int restore_first_check(const struct restore_way *way, int task, struct error *e
             err, ERROR_FATAL,
             "there is state, but group %.*s has no positions (stopped for longer than the cluster keeps them, "
             "offsets.retention.minutes, or deleted); reading again would count twice: %s",
-            STR_ARG(way->config->application_id), reset_advice);
+            STR_ARG(way->config->application_id), RESET_ADVICE);
     return 0;
 }
 
@@ -172,7 +170,7 @@ static int replay_record(void *context, const struct source_record *record, stru
     struct reader key = reader_of(record->key, record->key_n);
     if (record->key == NULL || read_u16(&key) != replay->task || key.failed)
         return error_set(err, ERROR_FATAL, "%s [%d] at %lld is not this program's record; %s", replay->way->changelog,
-                         replay->task, (long long)record->offset, reset_advice);
+                         replay->task, (long long)record->offset, RESET_ADVICE);
     struct str_pair *entry = &replay->entries[replay->count++];
     entry->key = arena_str(&replay->arena, (struct str){record->key, record->key_n});
     entry->value = (struct str){0};
@@ -235,7 +233,7 @@ static int range_check(const struct replay *replay, struct error *err)
     if (replay->from > replay->to)
         return error_set(err, ERROR_FATAL,
                          "the state is newer than the group's positions (did somebody move them back?); %s",
-                         reset_advice);
+                         RESET_ADVICE);
     TRY(range_ask(replay, replay->way->log, &low, &high, err));
     while (high < replay->to) {
         bool last = clock_mono_us() > deadline_us;
@@ -249,7 +247,7 @@ static int range_check(const struct replay *replay, struct error *err)
                          "%s [%d] holds offsets %lld to %lld, but %lld to %lld are needed (was it deleted, or its "
                          "cleanup.policy changed?); %s",
                          replay->way->changelog, replay->task, (long long)low, (long long)high, (long long)replay->from,
-                         (long long)replay->to, reset_advice);
+                         (long long)replay->to, RESET_ADVICE);
     return 0;
 }
 

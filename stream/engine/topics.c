@@ -225,10 +225,23 @@ static int replicas_check(rd_kafka_t *client, const struct config *config, struc
     return 0;
 }
 
+/* More partitions would not divide anew what is there, so of those with one a task none are asked for. */
+static bool tasks_differ(const struct topic_wanted *wanted, struct topic_status *status, struct arena *arena)
+{
+    bool by_task = wanted->role == TOPIC_CHANGELOG || wanted->role == TOPIC_EXCHANGE;
+    if (!by_task || status->partitions == wanted->partitions)
+        return false;
+    status->refused = true;
+    status->wrong = arena_printf(arena, TASKS_CHANGED, status->partitions, wanted->partitions);
+    status->advice = "set it back, or " RESET_ADVICE;
+    return true;
+}
+
 static int topic_check(rd_kafka_t *client, const struct config *config, const struct topic_wanted *wanted,
                        struct topic_status *status, struct arena *arena, struct error *err)
 {
     struct comparison comparison = {wanted, status, {0}};
+    status->advice = "set it right (or start anew with another application_id)";
     if (wanted->partitions_exact && status->partitions != wanted->partitions) {
         const struct setting_wanted exact = {
             {"partitions", arena_printf(arena, "%d", wanted->partitions)}, MATCH_EQUAL, true};
@@ -257,7 +270,7 @@ static int topic_settle(rd_kafka_t *client, const struct config *config, const s
     } else if (status->partitions == 0 && options->insist) {
         TRY(kafka_topic_await(client, wanted->name, &status->partitions, err));
     }
-    if (status->partitions == 0)
+    if (status->partitions == 0 || tasks_differ(wanted, status, arena))
         return 0;
     return topic_check(client, config, wanted, status, arena, err);
 }
@@ -286,8 +299,7 @@ static int status_judge(const struct topic_status *topic, struct error *err)
     if (topic->partitions == 0)
         return error_set(err, ERROR_FATAL, "there is no topic %s: `forestall topics create` makes it", topic->name);
     if (topic->refused)
-        return error_set(err, ERROR_FATAL, "topic %s: %s: set it right (or start anew with another application_id)",
-                         topic->name, topic->wrong);
+        return error_set(err, ERROR_FATAL, "topic %s: %s: %s", topic->name, topic->wrong, topic->advice);
     if (topic->wrong != NULL)
         log_warn("a topic's settings are not right", LOG_S("topic", topic->name), LOG_S("differs", topic->wrong));
     return 0;

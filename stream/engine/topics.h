@@ -10,10 +10,11 @@ enum topic_role { TOPIC_SOURCE, TOPIC_OUTPUT, TOPIC_CHANGELOG, TOPIC_MARKS, TOPI
 struct topic_status {
     const char *name;
     enum topic_role role;
-    int partitions;    /* 0: missing */
-    bool made;         /* by this call */
-    bool refused;      /* `wrong` breaks a promise: `run` does not start */
-    const char *wrong; /* what differs from the settings it should have; NULL: nothing */
+    int partitions;     /* 0: missing */
+    bool made;          /* by this call */
+    bool refused;       /* `wrong` breaks a promise: `run` does not start */
+    const char *wrong;  /* what differs from the settings it should have; NULL: nothing */
+    const char *advice; /* where it is refused: what can be done */
 };
 
 struct topics_report {

@@ -77,11 +77,39 @@ def test_the_changelog_is_made_and_checked(listed, topics):
         assert listed("list", role="changelog")["state"] == "ok"
 
 
-def test_another_number_of_tasks_is_refused(listed, topics):
+def more_partitions(topics, topic, count):
+    topics.admin.create_partitions([confluent_kafka.admin.NewPartitions(topic, count)])[topic].result(60)
+    harness.wait_until(lambda: len(topics.partitions(topic)) == count, "the partition")
+
+
+def test_more_partitions_are_refused(listed, topics):
     made = listed("create")
-    topics.admin.create_partitions([confluent_kafka.admin.NewPartitions(made["topic"], 4)])[made["topic"]].result(60)
-    harness.wait_until(lambda: len(topics.partitions(made["topic"])) == 4, "the partition")
-    assert listed("list", status=1)["differs"] == "partitions is 4, should be 3"
+    more_partitions(topics, made["topic"], 4)
+    assert listed("list", status=1)["differs"] == "made for state.tasks 4, which is 3 now"
+
+
+@pytest.mark.parametrize("exchange", ["kafka", "local"])
+def test_another_number_of_tasks_is_refused(exchange, forestall_does, forestall, write_config, topics):
+    """Before anything is read, and also where somebody gives the topics as many partitions."""
+    incidents = topics.create("incidents")
+
+    def config(tasks):
+        return write_config([{"topic": incidents, "stream": "incident", "format": "json"}], RULES, exchange=exchange,
+                            state={"tasks": tasks}, time={"idle_lag": "never"}, commit_interval="50ms")
+
+    forestall_does("topics", "create", "-c", config(3))
+    run = forestall(config(3))
+    run.wait_for_log("msg=ready")
+    assert run.stop() == 0
+    name = topics.name("forestall")
+    wrong = "made for state.tasks 3, which is 4 now"
+    assert f"topic {name}-changelog: {wrong}: set it back, or another application_id" in forestall_does(
+        "run", "-c", config(4), status=1).stderr
+    assert wrong in forestall_does("topics", "create", "-c", config(4), status=1).stdout
+    for role in ("changelog", "exchange") if exchange == "kafka" else ("changelog",):
+        more_partitions(topics, f"{name}-{role}", 4)
+    assert f"the state is {wrong}, and other partitions do not divide it anew: another application_id" in forestall_does(
+        "run", "-c", config(4), status=1).stderr
 
 
 def test_the_local_exchange_has_none(forestall_does, write_config, topics):
