@@ -13,6 +13,12 @@ const char *const config_keys[] = {
 
 enum { TASKS_MAX = 32, WORKERS_MAX = 64, STANDBY_MAX = 7 };
 
+/* What is made of a record, config_produced_bytes, is below what librdkafka takes in one answer
+ * (receive.message.max.bytes, 100 MB) and a broker in one request (socket.request.max.bytes, 100 MiB). */
+enum { RECORD_BYTES_MAX = 40 << 20 };
+
+enum { MEMORY_MIN = 8 << 20, WORKER_MEMORY_MIN = 4 << 20 };
+
 /* Of 32 distincts a pane (2.5 MB), or of all texts of a recommendation where most bytes are escaped. */
 enum { PRODUCED_ROOM_BYTES = 4 << 20 };
 
@@ -224,6 +230,20 @@ static const char *bytes_hint(struct str size)
     return integer_parse(size, &bytes) ? " bytes; did you mean MiB?" : "";
 }
 
+/* The workers are known by now. A share of less would be committed, or spilled, after a few records. */
+static void read_memory(struct config_load *load, const struct yaml_node *node)
+{
+    struct config *config = load->config;
+    if (!check_size(load->diagnostics, node, "memory", &config->state_memory_bytes))
+        return;
+    if (config->state_memory_bytes < MEMORY_MIN)
+        diagnostic_at(load->diagnostics, node, false, "memory must be at least 8MiB, not %.*s%s", STR_ARG(node->text),
+                      bytes_hint(node->text));
+    else if (config->state_memory_bytes < (int64_t)config->workers * WORKER_MEMORY_MIN)
+        diagnostic_at(load->diagnostics, node, false, "memory must be at least 4MiB a worker, %dMiB for %d, not %.*s",
+                      config->workers * (WORKER_MEMORY_MIN >> 20), config->workers, STR_ARG(node->text));
+}
+
 static void read_state(struct config_load *load, const struct yaml_node *node)
 {
     static const char *const keys[] = {"dir",           "memory",           "tasks", "replication_factor",
@@ -238,11 +258,7 @@ static void read_state(struct config_load *load, const struct yaml_node *node)
     config->row_retention_ms = INT64_C(200) * DAY_MS;
     if (node != NULL && check_mapping(diagnostics, node, "state", keys)) {
         (void)check_text(diagnostics, yaml_get(node, "dir"), "dir", &dir);
-        const struct yaml_node *memory = yaml_get(node, "memory");
-        if (check_size(diagnostics, memory, "memory", &config->state_memory_bytes) &&
-            config->state_memory_bytes < (INT64_C(8) << 20))
-            diagnostic_at(diagnostics, memory, false, "memory must be at least 8MiB, not %.*s%s", STR_ARG(memory->text),
-                          bytes_hint(memory->text));
+        read_memory(load, yaml_get(node, "memory"));
         (void)check_int(diagnostics, yaml_get(node, "tasks"), "tasks", 1, TASKS_MAX, &tasks);
         (void)check_int(diagnostics, yaml_get(node, "replication_factor"), "replication_factor", 1, 100, &replication);
         const struct yaml_node *retention = yaml_get(node, "row_retention");
@@ -297,8 +313,8 @@ static void read_limits(struct config_load *load, const struct yaml_node *node)
                     &config->partial_matches_max);
     const struct yaml_node *bytes = yaml_get(node, "record_bytes");
     if (check_size(diagnostics, bytes, "record_bytes", &config->record_bytes_max) &&
-        (config->record_bytes_max < 1024 || config->record_bytes_max > (INT64_C(256) << 20)))
-        diagnostic_at(diagnostics, bytes, false, "record_bytes must be from 1KiB to 256MiB, not %.*s%s",
+        (config->record_bytes_max < 1024 || config->record_bytes_max > RECORD_BYTES_MAX))
+        diagnostic_at(diagnostics, bytes, false, "record_bytes must be from 1KiB to 40MiB, not %.*s%s",
                       STR_ARG(bytes->text), config->record_bytes_max < 1024 ? bytes_hint(bytes->text) : "");
 }
 

@@ -70,10 +70,12 @@ static int lock_take(struct instance *instance, const char *state_dir, const cha
     instance->fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0640);
     if (instance->fd < 0)
         return error_set(err, ERROR_FATAL, "%s cannot be opened: %s", path, strerror(errno));
-    if (flock(instance->fd, LOCK_EX | LOCK_NB) != 0)
-        return error_set(err, ERROR_FATAL,
-                         "state.dir %s is in use by another process: stop it, or give this one its own", state_dir);
-    return id_settle(instance, path, err);
+    if (flock(instance->fd, LOCK_EX | LOCK_NB) == 0)
+        return id_settle(instance, path, err);
+    if (errno != EWOULDBLOCK) /* as of a file system without locks */
+        return error_set(err, ERROR_FATAL, "%s cannot be locked: %s", path, strerror(errno));
+    return error_set(err, ERROR_FATAL, "state.dir %s is in use by another process: stop it, or give this one its own",
+                     state_dir);
 }
 
 int instance_open(struct instance **instance, const char *state_dir, struct error *err)

@@ -144,6 +144,7 @@ static struct topic_wanted *topics_wanted(const struct config *config, int sourc
             continue;
         topic->partitions = source_partitions > 0 ? source_partitions : SOURCE_PARTITIONS;
         want(topic, "message.timestamp.type", "LogAppendTime", MATCH_EQUAL, false);
+        want(topic, "max.message.bytes", bytes, MATCH_NONE, false); /* its owner knows what is sent to it */
     }
     outputs_wanted(config, list, count, bytes, arena);
     internal_wanted(config, list, count, bytes, arena);

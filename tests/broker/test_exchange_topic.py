@@ -51,6 +51,8 @@ def test_it_is_made_and_checked(listed, topics):
               "message.timestamp.type": "LogAppendTime"}
     assert settings(topics, made["topic"]).items() >= wanted.items()
     assert listed("list")["state"] == "ok"
+    # Of the sources too, where they are made here: limits.record_bytes is 1 MiB.
+    assert {settings(topics, topic)["max.message.bytes"] for topic in (made["topic"], topics.name("incidents"))} == {str((6 << 20) + (64 << 10))}
 
     for name, wrong, least, right in [("retention.ms", "3600000", "", "-1"), ("retention.bytes", "1000", "", "-1"),
                                       ("cleanup.policy", "compact", "", "delete"),

@@ -286,11 +286,14 @@ static const char *const bad[][2] = {
     {"state: {tasks: 33}", "1:16: error: tasks must be from 1 to 32, not 33"},
     {"state: {memory: 1MiB}", "1:17: error: memory must be at least 8MiB, not 1MiB"},
     {"state: {memory: 256}", "1:17: error: memory must be at least 8MiB, not 256 bytes; did you mean MiB?"},
+    {"exchange: kafka\nworkers: 64\nstate: {memory: 255MiB}",
+     "3:17: error: memory must be at least 4MiB a worker, 256MiB for 64, not 255MiB"},
     {"state: {memory: lots}", "1:17: error: memory: 'lots' is no size; write one such as 512KiB or 256MiB"},
     {"state: {row_retention: 1h}", "1:24: error: row_retention must be at least 1d, not 1h"},
     {"impact: {high: 1, medium: 2}", "1:9: error: medium must be from 0 to high, which is 1, not 2"},
     {"limits: {groups: 0}", "1:18: error: groups must be from 1 to 100000000, not 0"},
-    {"limits: {record_bytes: 1B}", "1:24: error: record_bytes must be from 1KiB to 256MiB, not 1B"},
+    {"limits: {record_bytes: 1B}", "1:24: error: record_bytes must be from 1KiB to 40MiB, not 1B"},
+    {"limits: {record_bytes: 41MiB}", "1:24: error: record_bytes must be from 1KiB to 40MiB, not 41MiB"},
     {"sources: [{topic: t, stream: telemetry, format: avro, schema: s/t.avsc}]",
      "1:63: error: cannot read etc/s/t.avsc: No such file or directory; it must be a file with the Avro schema that "
      "the topic's "
