@@ -13,7 +13,7 @@
 #include "cli/progress.h"
 #include "cli/spool.h"
 #include "engine/engine.h"
-#include "io/kafka.h"
+#include "io/kafka_admin.h"
 #include "io/kafka_producer.h"
 #include "io/source_kafka.h"
 
@@ -166,6 +166,17 @@ static int open_output(struct replay *replay, enum output output, const char *pa
     return 0;
 }
 
+/* Told before the replay, not after it. */
+static int topic_need(const struct replay *replay, struct error *err)
+{
+    const struct config *config = replay->loaded.config;
+    rd_kafka_t *client;
+    TRY(kafka_asker_new(&client, config->kafka, config->kafka_count, err));
+    int result = kafka_topic_need(client, replay->topic, err);
+    kafka_client_free(client);
+    return result;
+}
+
 /* A transaction's time runs from its first record, and no replay is to be as short as that: so it is begun when all
  * records are there. Opened before, the producer tells at once whether this user may write. */
 static int open_topic(struct replay *replay, struct error *err)
@@ -178,6 +189,7 @@ static int open_topic(struct replay *replay, struct error *err)
             arena_printf(&replay->arena, "%.*s-replay-%s", STR_ARG(config->application_id), replay->topic),
         .record_bytes_max = config_produced_bytes(config),
         .transaction_ms = TRANSACTION_MS};
+    TRY(topic_need(replay, err));
     TRY(spool_open(&replay->spool, err));
     return kafka_producer_open(&replay->producer, &options, err);
 }

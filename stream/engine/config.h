@@ -15,7 +15,7 @@ struct config_source {
     const struct stream *stream;
     enum record_format format;
     enum record_framing framing;
-    struct str schema; /* that its records are written with: of its file, else the stream's own; empty unless Avro */
+    struct str schema; /* Avro: what its records are written with, of its file (where sources are needed) or built in */
     int64_t out_of_orderness_ms;
     int64_t idle_lag_ms; /* INT64_MAX: never */
     int64_t max_future_skew_ms;
@@ -69,8 +69,9 @@ struct config {
     enum log_format log_format;
 };
 
-/* What a command needs of the file: `run` needs kafka and sources, `replay --file` neither. CONFIG_TRY: that what the
- * file names can be opened, as far as that asks nobody: sources' schemas are read, Kafka's clients made. */
+/* What a command needs of the file: `run` needs kafka and sources (with their schemas), `replay --file` neither.
+ * CONFIG_TRY: that what the file names can be opened and used, as far as that asks nobody: decoders and Kafka's clients
+ * are made. */
 enum config_need { CONFIG_NEED_KAFKA = 1, CONFIG_NEED_SOURCES = 2, CONFIG_NEED_RULES = 4, CONFIG_TRY = 8 };
 
 enum { CONFIG_SOURCES_MAX = 256 };

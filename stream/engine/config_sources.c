@@ -53,7 +53,7 @@ static void read_schema(struct config_load *load, const struct yaml_node *node, 
         return;
     if (source->format != FORMAT_AVRO)
         diagnostic_at(load->diagnostics, schema, false, "only a source with format: avro has a schema");
-    else if (source->stream != NULL &&
+    else if (source->stream != NULL && (load->needs & (CONFIG_NEED_SOURCES | CONFIG_TRY)) != 0 &&
              schema_load(load, config_path(load, path), source, &source->schema, &err) == NULL)
         diagnostic_at(load->diagnostics, schema, NULL,
                       "%s; it must be a file with the Avro schema that the topic's producers write with, of records "

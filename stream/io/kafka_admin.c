@@ -126,6 +126,17 @@ int kafka_topic_partitions(rd_kafka_t *client, const char *topic, int *count, st
     return 0;
 }
 
+int kafka_topic_need(rd_kafka_t *client, const char *topic, struct error *err)
+{
+    int partitions;
+    TRY(kafka_topic_partitions(client, topic, &partitions, err));
+    if (partitions > 0)
+        return 0;
+    return error_set(err, ERROR_FATAL,
+                     "there is no topic %s: make it first (`forestall topics create` makes those of a configuration)",
+                     topic);
+}
+
 int kafka_topic_replicas(rd_kafka_t *client, const char *topic, int *count, struct error *err)
 {
     struct topic_shape shape;

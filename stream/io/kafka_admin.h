@@ -14,6 +14,8 @@ int kafka_asker_new(rd_kafka_t **client, const struct str_pair *properties, size
 /* How many partitions a topic has; 0: one broker says that there is no such topic. Retried while the cluster cannot be
  * reached, for kafka_reach_ms, then ERROR_RETRY. */
 int kafka_topic_partitions(rd_kafka_t *client, const char *topic, int *count, struct error *err) MUST_CHECK;
+/* The same of one that is to be written to, ERROR_FATAL where there is none. */
+int kafka_topic_need(rd_kafka_t *client, const char *topic, struct error *err) MUST_CHECK;
 /* How many copies there are of it, of the partition with the fewest; 0: no such topic. Likewise. */
 int kafka_topic_replicas(rd_kafka_t *client, const char *topic, int *count, struct error *err) MUST_CHECK;
 /* kafka_topic_partitions of a topic that should be there: that there is none is believed after a few seconds, since a

@@ -34,12 +34,7 @@ static void prepare(rd_kafka_conf_t *conf, void *context)
 
 static int open_topic(struct kafka_writer *writer, const char *name, struct error *err)
 {
-    int partitions;
-    TRY(kafka_topic_partitions(writer->client, name, &partitions, err));
-    if (partitions == 0)
-        return error_set(
-            err, ERROR_FATAL,
-            "there is no topic %s: make it first (`forestall topics create` makes those of a configuration)", name);
+    TRY(kafka_topic_need(writer->client, name, err));
     rd_kafka_topic_t *topic = rd_kafka_topic_new(writer->client, name, NULL);
     if (topic == NULL)
         return kafka_failed(err, rd_kafka_last_error(), "topic %s", name);

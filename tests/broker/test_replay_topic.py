@@ -113,3 +113,11 @@ def test_a_replay_may_take_longer_than_a_transaction(bootstrap, topics, reader, 
     found = drain(out)
     assert [record.value for record in found] == [line for lines in expected.values() for line in lines]
     assert {record.text_key for record in found} == set(expected)
+
+
+def test_a_topic_that_is_not_there_is_told_of_at_once(topics, forestall_does, write_config, tmp_path):
+    config = write_config([{"topic": topics.create("incidents"), "stream": "incident", "format": "json"}], {"rules.yaml": RULES})
+    pipe = tmp_path / "events.jsonl"
+    os.mkfifo(pipe)  # nobody writes to it: whoever reads waits
+    done = forestall_does("replay", "-c", config, "--file", pipe, "--out", f"topic:{topics.name('out')}", status=1)
+    assert f"there is no topic {topics.name('out')}" in done.stderr

@@ -294,10 +294,6 @@ static const char *const bad[][2] = {
     {"limits: {groups: 0}", "1:18: error: groups must be from 1 to 100000000, not 0"},
     {"limits: {record_bytes: 1B}", "1:24: error: record_bytes must be from 1KiB to 40MiB, not 1B"},
     {"limits: {record_bytes: 41MiB}", "1:24: error: record_bytes must be from 1KiB to 40MiB, not 41MiB"},
-    {"sources: [{topic: t, stream: telemetry, format: avro, schema: s/t.avsc}]",
-     "1:63: error: cannot read etc/s/t.avsc: No such file or directory; it must be a file with the Avro schema that "
-     "the topic's "
-     "producers write with, of records that can be read as schemas/telemetry.avsc"},
     {"start: now", "1:8: error: unknown start 'now'; known are earliest or latest"},
     {"commit_interval: 1ms", "1:18: error: commit_interval must be from 10ms to 1m, not 1ms"},
     {"http: {listen: 8080}", "1:16: error: listen must be HOST:PORT, such as 127.0.0.1:8080, not '8080'"},
@@ -320,6 +316,18 @@ static void test_bad(void **state)
                         "etc/f.yaml:1:1: error: there are no sources to read\n");
 }
 
+static void test_schemas(void **state)
+{
+    (void)state;
+    const char *text = "sources: [{topic: t, stream: telemetry, format: avro, schema: s/t.avsc}]";
+    load(text, NULL, 0);
+    assert_string_equal(said(), "");
+    load(text, NULL, CONFIG_NEED_SOURCES);
+    assert_string_equal(said(), "etc/f.yaml:1:63: error: cannot read etc/s/t.avsc: No such file or directory; it must "
+                                "be a file with the Avro schema that the topic's producers write with, of records that "
+                                "can be read as schemas/telemetry.avsc\n");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -329,6 +337,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_environment, setup, teardown),
         cmocka_unit_test_setup_teardown(test_bad_environment, setup, teardown),
         cmocka_unit_test_setup_teardown(test_bad, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_schemas, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
