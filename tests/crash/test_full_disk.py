@@ -70,7 +70,7 @@ def run_until_it_is_full(run, disk):
 
 
 # With little memory either the state or pending comes to the full disk first, with more the state alone.
-@pytest.mark.parametrize("memory, exchange", [("8MiB", "local"), ("8MiB", "kafka"), ("48MiB", "local")])
+@pytest.mark.parametrize("memory, exchange", [("8MiB", "local"), ("8MiB", "kafka"), ("32MiB", "local")])
 def test_full_while_it_runs(trial, disk, memory, exchange):
     run = trial(memory, state={"memory": memory}, exchange=exchange)
     run.feed()
