@@ -282,7 +282,7 @@ static void setup_open(struct setup *setup, struct str rules)
     *source = (struct config_source){.topic = partitions[0].topic_name,
                                      .stream = stream_get(STREAM_TELEMETRY),
                                      .format = FORMAT_AVRO,
-                                     .schema_text = str_of(schema_embedded_find("telemetry")),
+                                     .schema = str_of(schema_embedded_find("telemetry")),
                                      .idle_lag_ms = INT64_MAX,
                                      .max_future_skew_ms = INT64_MAX / 4};
     setup->config->sources = source;
