@@ -54,7 +54,12 @@ log.cleaner.dedupe.buffer.size=16777216
 num.network.threads=2
 num.io.threads=4
 controlled.shutdown.enable={controlled}
+broker.session.timeout.ms={session_ms}
 """
+
+# Kafka's own, and that of one broker which is not started again: where a disk stands still for as long as the former its
+# partitions have no leader for a moment, and its coordinator takes those for deleted and leaves out their markers.
+SESSION_MS, SESSION_MS_ALONE = 9000, 60000
 
 
 class ClusterError(Exception):
@@ -155,7 +160,8 @@ class Cluster:
     """The nodes under one folder. `Cluster.create` makes them, `Cluster(folder)` finds them again.
 
     With three or more, topics have three replicas, of which two must have a record before it counts (min.insync.replicas):
-    one broker may be killed at any time. One alone can itself break a transaction when it is killed in the middle of it.
+    one broker may be killed at any time. One alone can itself break a transaction when it is killed in the middle of it, or
+    stands still for longer than its session.
     """
 
     def __init__(self, folder):
@@ -163,7 +169,7 @@ class Cluster:
         self.nodes = [Node(path) for path in sorted(self.folder.glob("node-*"))]
 
     @classmethod
-    def create(cls, folder, brokers=1):
+    def create(cls, folder, brokers=1, session_ms=SESSION_MS):
         folder = pathlib.Path(folder).resolve()
         if list(folder.glob("node-*")):
             raise ClusterError(f"{folder} holds a cluster already; stop it, and give a new folder")
@@ -176,7 +182,7 @@ class Cluster:
             (home / "server.properties").write_text(PROPERTIES.format(
                 node=n + 1, voters=voters, host=HOST, port=ports[2 * n], controller_port=ports[2 * n + 1],
                 data=home / "data", replicas=min(3, brokers), insync=2 if brokers >= 3 else 1,
-                controlled="true" if brokers > 1 else "false"))
+                controlled="true" if brokers > 1 else "false", session_ms=session_ms))
             done = subprocess.run(
                 [*java(), "kafka.tools.StorageTool", "format", "--cluster-id", CLUSTER_ID,
                  "--config", str(home / "server.properties")],
@@ -250,7 +256,8 @@ def main(argv):
         return 0
     cluster = None
     try:
-        cluster = Cluster.create(options.folder, options.brokers)
+        session_ms = SESSION_MS_ALONE if options.brokers == 1 else SESSION_MS
+        cluster = Cluster.create(options.folder, options.brokers, session_ms)
         cluster.start()
     except BaseException as problem:
         if cluster:

@@ -298,7 +298,8 @@ class Trial:
         self.stop()
         found = versions(map(self.comparable, (record.value for record in output.drain())))
         expected = {identity: list(map(self.comparable, each)) for identity, each in self.expected.items()}
-        assert not difference(found, expected), self.log()
+        problems = difference(found, expected)
+        assert not problems, "\n".join([*problems, self.log()])
         self.check_dead_letters(letters.drain(), dead_letters)
 
     def comparable(self, line):
