@@ -9,7 +9,7 @@
 #include "engine_story.h"
 
 static const struct story story = {1500, 300, 90 * SECOND_MS, PARTITIONS, 80, 6};
-static int rounds = 6;
+static int rounds = 4;
 
 static void test_restarts_change_nothing(void **state)
 {
