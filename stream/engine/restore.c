@@ -351,7 +351,7 @@ static int state_bring(struct commit_kafka *kafka, struct state *state, struct k
 }
 
 /* Where the logs begin of those partitions that are read here and have marks behind their position; 0 of others. Where
- * a broker does not answer the marks stay for now. */
+ * a broker does not answer they stay until the next restore. */
 static int starts_ask(struct commit_kafka *kafka, const struct commit_restored *restored, int64_t *starts,
                       struct error *err)
 {
