@@ -11,6 +11,7 @@ enum {
     SETTINGS_MAX = 8,
     SOURCE_PARTITIONS = 4,
     OUTPUT_PARTITIONS = 4,
+    NAMES_BYTES = 300,     /* in a line about several */
     RECORD_ROOM = 64 << 10 /* for the batch around a record */
 };
 
@@ -257,9 +258,10 @@ static int topic_check(rd_kafka_t *client, const struct config *config, const st
     return result;
 }
 
+/* `insist`: that it is missing is not believed at once. */
 static int topic_settle(rd_kafka_t *client, const struct config *config, const struct topics_options *options,
-                        const struct topic_wanted *wanted, struct topic_status *status, struct arena *arena,
-                        struct error *err)
+                        const struct topic_wanted *wanted, bool insist, struct topic_status *status,
+                        struct arena *arena, struct error *err)
 {
     *status = (struct topic_status){.name = wanted->name, .role = wanted->role};
     bool internal = wanted->role != TOPIC_SOURCE && wanted->role != TOPIC_OUTPUT;
@@ -268,7 +270,7 @@ static int topic_settle(rd_kafka_t *client, const struct config *config, const s
     if (status->partitions == 0 && make) {
         TRY(topic_make(client, config, wanted, &status->made, err));
         TRY(kafka_topic_await(client, wanted->name, &status->partitions, err));
-    } else if (status->partitions == 0 && options->insist) {
+    } else if (status->partitions == 0 && insist) {
         TRY(kafka_topic_await(client, wanted->name, &status->partitions, err));
     }
     if (status->partitions == 0 || tasks_differ(wanted, status, arena))
@@ -287,8 +289,11 @@ int topics_settle(const struct config *config, const struct topics_options *opti
     struct topic_wanted *wanted = topics_wanted(config, options->source_partitions, &report->count, arena);
     report->topics = arena_zalloc(arena, (report->count + 1) * sizeof *report->topics);
     int result = 0;
-    for (size_t i = 0; i < report->count && result == 0; i++)
-        result = topic_settle(client, config, options, &wanted[i], &report->topics[i], arena, err);
+    bool insist = options->insist; /* until one is missing: then the broker has had the time to learn of the others */
+    for (size_t i = 0; i < report->count && result == 0; i++) {
+        result = topic_settle(client, config, options, &wanted[i], insist, &report->topics[i], arena, err);
+        insist = insist && report->topics[i].partitions > 0;
+    }
     kafka_client_free(client);
     return result;
 }
@@ -297,13 +302,34 @@ static int status_judge(const struct topic_status *topic, struct error *err)
 {
     if (topic->made)
         log_info("topic made", LOG_S("topic", topic->name), LOG_I("partitions", topic->partitions));
-    if (topic->partitions == 0)
-        return error_set(err, ERROR_FATAL, "there is no topic %s: `forestall topics create` makes it", topic->name);
     if (topic->refused)
         return error_set(err, ERROR_FATAL, "topic %s: %s: %s", topic->name, topic->wrong, topic->advice);
     if (topic->wrong != NULL)
         log_warn("a topic's settings are not right", LOG_S("topic", topic->name), LOG_S("differs", topic->wrong));
     return 0;
+}
+
+/* All that are missing are told at once: whoever makes one is not sent back for the next. */
+static int missing_judge(const struct topics_report *report, struct error *err)
+{
+    struct buf names = {0};
+    size_t missing = 0, left_out = 0;
+    for (size_t i = 0; i < report->count; i++) {
+        const struct topic_status *topic = &report->topics[i];
+        if (topic->partitions > 0)
+            continue;
+        if (missing++ == 0 || names.len + strlen(topic->name) < NAMES_BYTES)
+            buf_printf(&names, "%s%s", missing > 1 ? ", " : "", topic->name);
+        else
+            left_out++;
+    }
+    if (left_out > 0)
+        buf_printf(&names, " and %zu more", left_out);
+    if (missing > 0)
+        (void)error_set(err, ERROR_FATAL, "there is no topic %.*s: `forestall topics create` makes %s",
+                        STR_ARG(buf_str(&names)), missing > 1 ? "them" : "it");
+    buf_fini(&names);
+    return missing > 0 ? -1 : 0;
 }
 
 int topics_for_run(const struct config *config, struct error *err)
@@ -314,6 +340,8 @@ int topics_for_run(const struct config *config, struct error *err)
     int result = topics_settle(config, &options, &arena, &report, err);
     for (size_t i = 0; i < report.count && result == 0; i++)
         result = status_judge(&report.topics[i], err);
+    if (result == 0)
+        result = missing_judge(&report, err);
     arena_fini(&arena);
     return result;
 }

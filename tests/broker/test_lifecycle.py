@@ -273,8 +273,9 @@ def test_a_state_directory_in_use_is_refused(app):
     assert first.stop() == 0
 
 
-def test_missing_topics_name_the_command_that_makes_them(app):
-    app.refused("there is no topic .*: `forestall topics create` makes it")
+def test_missing_topics_are_told_at_once_with_the_command_that_makes_them(app):
+    missing = sorted(app.topics.name(each) for each in ("recommendations", "scorecards", "dead-letter"))
+    app.refused(f"there is no topic {', '.join(missing)}: `forestall topics create` makes them")
 
 
 def test_topics_create_and_list(app):
