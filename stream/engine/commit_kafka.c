@@ -277,13 +277,15 @@ static void trim(struct commit_kafka *kafka, const struct commit_batch *batch)
     kafka->trimmed_us = now_us;
     if (kafka->trim == NULL)
         kafka->trim = kafka_trim_new(source_kafka_reader(kafka->options.source));
+    (void)kafka_trim_serve(kafka->trim); /* what came of the last time, though nothing more is to be asked for */
     for (size_t i = kafka->input_count; i < batch->position_count; i++) {
         const struct commit_position *position = &batch->positions[i];
         size_t task = i - kafka->input_count;
-        if (!position->owned || position->offset <= kafka->trimmed[task])
+        /* Lower than it was: a log that was made anew, whose offsets have nothing to do with the old one's. */
+        if (!position->owned || position->offset == kafka->trimmed[task])
             continue;
-        kafka_trim_delete(kafka->trim, kafka->exchange, (int32_t)task, position->offset);
-        kafka->trimmed[task] = position->offset;
+        if (kafka_trim_delete(kafka->trim, kafka->exchange, (int32_t)task, position->offset))
+            kafka->trimmed[task] = position->offset;
     }
 }
 

@@ -2,10 +2,13 @@
 #include "engine/topics.h"
 
 #include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "engine/restore.h"
 #include "io/kafka_admin.h"
+#include "io/kafka_errors.h"
 
 enum {
     SETTINGS_MAX = 8,
@@ -278,12 +281,50 @@ static int topic_settle(rd_kafka_t *client, const struct config *config, const s
     return topic_check(client, config, wanted, status, arena, err);
 }
 
+/* Why a broker that could be reached did not let this user in. */
+struct refusal {
+    char reason[256];
+};
+
+static void client_failed(rd_kafka_t *client, int code, const char *reason, void *context)
+{
+    struct refusal *refusal = context;
+    (void)client;
+    if (kafka_code((rd_kafka_resp_err_t)code)->reads != ERROR_FATAL)
+        return;
+    const char *circumstances = strstr(reason, " (after ");
+    (void)snprintf(refusal->reason, sizeof refusal->reason, "%.*s",
+                   (int)(circumstances != NULL ? (size_t)(circumstances - reason) : strlen(reason)), reason);
+}
+
+static void client_prepare(rd_kafka_conf_t *conf, void *context)
+{
+    rd_kafka_conf_set_opaque(conf, context);
+    rd_kafka_conf_set_error_cb(conf, client_failed);
+}
+
+/* A cluster that does not answer is waited for; one that answers, and refuses, would be so for ever. */
+static void silence_judge(rd_kafka_t *client, const struct refusal *refusal, struct error *err)
+{
+    if (err->class != ERROR_RETRY)
+        return;
+    (void)rd_kafka_poll(client, 0);
+    if (refusal->reason[0] != '\0')
+        (void)error_set(err, ERROR_FATAL,
+                        "no broker lets this client in (are the credentials and certificates right?): %s",
+                        refusal->reason);
+}
+
 int topics_settle(const struct config *config, const struct topics_options *options, struct arena *arena,
                   struct topics_report *report, struct error *err)
 {
     *report = (struct topics_report){0};
-    const struct kafka_client about = {
-        .type = RD_KAFKA_PRODUCER, .properties = config->kafka, .property_count = config->kafka_count};
+    struct refusal refusal = {0};
+    const struct kafka_client about = {.type = RD_KAFKA_PRODUCER,
+                                       .properties = config->kafka,
+                                       .property_count = config->kafka_count,
+                                       .prepare = client_prepare,
+                                       .context = &refusal};
     rd_kafka_t *client;
     TRY(kafka_client_new(&client, &about, err));
     struct topic_wanted *wanted = topics_wanted(config, options->source_partitions, &report->count, arena);
@@ -294,6 +335,8 @@ int topics_settle(const struct config *config, const struct topics_options *opti
         result = topic_settle(client, config, options, &wanted[i], insist, &report->topics[i], arena, err);
         insist = insist && report->topics[i].partitions > 0;
     }
+    if (result != 0)
+        silence_judge(client, &refusal, err);
     kafka_client_free(client);
     return result;
 }

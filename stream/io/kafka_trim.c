@@ -63,10 +63,10 @@ size_t kafka_trim_serve(struct kafka_trim *trim)
     return trim->under_way;
 }
 
-void kafka_trim_delete(struct kafka_trim *trim, const char *topic, int32_t partition, int64_t offset)
+bool kafka_trim_delete(struct kafka_trim *trim, const char *topic, int32_t partition, int64_t offset)
 {
     if (kafka_trim_serve(trim) >= KAFKA_TRIM_UNDER_WAY_MAX)
-        return;
+        return false;
     rd_kafka_topic_partition_list_t *before = rd_kafka_topic_partition_list_new(1);
     rd_kafka_topic_partition_list_add(before, topic, partition)->offset = offset;
     rd_kafka_DeleteRecords_t *records = rd_kafka_DeleteRecords_new(before);
@@ -74,6 +74,7 @@ void kafka_trim_delete(struct kafka_trim *trim, const char *topic, int32_t parti
     rd_kafka_DeleteRecords(trim->client, &records, 1, trim->options, trim->answers);
     rd_kafka_DeleteRecords_destroy(records);
     trim->under_way++;
+    return true;
 }
 
 void kafka_trim_free(struct kafka_trim *trim)

@@ -8,14 +8,15 @@
 
 #include "io/kafka.h"
 
-/* Requests under way at most; one more is left out, since a later one covers it. */
+/* Requests under way at most; one more is left out. */
 enum { KAFKA_TRIM_UNDER_WAY_MAX = 64 };
 
 struct kafka_trim;
 
 struct kafka_trim *kafka_trim_new(rd_kafka_t *client);
-/* Asks for the deletion of every record of the partition below `offset`, and looks at the answers to earlier ones. */
-void kafka_trim_delete(struct kafka_trim *trim, const char *topic, int32_t partition, int64_t offset);
+/* Asks for the deletion of every record of the partition below `offset`, and looks at the answers to earlier ones.
+ * False: it was left out, for others are under way. */
+bool kafka_trim_delete(struct kafka_trim *trim, const char *topic, int32_t partition, int64_t offset);
 /* Looks at the answers that have come. How many requests are still under way. */
 size_t kafka_trim_serve(struct kafka_trim *trim);
 /* Forgets what is under way. NULL: nothing. */

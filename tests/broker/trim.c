@@ -20,7 +20,7 @@ int main(int argc, char **argv)
         return 1;
     struct kafka_trim *trim = kafka_trim_new(client);
     for (int i = 3; i + 1 < argc; i += 2)
-        kafka_trim_delete(trim, argv[2], (int32_t)strtol(argv[i], NULL, 10), strtoll(argv[i + 1], NULL, 10));
+        (void)kafka_trim_delete(trim, argv[2], (int32_t)strtol(argv[i], NULL, 10), strtoll(argv[i + 1], NULL, 10));
     const struct timespec moment = {0, 10000000};
     while (kafka_trim_serve(trim) > 0) {
         (void)rd_kafka_poll(client, 0);
