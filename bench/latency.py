@@ -83,6 +83,7 @@ def measure_round(session, options, rate, number):
 
 def measure(session, options):
     rate = options.rate or int(full_rate(session, options) * options.load)
+    measure_round(session, options, rate, "0, to warm the broker up")
     rounds = [measure_round(session, options, rate, number) for number in range(1, options.rounds + 1)]
     note = f"{rate:,} events/s, {min(map(len, rounds)):,} probes a round or more"
     lines = []
