@@ -27,6 +27,7 @@ POLL_SECONDS = 0.02
 SECONDS_MAX = 3600
 KNOWN_SECONDS_MAX = 60
 QUIET_SECONDS = 10  # no new results for so long, after all was read: it is done
+BUSY_PART = 0.5  # of a CPU: who takes more does not rest
 MINUTE_MS = 60_000
 START_MS = int(datetime.datetime(2026, 1, 31, tzinfo=datetime.timezone.utc).timestamp() * 1000)
 FIVE_MINUTES = tuple(f":{minute:02}:00.000Z" for minute in range(0, 60, 5))
@@ -286,12 +287,18 @@ def wait_committed(kafka, group, topic, ends, process, enough=lambda: False):
 
 
 def wait_quiet(kafka, topic, process, enough=lambda: False):
-    """Waits until nothing more is appended to the topic, or enough() says so; returns when the last was."""
+    """Waits until nothing more is appended to the topic and the process rests, or enough() says so; returns when the last
+    was appended. One that sorts what waits on its disk appends nothing for a while, and is not done."""
     ends, since, last = None, time.monotonic(), time.time()
+    looked, cpu = since, process.cpu_seconds()
     while time.monotonic() - since < QUIET_SECONDS and not enough():
         now = kafka.ends(topic)
+        busy = process.cpu_seconds() - cpu > BUSY_PART * (time.monotonic() - looked)
+        looked, cpu = time.monotonic(), process.cpu_seconds()
+        if now != ends or busy:
+            since = time.monotonic()
         if now != ends:
-            ends, since, last = now, time.monotonic(), time.time()
+            ends, last = now, time.time()
         time.sleep(0.5)
         process.check()
     return last
