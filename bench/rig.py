@@ -292,9 +292,9 @@ def wait_quiet(kafka, topic, process, enough=lambda: False):
     ends, since, last = None, time.monotonic(), time.time()
     looked, cpu = since, process.cpu_seconds()
     while time.monotonic() - since < QUIET_SECONDS and not enough():
-        now = kafka.ends(topic)
-        busy = process.cpu_seconds() - cpu > BUSY_PART * (time.monotonic() - looked)
+        now, cpu_before, looked_before = kafka.ends(topic), cpu, looked
         looked, cpu = time.monotonic(), process.cpu_seconds()
+        busy = cpu - cpu_before > BUSY_PART * (looked - looked_before)
         if now != ends or busy:
             since = time.monotonic()
         if now != ends:

@@ -8,7 +8,6 @@
 
 #include "engine/restore.h"
 #include "io/kafka_admin.h"
-#include "io/kafka_errors.h"
 
 enum {
     SETTINGS_MAX = 8,
@@ -286,15 +285,16 @@ struct refusal {
     char reason[256];
 };
 
+/* The newest counts: a connection that breaks while it is asked for its credentials is told as refused too, and then as
+ * broken. */
 static void client_failed(rd_kafka_t *client, int code, const char *reason, void *context)
 {
     struct refusal *refusal = context;
     (void)client;
-    if (kafka_code((rd_kafka_resp_err_t)code)->reads != ERROR_FATAL)
+    if (code == RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN)
         return;
-    const char *circumstances = strstr(reason, " (after ");
-    (void)snprintf(refusal->reason, sizeof refusal->reason, "%.*s",
-                   (int)(circumstances != NULL ? (size_t)(circumstances - reason) : strlen(reason)), reason);
+    (void)snprintf(refusal->reason, sizeof refusal->reason, "%s",
+                   code == RD_KAFKA_RESP_ERR__AUTHENTICATION ? reason : "");
 }
 
 static void client_prepare(rd_kafka_conf_t *conf, void *context)
@@ -310,8 +310,7 @@ static void silence_judge(rd_kafka_t *client, const struct refusal *refusal, str
         return;
     (void)rd_kafka_poll(client, 0);
     if (refusal->reason[0] != '\0')
-        (void)error_set(err, ERROR_FATAL,
-                        "no broker lets this client in (are the credentials and certificates right?): %s",
+        (void)error_set(err, ERROR_FATAL, "no broker lets this user in (are the credentials right?): %s",
                         refusal->reason);
 }
 

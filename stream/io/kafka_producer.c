@@ -113,7 +113,7 @@ static int step_failed(struct kafka_producer *producer, const char *step, rd_kaf
     const char *advice = kafka_code(rd_kafka_error_code(error))->advice;
     /* Which topic it is librdkafka says in lines of its own alone. */
     if (rd_kafka_error_code(error) == RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED)
-        advice = "give this user the right to write to each topic that the lines before this one name";
+        advice = "give this user the right to each topic that the lines before this one name";
     producer->group_lost = verdict.group_lost;
     producer->unanswered = kafka_passing(rd_kafka_error_code(error));
     producer->dead = producer->dead || verdict.dead;

@@ -182,4 +182,5 @@ def test_a_wrong_password_ends_the_start(app):
     app.allow()
     process = app.run(app.configure(password="wrong"))
     assert process.wait() == 1
-    assert re.search("level=error.*are the credentials and certificates right.*Invalid username or password", process.log.splitlines()[-1]), process.log
+    last = process.log.splitlines()[-1]
+    assert re.search("level=error.*are the credentials right.*Invalid username or password", last), process.log
