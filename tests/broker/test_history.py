@@ -132,7 +132,10 @@ def test_the_history_of_github_s_status_page(binary, forestall, topics, writer, 
 
 
 def test_history_loaded_behind_a_running_instance(binary, forestall, topics, writer, drain, write_config):
-    """The topic is empty when `run` starts: whichever partition is fetched first, nothing is late."""
+    """The topic is empty when `run` starts: whichever partition is fetched first, nothing is late.
+
+    Each partition's first event is on the broker before a later one is: a partition that has had none holds no time back.
+    """
     topic = topics.create("incidents", partitions=PARTITIONS)
     config = write_config([{"topic": topic, "stream": "incident", "format": "json"}], {"history.yaml": RULE},
                           time={"idle_lag": "never"})
@@ -143,7 +146,7 @@ def test_history_loaded_behind_a_running_instance(binary, forestall, topics, wri
     firsts = [next(event for event in events if partition_of(event) == partition) for partition in range(PARTITIONS)]
     for event in sorted(firsts, key=lambda event: event["occurred_at"]):
         writer.json(topic, event, key=event["service"], partition=partition_of(event))
-    writer.flush()
+        writer.flush()
     rest = [event for event in events if event not in firsts]
     for partition in range(PARTITIONS):
         for event in rest:
