@@ -6,6 +6,13 @@
 #include "engine/engine_parts.h"
 #include "engine/memory.h"
 
+/* Others wait for it: a task for what this one sent, readers for a recommendation. */
+static bool is_awaited(const struct engine *engine)
+{
+    return engine->counters.published != engine->commit_published ||
+           (engine->tasks != NULL && tasks_hurry(engine->tasks));
+}
+
 /* An interval after the last one's start, since those who wait for it count its own time too. Commits that take longer
  * than that leave some time between them. */
 int64_t engine_commit_due_us(const struct engine *engine)
@@ -13,8 +20,7 @@ int64_t engine_commit_due_us(const struct engine *engine)
     int64_t interval_us = engine->options.config->commit_interval_ms * 1000;
     int64_t soonest_us = engine->committed_us + interval_us / HURRY;
     int64_t due_us = engine->commit_from_us + interval_us;
-    bool hurry = engine->tasks != NULL && tasks_hurry(engine->tasks);
-    return hurry || due_us < soonest_us ? soonest_us : due_us;
+    return is_awaited(engine) || due_us < soonest_us ? soonest_us : due_us;
 }
 
 /* As much has changed as makes the reduces stop, or more than that was sent. */
