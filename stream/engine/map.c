@@ -384,7 +384,7 @@ static bool in_time(struct event_map *map, size_t partition, const struct source
 static bool decode(struct event_map *map, size_t partition, const struct source_record *record, bool again,
                    struct event *event)
 {
-    struct error reason = {0};
+    struct error reason; /* set where decoding fails: to clear it costs a good record too much */
     if (record->value == NULL) {
         map->counters.tombstones += !again;
         return false;

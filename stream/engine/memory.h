@@ -39,8 +39,8 @@ static inline int64_t memory_commit_share(int64_t bytes, enum memory_part part)
     return memory_share(bytes < MEMORY_COMMIT_OF_MAX ? bytes : MEMORY_COMMIT_OF_MAX, part);
 }
 
-/* The allocator's own habits: few arenas, since each keeps what it once had, and no block size that it learns. Before
- * there are threads. */
+/* The allocator's own habits: no block size that it learns, and little kept at the end of an arena. Before there are
+ * threads. */
 void memory_allocator_set(void);
 /* Gives free memory back to the system where there is more than `bytes` of it; takes milliseconds, of any thread. */
 void memory_trim(int64_t bytes);

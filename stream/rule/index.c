@@ -414,8 +414,8 @@ static void sift(struct cursor *heap, size_t count, size_t at)
 static uint32_t take(struct cursor *heap, size_t *count)
 {
     uint32_t least = *heap[0].next;
-    if (++heap[0].next == heap[0].end)
-        heap[0] = heap[--*count];
+    if (++heap[0].next == heap[0].end && --*count > 0) /* a copy onto itself waits for its own stores */
+        heap[0] = heap[*count];
     if (*count > 1)
         sift(heap, *count, 0);
     return least;
