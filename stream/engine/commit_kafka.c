@@ -21,7 +21,7 @@
 #include "io/kafka_trim.h"
 #include "io/source_kafka.h"
 
-enum { TRIM_EVERY_US = 10 * 1000 * 1000, STORE_BATCH_BYTES = 4 << 20, MEMORY_EVERY_US = 1000000 };
+enum { TRIM_EVERY_US = 10 * 1000 * 1000, STORE_BATCH_BYTES = 4 << 20, MEMORY_EVERY_US = 1000 * 1000 };
 
 static struct commit_kafka *kafka_of(struct commit *commit)
 {
